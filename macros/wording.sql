@@ -1,0 +1,21 @@
+{# The first four words of a text, as a list that case and punctuation do not touch. #}
+{% macro first_words(text) -%}
+    regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}]+')[:4]
+{%- endmacro %}
+
+{# Whether a verbalizer speaks of the way in which the probe was made. #}
+{% macro names_boundary(text) -%}
+    regexp_matches({{ text }}, '(?i)\b(prefix|suffix|split)(es|s|ting)?\b')
+{%- endmacro %}
+
+{# How a text is written at its start: upper, capital or lower. #}
+{% macro letter_case(text) -%}
+    case
+        when
+            length(trim({{ text }})) > 1
+            and {{ text }} = upper({{ text }}) and {{ text }} != lower({{ text }})
+            then 'upper'
+        when left(trim({{ text }}), 1) != lower(left(trim({{ text }}), 1)) then 'capital'
+        else 'lower'
+    end
+{%- endmacro %}

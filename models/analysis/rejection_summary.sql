@@ -1,0 +1,9 @@
+-- One row per scope and reason: slots that hold no probe.
+select
+    rejection_reason,
+    scope,
+    count(*) as n_slots,
+    any_value(meaning) as meaning,
+from {{ ref('rejected_slots') }}
+group by rejection_reason, scope
+order by n_slots desc, rejection_reason, scope

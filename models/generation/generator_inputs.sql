@@ -1,0 +1,31 @@
+-- One row per generator request: what its prompt shows, and the map of the ids in it.
+-- For the runner, which reads the rows that it is about to send.
+{{ config(materialized='view') }}
+
+select
+    requests.request_id,
+    levels.addendum,
+    to_json(
+        list(
+            {
+                'label': shown.label,
+                'document_id': shown.document_id,
+                'continuation_idx': shown.continuation_idx,
+                'text_hash': shown.text_hash,
+                'first_split': shown.first_split,
+                'first_split_inside': shown.first_split_inside,
+                'last_split': shown.last_split,
+                'sentences': units.sentences,
+                'paragraphs': units.paragraphs
+            }
+            order by shown.position
+        )
+    ) as unit_map,
+    list(documents.text order by shown.position) as texts,
+from {{ ref('generator_requests') }} as requests
+join {{ ref('calibration_levels') }} as levels using (calibration_level)
+join {{ ref('shown_documents') }} as shown
+    on requests.round_number = shown.round_number and requests.doc_id = shown.doc_id
+join {{ ref('documents') }} as documents using (document_id)
+join {{ ref('document_units') }} as units using (document_id)
+group by requests.request_id, levels.addendum

@@ -1,0 +1,37 @@
+-- One row per generator request: one per document of a round that can be split anywhere.
+select
+    'generator-' || {{ identity([
+        'shown.round_number',
+        'shown.source_model',
+        'shown.doc_id',
+        'settings.calibration_level',
+        "'generator'",
+        '1',
+    ]) }} as request_id,
+    'generator' as stage,
+    shown.round_number,
+    shown.source_model,
+    shown.doc_id,
+    shown.row_seed,
+    settings.calibration_level,
+    settings.generator_model as model,
+    -- The ids of the units are no part of it: they land with the request.
+    {{ identity([
+        'settings.calibration_level',
+        'list(shown.text_hash order by shown.position)',
+    ]) }} as input_hash,
+    sum(shown.text_length)::bigint as input_characters,
+from {{ ref('shown_documents') }} as shown
+join {{ ref('round_settings') }} as settings using (round_number)
+where settings.state != 'withdrawn'
+group by
+    shown.round_number,
+    shown.source_model,
+    shown.doc_id,
+    shown.row_seed,
+    settings.calibration_level,
+    settings.generator_model
+having
+    count(*) >= {{ var('fewest_siblings') }}
+    and bool_or(shown.first_split_inside <= shown.last_split)
+order by shown.round_number, shown.doc_id

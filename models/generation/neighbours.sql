@@ -1,0 +1,66 @@
+-- One row per chosen document, target side and other document of its round that is looked through
+-- for a wrong word or lens. The more alike their complements, the more plausible is what stands there.
+-- Stated measure: the share of content words near the split that both complements hold (Jaccard).
+with
+
+placed as (
+
+    select
+        splits.round_number,
+        splits.doc_id,
+        splits.document_id,
+        row_number() over (
+            partition by splits.round_number
+            order by {{ identity(['settings.seed', 'splits.doc_id', "'neighbours'"]) }}
+        ) as place,
+        count(*) over (partition by splits.round_number) as n_places,
+    from {{ ref('splits') }} as splits
+    join {{ ref('round_settings') }} as settings using (round_number)
+    where splits.split_group = 'word_lens' and splits.split_offset is not null
+
+),
+
+pairs as (
+
+    select
+        placed.round_number,
+        placed.doc_id,
+        others.doc_id as other_doc_id,
+        others.document_id as other_document_id,
+    from placed
+    cross join range(1, {{ var('neighbours_compared') }} + 1) as steps (step)
+    join placed as others
+        on
+            placed.round_number = others.round_number
+            and (placed.place + steps.step - 1) % placed.n_places + 1 = others.place
+    where steps.step < placed.n_places
+
+),
+
+complements as (
+
+    select
+        round_number,
+        doc_id,
+        case when side = 'prefix' then 'suffix' else 'prefix' end as target,
+        list_distinct(list_transform(words, lambda x: x.word)) as words,
+    from {{ ref('boundary_words') }}
+
+)
+
+select
+    pairs.round_number,
+    pairs.doc_id,
+    own.target,
+    pairs.other_doc_id,
+    pairs.other_document_id,
+    len(list_intersect(own.words, others.words))
+    / len(list_distinct(list_concat(own.words, others.words))) as plausibility,
+from pairs
+join complements as own using (round_number, doc_id)
+join complements as others
+    on
+        pairs.round_number = others.round_number
+        and pairs.other_doc_id = others.doc_id
+        and own.target = others.target
+order by pairs.round_number, pairs.doc_id, own.target, plausibility desc, pairs.other_doc_id

@@ -1,0 +1,71 @@
+-- One row per probe: its span, its split, and what is asked. Texts are cut at publication.
+with
+
+made as (
+
+    select * from {{ ref('written_probes') }}
+    union all by name
+    select * from {{ ref('templated_probes') }}
+
+),
+
+identified as (
+
+    select
+        {{ identity([
+            'made.document_id',
+            'documents.text_hash',
+            'made.atom_start',
+            'made.atom_end',
+            'made.split_offset',
+            'made.verbalizer_prompt',
+        ]) }} as probe_id,
+        made.round_number,
+        slots.source_model,
+        made.doc_id,
+        made.slot_idx,
+        slots.scope,
+        kinds.split_group,
+        kinds.is_written,
+        made.* exclude (round_number, doc_id, slot_idx, rejection_reason),
+        case when made.target = 'suffix' then 0 else made.split_offset end as complement_start,
+        case when made.target = 'suffix' then made.split_offset else documents.text_length end
+            as complement_end,
+    from made
+    join {{ ref('slots') }} as slots using (round_number, doc_id, slot_idx)
+    join {{ ref('slot_kinds') }} as kinds on slots.slot_idx = kinds.slot_idx
+    join {{ ref('documents') }} as documents using (document_id)
+    where slots.state = 'probe'
+
+),
+
+-- Whole words between split and atom, signed like the target; null where there is none.
+distances as (
+
+    select
+        probes.probe_id,
+        len(
+            list_filter(
+                units.words,
+                lambda x: case
+                    when probes.target = 'suffix'
+                        then x.starts_at >= probes.split_offset and x.ends_at <= probes.atom_start
+                    else x.starts_at >= probes.atom_end and x.ends_at <= probes.split_offset
+                end
+            )
+        ) as n_words,
+    from identified as probes
+    join {{ ref('document_units') }} as units using (document_id)
+
+)
+
+select
+    identified.*,
+    case
+        when distances.n_words = 0 then null
+        when identified.target = 'suffix' then distances.n_words
+        else -distances.n_words
+    end as n_words_to_atom,
+from identified
+join distances using (probe_id)
+order by identified.round_number, identified.doc_id, identified.slot_idx

@@ -1,0 +1,44 @@
+-- One row per document that a generator request shows, with the sentences after which it may be split.
+with
+
+shown as (
+
+    select
+        round_number,
+        source_model,
+        doc_id,
+        row_seed,
+        unnest(continuation_idxs) as continuation_idx,
+        generate_subscripts(continuation_idxs, 1) as position,
+    from {{ ref('round_documents') }}
+
+),
+
+measured as (
+
+    select
+        shown.*,
+        documents.document_id,
+        documents.text_hash,
+        documents.text_length,
+        documents.prefix_length,
+        len(units.sentences) as n_sentences,
+        -- The first sentence that ends in text which the source model wrote.
+        len(
+            list_filter(units.sentences, lambda x: x.ends_at < documents.prefix_length)
+        ) + 1 as first_own_sentence,
+    from shown
+    join {{ ref('documents') }} as documents using (source_model, doc_id, continuation_idx)
+    join {{ ref('document_units') }} as units using (document_id)
+
+)
+
+select
+    * exclude (first_own_sentence),
+    'd' || position as label,
+    greatest(first_own_sentence, {{ var('sentences_beside_split') }}) as first_split,
+    -- A split inside a sentence needs that many whole sentences before it.
+    greatest(first_own_sentence, {{ var('sentences_beside_split') }} + 1) as first_split_inside,
+    n_sentences - {{ var('sentences_beside_split') }} as last_split,
+from measured
+order by round_number, doc_id, position

@@ -1,0 +1,27 @@
+-- One row per word or lens slot of a chosen document: the probe, or why it is none.
+select
+    atoms.round_number,
+    atoms.doc_id,
+    atoms.slot_idx,
+    atoms.document_id,
+    atoms.split_offset,
+    atoms.target,
+    atoms.atom_start,
+    atoms.atom_end,
+    case when atoms.target = 'suffix' then atoms.n else -atoms.n end as signed_index,
+    case when atoms.target = 'suffix' then atoms.n_asked else -atoms.n_asked end
+        as signed_index_asked,
+    case when atoms.scope = 'lens' then atoms.n end as n_tokens,
+    atoms.typicality,
+    atoms.siblings_compared,
+    atoms.siblings_matched,
+    atoms.verbalizer_prompt,
+    atoms.atom_text as target_response,
+    wrong.wrong_answer as incorrect_plausible_answer,
+    wrong.plausibility as wrong_answer_plausibility,
+    coalesce(
+        atoms.rejection_reason, case when wrong.wrong_answer is null then 'no_wrong_answer' end
+    ) as rejection_reason,
+from {{ ref('templated_atoms') }} as atoms
+left join {{ ref('wrong_answers') }} as wrong using (round_number, doc_id, slot_idx)
+order by atoms.round_number, atoms.doc_id, atoms.slot_idx

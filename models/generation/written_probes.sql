@@ -1,0 +1,206 @@
+-- One row per written slot of a chosen document: the probe that the generator wrote, or why it is none.
+with
+
+asked as (
+
+    select
+        chosen.round_number,
+        chosen.doc_id,
+        chosen.document_id,
+        chosen.label,
+        chosen.text_length,
+        chosen.sentences,
+        chosen.paragraphs,
+        chosen.n_others,
+        kinds.slot_idx,
+        kinds.scope,
+        splits.sentence_number as split_sentence,
+        splits.split_offset,
+        splits.rejection_reason as split_rejection_reason,
+        chosen.output.probes[kinds.slot_name] as probe,
+        -- `d2.s17` is sentence 17 of document d2, `d2.p3` its paragraph 3.
+        regexp_extract(
+            chosen.output.probes[kinds.slot_name].units[1],
+            '^(d\d+)\.([sp])(\d+)$',
+            ['label', 'kind', 'number']
+        ) as unit_id,
+    from {{ ref('chosen_documents') }} as chosen
+    join {{ ref('slot_kinds') }} as kinds on kinds.is_written
+    join {{ ref('splits') }} as splits
+        on
+            chosen.round_number = splits.round_number
+            and chosen.doc_id = splits.doc_id
+            and kinds.split_group = splits.split_group
+
+),
+
+found as (
+
+    select
+        * exclude (unit_id),
+        case
+            when scope in ('sentence', 'paragraph') and unit_id.label != label then null
+            when scope = 'sentence' and unit_id.kind = 's'
+                then sentences[try_cast(unit_id.number as integer)]
+            when scope = 'paragraph' and unit_id.kind = 'p'
+                then paragraphs[try_cast(unit_id.number as integer)]
+            when scope = 'whole' and probe.target = 'suffix'
+                then {
+                    'starts_at': sentences[split_sentence + 1].starts_at,
+                    'ends_at': sentences[-1].ends_at
+                }
+            when scope = 'whole' and probe.target = 'prefix'
+                then {'starts_at': sentences[1].starts_at, 'ends_at': split_offset}
+        end as atom,
+    from asked
+
+),
+
+-- Counted in whole sentences and paragraphs, outward from the split.
+measured as (
+
+    select
+        *,
+        atom.starts_at as atom_start,
+        atom.ends_at as atom_end,
+        list_filter(
+            case when scope = 'sentence' then sentences else paragraphs end,
+            lambda x: case
+                when probe.target = 'suffix'
+                    then x.starts_at >= split_offset and x.ends_at <= atom.ends_at
+                else x.ends_at <= split_offset and x.starts_at >= atom.starts_at
+            end
+        ) as units_to_atom,
+        list_filter(
+            sentences, lambda x: x.starts_at >= atom.starts_at and x.ends_at <= atom.ends_at
+        ) as atom_sentences,
+        list_filter(
+            sentences,
+            lambda x: case
+                when probe.target = 'suffix' then x.starts_at >= split_offset
+                else x.ends_at <= split_offset
+            end
+        ) as side_sentences,
+        list_filter(
+            paragraphs, lambda x: x.ends_at > atom.starts_at and x.starts_at < atom.ends_at
+        ) as atom_paragraphs,
+    from found
+
+),
+
+-- The only place where a probe is compared with texts; none of them is kept.
+compared as (
+
+    select
+        measured.*,
+        substr(documents.text, atom_start + 1, atom_end - atom_start) as atom_text,
+        case
+            when probe.target = 'suffix' then left(documents.text, split_offset)
+            else substr(documents.text, split_offset + 1)
+        end as complement,
+        text_units(probe.incorrect_plausible_answer, '{{ var("language") }}') as answer_units,
+        exists (
+            from {{ ref('shown_documents') }} as shown
+            join {{ ref('documents') }} as siblings using (document_id)
+            where
+                shown.round_number = measured.round_number
+                and shown.doc_id = measured.doc_id
+                and contains(siblings.text, trim(measured.probe.incorrect_plausible_answer))
+        ) as wrong_answer_in_sibling,
+    from measured
+    join {{ ref('documents') }} as documents using (document_id)
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when split_rejection_reason is not null then split_rejection_reason
+            when probe is null then 'probe_missing'
+            when coalesce(probe.target not in ('prefix', 'suffix'), true) then 'target_unknown'
+            when
+                nullif(trim(probe.verbalizer_prompt), '') is null
+                or nullif(trim(probe.target_response), '') is null
+                or nullif(trim(probe.incorrect_plausible_answer), '') is null
+                or nullif(trim(probe.first_words), '') is null
+                then 'field_missing'
+            when scope != 'whole' and coalesce(len(probe.units) != 1, true) then 'not_one_unit'
+            when atom_start is null or atom_end is null then 'unknown_unit'
+            when
+                {{ first_words('atom_text') }} != {{ first_words('probe.first_words') }}
+                then 'first_words_differ'
+            when
+                probe.target = 'suffix' and atom_start < split_offset
+                or probe.target = 'prefix' and atom_end > split_offset
+                then 'atom_on_wrong_side'
+            when scope = 'paragraph' and len(atom_sentences) < 2 then 'paragraph_of_one_sentence'
+            when
+                scope = 'paragraph' and len(atom_sentences) >= len(side_sentences)
+                then 'paragraph_is_whole_side'
+            when scope = 'whole' and len(atom_paragraphs) < 2 then 'half_of_one_paragraph'
+            when
+                probe.target = 'suffix'
+                and coalesce(probe.typicality not in ('typical', 'atypical'), true)
+                then 'typicality_missing'
+            when {{ names_boundary('probe.verbalizer_prompt') }} then 'verbalizer_names_boundary'
+            when
+                contains(lower(probe.verbalizer_prompt), lower(atom_text))
+                then 'verbalizer_holds_atom'
+            when contains(complement, atom_text) then 'atom_in_complement'
+            when
+                lower(trim(probe.incorrect_plausible_answer)) = lower(atom_text)
+                then 'wrong_answer_is_atom'
+            when wrong_answer_in_sibling then 'wrong_answer_in_sibling'
+            when
+                scope = 'sentence' and len(answer_units.sentences) != 1
+                or scope = 'paragraph'
+                and (len(answer_units.paragraphs) != 1 or len(answer_units.sentences) < 2)
+                or scope = 'whole' and len(answer_units.sentences) < 2
+                then 'wrong_answer_of_other_shape'
+        end as first_reason,
+    from compared
+
+)
+
+select
+    judged.round_number,
+    judged.doc_id,
+    judged.slot_idx,
+    judged.document_id,
+    judged.split_offset,
+    judged.probe.target,
+    judged.atom_start,
+    judged.atom_end,
+    case
+        when judged.probe.target = 'suffix' then len(judged.units_to_atom)
+        else -len(judged.units_to_atom)
+    end as signed_index,
+    case when judged.probe.target = 'suffix' then judged.probe.typicality end as typicality,
+    case when judged.probe.target = 'suffix' then judged.n_others end as siblings_compared,
+    judged.probe.verbalizer_prompt,
+    judged.probe.target_response,
+    judged.probe.incorrect_plausible_answer,
+    judged.probe.synergy_check,
+    judged.probe.distribution_check,
+    judged.probe.difficulty_check,
+    coalesce(
+        judged.first_reason,
+        case
+            when
+                row_number() over (
+                    partition by
+                        judged.round_number,
+                        judged.doc_id,
+                        judged.scope,
+                        judged.atom_start,
+                        judged.atom_end,
+                        judged.first_reason
+                    order by judged.slot_idx
+                ) > 1
+                then 'atom_asked_twice'
+        end
+    ) as rejection_reason,
+from judged
+order by judged.round_number, judged.doc_id, judged.slot_idx

@@ -1,0 +1,106 @@
+-- One row per published probe: the columns of `train`, and the round and place it is exported by.
+-- A view over narrow tables: the text is cut here and nowhere kept twice.
+{{ config(materialized='view') }}
+
+with
+
+answer_lists as (
+
+    select
+        answers.round_number,
+        answers.probe_id,
+        list(responses.text order by answers.answer_number) as answers,
+    from {{ ref('answers') }} as answers
+    join {{ ref('responses') }} as responses
+        on answers.request_id = responses.request_id and answers.attempt = responses.attempt
+    group by answers.round_number, answers.probe_id
+
+),
+
+document_splits as (
+
+    select
+        round_number,
+        doc_id,
+        {
+            'word_lens': (max(split_offset) filter (where split_group = 'word_lens'))::bigint,
+            'sentence': (max(split_offset) filter (where split_group = 'sentence'))::bigint,
+            'paragraph': (max(split_offset) filter (where split_group = 'paragraph'))::bigint,
+            'whole': (max(split_offset) filter (where split_group = 'whole'))::bigint
+        } as row_splits,
+    from {{ ref('splits') }}
+    group by round_number, doc_id
+
+)
+
+select
+    probes.round_number,
+    probes.probe_id,
+    documents.text as doc,
+    probes.scope,
+    probes.verbalizer_prompt,
+    substr(
+        documents.text,
+        probes.complement_start + 1,
+        probes.complement_end - probes.complement_start
+    ) as context,
+    substr(
+        documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
+    ) as atom_text,
+    probes.target_response,
+    probes.incorrect_plausible_answer,
+    case when scores.scores is not null then answer_lists.answers end
+        as bb_answer_rollout_answers,
+    scores.scores as bb_answer_rollout_scores,
+    scores.score_mean as bb_answer_score_mean,
+    scores.score_max as bb_answer_score_max,
+    scores.score_min as bb_answer_score_min,
+    round_documents.row_seed,
+    probes.doc_id,
+    documents.doc_source,
+    documents.continuation_idx as doc_idx,
+    probes.split_offset::bigint as split_char_offset,
+    document_splits.row_splits,
+    nullif(trim(chosen.output.document_rationale), '') as doc_choice_rationale,
+    nullif(trim(chosen.output.split_rationale), '') as split_rationale,
+    probes.slot_idx::double as slot_idx,
+    probes.target,
+    probes.typicality,
+    abs(probes.signed_index)::double as abs_index,
+    probes.signed_index::double as signed_index,
+    probes.signed_index_asked::double as signed_index_hint,
+    probes.n_words_to_atom::double as actual_word_distance_from_split,
+    nullif(trim(probes.synergy_check), '') as synergy_check,
+    case
+        when probes.is_written then nullif(trim(probes.distribution_check), '')
+        when probes.target = 'suffix'
+            then
+                'Stands in ' || probes.siblings_matched || ' of ' || probes.siblings_compared
+                || ' other continuations at a comparable place.'
+    end as distribution_check,
+    nullif(trim(probes.difficulty_check), '') as difficulty_check,
+    case
+        when probes.is_written
+            then coalesce(prices.model_family, chosen.generator_model)
+        else 'python_template'
+    end as source,
+    probes.n_tokens::double as n_tokens_actual,
+    case when probes.scope = 'lens' then '{{ var("tokenizer") }}' end as tokenizer,
+    chosen.generator_model,
+    probes.source_model,
+from {{ ref('probes') }} as probes
+join {{ ref('documents') }} as documents using (document_id)
+join {{ ref('round_documents') }} as round_documents
+    on
+        probes.round_number = round_documents.round_number
+        and probes.doc_id = round_documents.doc_id
+join {{ ref('chosen_documents') }} as chosen
+    on probes.round_number = chosen.round_number and probes.doc_id = chosen.doc_id
+join document_splits
+    on
+        probes.round_number = document_splits.round_number
+        and probes.doc_id = document_splits.doc_id
+left join {{ ref('probe_scores') }} as scores using (probe_id)
+left join answer_lists
+    on probes.round_number = answer_lists.round_number and probes.probe_id = answer_lists.probe_id
+left join {{ ref('model_prices') }} as prices on chosen.generator_model = prices.model

@@ -1,0 +1,27 @@
+-- One row per attempt at a request, as the landing file knows it at this moment.
+{{ config(materialized='view') }}
+
+select
+    requests.request_id,
+    requests.attempt,
+    requests.stage,
+    requests.round_number,
+    requests.model,
+    requests.input_hash,
+    requests.prompt_hash,
+    requests.batch_id,
+    case
+        when batches.state = 'released' then 'released'
+        when landed.outcome is null then 'open'
+        when landed.outcome != 'succeeded' then 'failed'
+        -- Landed after the last build: nobody knows yet whether it is usable.
+        when responses.is_usable is null then 'open'
+        when responses.is_usable then 'usable'
+        else 'unusable'
+    end as state,
+from {{ ref('stg_requests') }} as requests
+join {{ ref('stg_batches') }} as batches using (batch_id)
+left join {{ ref('stg_responses') }} as landed
+    on requests.request_id = landed.request_id and requests.attempt = landed.attempt
+left join {{ ref('responses') }} as responses
+    on requests.request_id = responses.request_id and requests.attempt = responses.attempt

@@ -1,0 +1,26 @@
+-- One row per request that should be asked now, with what it is expected to cost.
+{{ config(materialized='view') }}
+
+with
+
+states as (
+{{ request_states(ref('all_requests')) }}
+)
+
+select
+    requests.request_id,
+    states.next_attempt as attempt,
+    requests.stage,
+    requests.round_number,
+    requests.model,
+    requests.input_hash,
+    stages.stage_order,
+    stages.max_tokens,
+    stages.thinking_tokens,
+    {{ expected_usd('requests.input_characters') }} as expected_usd,
+from {{ ref('all_requests') }} as requests
+join states using (request_id)
+join {{ ref('stages') }} as stages using (stage)
+left join {{ ref('request_prices') }} as prices
+    on requests.stage = prices.stage and requests.model = prices.model
+where states.state = 'pending'

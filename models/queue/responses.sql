@@ -1,0 +1,61 @@
+-- One row per attempt that ended: the text and usage of its message, taken out once.
+with
+
+read as (
+
+    select
+        requests.request_id,
+        requests.attempt,
+        requests.stage,
+        requests.round_number,
+        requests.model as asked_model,
+        landed.outcome,
+        from_json(
+            landed.body,
+            '{
+                "model": "VARCHAR",
+                "stop_reason": "VARCHAR",
+                "content": [{"type": "VARCHAR", "text": "VARCHAR"}],
+                "usage": {"input_tokens": "BIGINT", "output_tokens": "BIGINT"}
+            }'
+        ) as message,
+    from {{ ref('stg_responses') }} as landed
+    join {{ ref('stg_requests') }} as requests
+        on landed.request_id = requests.request_id and landed.attempt = requests.attempt
+
+),
+
+spoken as (
+
+    select
+        * exclude (message),
+        message.model,
+        message.stop_reason,
+        message.usage.input_tokens,
+        message.usage.output_tokens,
+        array_to_string(
+            list_transform(
+                list_filter(message.content, lambda block: block.type = 'text'),
+                lambda block: block.text
+            ),
+            ''
+        ) as text,
+    from read
+
+)
+
+select
+    *,
+    -- Whether the response settles its request, as far as the text alone can tell.
+    outcome = 'succeeded'
+    and coalesce(
+        case stage
+            when 'generator' then true
+            when 'answerer' then not regexp_full_match(text, '[\s\p{Z}]*')
+            -- One decimal in [0, 1] and nothing else.
+            when 'judge' then regexp_full_match(text, '\s*(0|0?\.[0-9]+|1|1\.0+)\s*')
+        end,
+        false
+    ) as is_usable,
+from spoken
+order by request_id, attempt

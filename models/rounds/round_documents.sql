@@ -1,0 +1,43 @@
+-- One row per document of a round: frozen where the round has started, else proposed.
+-- `continuation_idxs` are the siblings that its request shows, in the order shown.
+with
+
+listed as (
+
+    select
+        round_number,
+        doc_id,
+        continuation_idxs,
+        true as is_frozen,
+    from {{ ref('stg_started_round_documents') }}
+
+    union all by name
+
+    select
+        drawn.round_number,
+        drawn.doc_id,
+        list(
+            rollouts.continuation_idx
+            order by
+                {{ identity(['settings.seed', 'drawn.doc_id', 'rollouts.continuation_idx']) }}
+        )[1:{{ var('siblings_shown') }}] as continuation_idxs,
+        false as is_frozen,
+    from {{ ref('drawn_documents') }} as drawn
+    join {{ ref('round_settings') }} as settings using (round_number)
+    join {{ ref('rollout_fitness') }} as rollouts
+        on drawn.source_model = rollouts.source_model and drawn.doc_id = rollouts.doc_id
+    where rollouts.passed_over_reason is null
+    group by drawn.round_number, drawn.doc_id
+
+)
+
+select
+    listed.round_number,
+    settings.source_model,
+    listed.doc_id,
+    listed.continuation_idxs,
+    {{ seeded_integer(['settings.seed', 'listed.doc_id']) }} as row_seed,
+    listed.is_frozen,
+from listed
+join {{ ref('round_settings') }} as settings using (round_number)
+order by listed.round_number, listed.doc_id

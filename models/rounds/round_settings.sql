@@ -1,0 +1,21 @@
+-- One row per round: what was frozen when it started, else its line of seeds/rounds.csv.
+select
+    round_number,
+    coalesce(started.n_docs, line.n_docs) as n_docs,
+    coalesce(started.seed, line.seed) as seed,
+    coalesce(started.source_model, line.source_model) as source_model,
+    coalesce(started.calibration_level, line.calibration_level) as calibration_level,
+    -- More answers may be asked for at any time, fewer never.
+    greatest(started.n_answers, line.n_answers) as n_answers,
+    coalesce(started.generator_model, line.generator_model) as generator_model,
+    coalesce(started.answerer_model, line.answerer_model) as answerer_model,
+    coalesce(started.judge_model, line.judge_model) as judge_model,
+    started.started_at,
+    case
+        when line.withdrawn then 'withdrawn'
+        when started.round_number is not null then 'started'
+        else 'proposed'
+    end as state,
+from {{ ref('rounds') }} as line
+full join {{ ref('stg_started_rounds') }} as started using (round_number)
+order by round_number

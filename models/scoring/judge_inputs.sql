@@ -1,0 +1,17 @@
+-- One row per judge request: what its prompt shows. For the runner.
+{{ config(materialized='view') }}
+
+select
+    requests.request_id,
+    probes.verbalizer_prompt,
+    substr(
+        documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
+    ) as atom_text,
+    answers.text as answer,
+from {{ ref('judge_requests') }} as requests
+join {{ ref('probes') }} as probes using (probe_id)
+join {{ ref('documents') }} as documents using (document_id)
+join {{ ref('responses') }} as answers
+    on
+        requests.answer_request_id = answers.request_id
+        and requests.answer_attempt = answers.attempt

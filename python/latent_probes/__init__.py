@@ -1,0 +1,1 @@
+"""Make, score, test and publish probing questions for activation oracles."""

@@ -1,0 +1,139 @@
+"""The command line: one function a command, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Make, score, test and publish probing questions for activation oracles.\n\n"
+    "A set is made in five steps: **land** rollouts of a source model, add a line to "
+    "seeds/rounds.csv, look at the **plan** and its price, **run** it, and **export** the data "
+    "set. `dbt build` rebuilds and tests everything from what has landed, and never spends money.",
+    epilog="Files lie in the folder LATENT_PROBES_HOME, by default that of the project.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Paths = Annotated[list[Path], typer.Argument(help="Parquet, JSONL or CSV files.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="OURS=THEIRS",
+        help="The file's name for one of our columns.",
+    ),
+]
+Provider = Annotated[
+    str, typer.Option(help="Who answers: lexical (the offline baseline).")
+]
+Once = Annotated[
+    bool,
+    typer.Option(
+        "--once", help="Land what has ended, submit what is pending, and leave."
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DOLLARS", help="Stop before all that was ever sent costs more."
+    ),
+]
+
+
+@app.command()
+def land(paths: Paths, column: Columns = None) -> None:
+    """Land rollouts of a source model; what has landed before is not landed again.
+
+    One row per continuation (doc_id, doc_source, prefix, continuation, continuation_idx,
+    source_model), or one row per prefix with a list of `continuations`. Sampling settings
+    (temperature, top_p, top_k, min_p, max_new_tokens, sampling_seed) are kept where they are
+    given. A file with a fault lands nothing.
+    """
+    from latent_probes import home, rollout_files, runner, terminal
+
+    columns = {}
+    for pair in column or []:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise typer.BadParameter(f"{pair!r} is not of the form OURS=THEIRS")
+        columns[ours] = theirs
+    here = home.find()
+    with runner.locked(here):
+        landed = rollout_files.land(here.landing, paths, columns)
+    terminal.say(
+        f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest was known"
+    )
+
+
+@app.command()
+def plan() -> None:
+    """Show what would be asked in each round, and what it is expected to cost."""
+    from latent_probes import home, summary, warehouse
+
+    here = home.find()
+    warehouse.build(here, tested=False)
+    summary.plan(here)
+
+
+@app.command()
+def run(provider: Provider, once: Once = False, max_cost: MaxCost = None) -> None:
+    """Ask everything that is pending, and land the answers, until nothing is left to ask.
+
+    It can be killed at any moment and run again: nothing is lost and nothing is asked twice.
+    """
+    from latent_probes import home, providers, runner, summary
+
+    here = home.find()
+    runner.run(
+        here, providers.create(provider, here.folder), once=once, max_cost=max_cost
+    )
+    summary.status(here)
+
+
+@app.command()
+def status() -> None:
+    """Show how far each round is, and what was spent."""
+    from latent_probes import home, summary, warehouse
+
+    here = home.find()
+    warehouse.build(here, tested=False)
+    summary.status(here)
+
+
+@app.command()
+def export() -> None:
+    """Test the warehouse and write the data set: Parquet files, a card and a manifest.
+
+    Refuses while a slot or a score is pending, and when a test fails.
+    """
+    from latent_probes import home, publication, runner, summary
+
+    here = home.find()
+    with runner.locked(here):
+        publication.export(here)
+    summary.exported(here)
+
+
+def main() -> None:
+    """Run the command line; what can go wrong in use ends with one line and exit code 1."""
+    import sys
+
+    try:
+        app()
+    except Exception as error:
+        if type(error).__module__.startswith("latent_probes."):
+            from rich.text import Text
+
+            from latent_probes import terminal
+
+            terminal.errors.print(
+                Text.assemble(("error: ", "bold red"), terminal.printable(str(error))),
+                soft_wrap=True,
+            )
+            sys.exit(1)
+        raise

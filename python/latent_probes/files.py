@@ -1,0 +1,61 @@
+"""Write files so that they are there whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; it takes the place of ``path`` at the end of the block.
+
+    If the block fails, or the process is killed, ``path`` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    yield partial
+    replace(partial, path)
+
+
+def replace(source: Path, path: Path) -> None:
+    """Put ``source`` in the place of ``path``, on the disk and not only in its cache."""
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(source, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_by_hash(folder: Path, lines: Iterable[str]) -> str:
+    """Write lines to a file of ``folder`` that is named by its SHA-256; return the hash."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / ".next.partial"
+    digest = hashlib.sha256()
+    with partial.open("wb") as file:
+        for line in lines:
+            encoded = f"{line}\n".encode()
+            digest.update(encoded)
+            file.write(encoded)
+    replace(partial, folder / f"{digest.hexdigest()}.jsonl")
+    return digest.hexdigest()
+
+
+def same_file(path: Path) -> list[int] | None:
+    """Size and time of last change, to tell whether a file was touched; None if there is none."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

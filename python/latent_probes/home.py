@@ -1,0 +1,65 @@
+"""Where things lie: the dbt project in the current folder, the files in LATENT_PROBES_HOME."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class HomeError(Exception):
+    """The command was not run where it can work; the message says where."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The project's folder, and the folder of everything that a run makes."""
+
+    project: Path
+    folder: Path
+
+    @property
+    def landing(self) -> Path:
+        """What came from outside. Keep it."""
+        return self.folder / "landing.duckdb"
+
+    @property
+    def warehouse(self) -> Path:
+        """What dbt made of it. May be deleted."""
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def batches(self) -> Path:
+        """Bodies and results of batches under way."""
+        return self.folder / "batches"
+
+    @property
+    def export(self) -> Path:
+        """The data set."""
+        return self.folder / "export"
+
+    @property
+    def stamp(self) -> Path:
+        """From what the warehouse was built, and whether its tests passed."""
+        return self.folder / "warehouse.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a command writes."""
+        return self.folder / "run.lock"
+
+
+def find() -> Home:
+    """The home that the current folder and the environment name.
+
+    Raises HomeError outside a checkout of the project.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "dbt_project.yml").exists():
+            # As profiles.yml has it: relative to the project.
+            files = folder / os.environ.get("LATENT_PROBES_HOME", ".")
+            files.mkdir(parents=True, exist_ok=True)
+            return Home(folder, files)
+    raise HomeError(
+        f"no dbt_project.yml in {Path.cwd()} or above: run latent-probes in a checkout of the project"
+    )

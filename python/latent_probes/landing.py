@@ -1,0 +1,408 @@
+"""The landing file: what came from outside, as it came. The only DDL and the only writer.
+
+Rows are added and never rewritten, but for the state of a batch and the claims that guard
+against asking twice. Everything else is a model over these tables; the warehouse may be
+deleted at any time, this file may not.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+VERSION = 1
+LOCK_TIMEOUT_SECONDS = 60.0
+
+TABLES = """
+create table if not exists landing_version (version integer not null);
+
+-- One row per file of rollouts that landed.
+create table if not exists landed_files (
+    file_hash varchar primary key,
+    file_name varchar not null,
+    file_rows bigint not null,
+    rollouts_added bigint not null,
+    landed_at timestamp not null,
+);
+
+-- One row per continuation that a source model wrote.
+create table if not exists rollouts (
+    source_model varchar not null,
+    doc_id varchar not null,
+    continuation_idx bigint not null,
+    doc_source varchar not null,
+    prefix varchar not null,
+    continuation varchar not null,
+    sampling json not null,
+    file_hash varchar not null,
+    primary key (source_model, doc_id, continuation_idx),
+);
+
+-- One row per round whose first request was sent: its settings, frozen.
+create table if not exists started_rounds (
+    round_number bigint primary key,
+    n_docs bigint not null,
+    seed bigint not null,
+    source_model varchar not null,
+    calibration_level bigint not null,
+    n_answers bigint not null,
+    generator_model varchar not null,
+    answerer_model varchar not null,
+    judge_model varchar not null,
+    started_at timestamp not null,
+);
+
+-- One row per document of a started round: its siblings in the order shown, frozen.
+create table if not exists started_round_documents (
+    round_number bigint not null,
+    doc_id varchar not null,
+    continuation_idxs bigint[] not null,
+    primary key (round_number, doc_id),
+);
+
+-- One row per batch handed to a provider. State: intended, submitted, landed, released.
+create table if not exists batches (
+    batch_id varchar primary key,
+    provider varchar not null,
+    body_hash varchar not null,
+    n_requests bigint not null,
+    provider_batch_id varchar,
+    state varchar not null,
+    intended_at timestamp not null,
+    submitted_at timestamp,
+    landed_at timestamp,
+);
+
+-- One row per attempt at a request, written before anything is sent.
+create table if not exists requests (
+    request_id varchar not null,
+    attempt bigint not null,
+    batch_id varchar not null,
+    stage varchar not null,
+    round_number bigint not null,
+    model varchar not null,
+    prompt_hash varchar not null,
+    input_hash varchar not null,
+    unit_map json,
+    primary key (request_id, attempt),
+);
+
+-- One row per attempt that ended: succeeded, errored, expired or canceled.
+create table if not exists responses (
+    request_id varchar not null,
+    attempt bigint not null,
+    outcome varchar not null,
+    body json not null,
+    landed_at timestamp not null,
+    primary key (request_id, attempt),
+);
+
+-- One row per request that is open or succeeded: its key is the guard against paying twice.
+create table if not exists claims (
+    request_id varchar primary key,
+    attempt bigint not null,
+);
+"""
+
+
+class LandingError(Exception):
+    """The landing file cannot be used; the message says why and what to do."""
+
+
+def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS):
+    """Open the landing file for writing, waiting while another process holds it.
+
+    Raises LandingError if it is still held after ``timeout_seconds``, is not a DuckDB file,
+    or was written by a newer version of latent-probes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            connection = duckdb.connect(str(path))
+            break
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise LandingError(f"{path} cannot be opened: {error}") from error
+            if time.monotonic() > deadline:
+                raise LandingError(
+                    f"{path} is held by another process; end it and run again. {error}"
+                ) from error
+            time.sleep(0.1)
+    try:
+        create_tables(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create_tables(connection, path: Path) -> None:
+    """Create what is missing; refuse a file of a newer version."""
+    known = connection.execute(
+        "select 1 from duckdb_tables() where table_name = 'landing_version'"
+    ).fetchall()
+    if not known:
+        with transaction(connection):
+            connection.execute(TABLES)
+            connection.execute("insert into landing_version values (?)", [VERSION])
+    (version,) = first(connection, "select max(version) from landing_version")
+    if version != VERSION:
+        raise LandingError(
+            f"{path} has version {version}, this latent-probes reads version {VERSION}: "
+            "install the version that wrote it"
+        )
+
+
+def prepare(path: Path) -> None:
+    """Make sure that the landing file exists and that nobody holds it."""
+    connect(path).close()
+
+
+@contextmanager
+def opened(path: Path):
+    """A connection to the landing file that is closed at the end of the block."""
+    connection = connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection):
+    """All statements of the block, or none of them."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def first(connection, query: str, parameters=None):
+    """The first row of a query, or None; reads the rest, as the connection asks."""
+    rows = connection.execute(query, parameters).fetchall()
+    return rows[0] if rows else None
+
+
+def add_rollouts(connection) -> int:
+    """Land the rows of the table ``incoming`` whose keys are new; return how many."""
+    with transaction(connection):
+        (added,) = first(
+            connection,
+            """
+            insert into rollouts
+            select
+                source_model, doc_id, continuation_idx, doc_source, prefix, continuation,
+                sampling, file_hash,
+            from incoming
+            anti join rollouts using (source_model, doc_id, continuation_idx)
+            qualify row_number() over (
+                partition by source_model, doc_id, continuation_idx
+                order by file_name, file_hash, row_number
+            ) = 1
+            order by file_name, file_hash, row_number
+            """,
+        )
+        if added:
+            connection.execute(
+                """
+                insert into landed_files
+                select
+                    incoming.file_hash,
+                    min(file_name),
+                    count(*),
+                    (select count(*) from rollouts where file_hash = incoming.file_hash),
+                    now() at time zone 'utc',
+                from incoming
+                group by incoming.file_hash
+                order by incoming.file_hash
+                on conflict do nothing
+                """
+            )
+    return added
+
+
+def intend(connection, batch: dict, warehouse: str) -> None:
+    """Commit the intent to send a batch, with what it freezes, before anything is sent.
+
+    The table ``intended`` holds the attempts of the batch; ``warehouse`` is the name under
+    which the warehouse is attached. Raises duckdb.ConstraintException, and leaves things as
+    they were, if one of the requests is already open or answered.
+    """
+    # An answer that the warehouse found unusable gives its claim back; an open one never does.
+    # Its own transaction: DuckDB does not take a key again in the transaction that freed it.
+    connection.execute(
+        """
+        delete from claims
+        where exists (
+            from intended
+            join responses on responses.request_id = intended.request_id
+            where
+                intended.request_id = claims.request_id
+                and responses.attempt = claims.attempt
+                and intended.attempt > claims.attempt
+        )
+        """
+    )
+    with transaction(connection):
+        connection.execute(
+            f"""
+            insert into started_rounds
+            select
+                round_number, n_docs, seed, source_model, calibration_level, n_answers,
+                generator_model, answerer_model, judge_model, now() at time zone 'utc',
+            from {warehouse}.round_settings
+            where
+                round_number in (select round_number from intended)
+                and round_number not in (select round_number from started_rounds)
+            """
+        )
+        connection.execute(
+            f"""
+            insert into started_round_documents
+            select round_number, doc_id, continuation_idxs
+            from {warehouse}.round_documents
+            where
+                round_number in (select round_number from intended)
+                and round_number not in (select round_number from started_round_documents)
+            order by round_number, doc_id
+            """
+        )
+        connection.execute(
+            "insert into claims select request_id, attempt from intended"
+        )
+        connection.execute(
+            """
+            insert into requests
+            select
+                request_id, attempt, $batch_id, stage, round_number, model, prompt_hash,
+                input_hash, unit_map,
+            from intended
+            """,
+            {"batch_id": batch["batch_id"]},
+        )
+        connection.execute(
+            """
+            insert into batches
+            values (
+                $batch_id, $provider, $body_hash, $n_requests, null, 'intended',
+                now() at time zone 'utc', null, null
+            )
+            """,
+            batch,
+        )
+
+
+def submitted(connection, batch_id: str, provider_batch_id: str) -> None:
+    """Record under which id the provider took a batch."""
+    connection.execute(
+        """
+        update batches
+        set
+            state = 'submitted',
+            provider_batch_id = ?,
+            submitted_at = now() at time zone 'utc'
+        where batch_id = ? and state = 'intended'
+        """,
+        [provider_batch_id, batch_id],
+    )
+
+
+def release(connection, batch_id: str) -> None:
+    """Give back the claims of a batch that was certainly never taken."""
+    with transaction(connection):
+        connection.execute(
+            """
+            delete from claims using requests
+            where
+                claims.request_id = requests.request_id
+                and claims.attempt = requests.attempt
+                and requests.batch_id = ?
+            """,
+            [batch_id],
+        )
+        connection.execute(
+            "update batches set state = 'released' where batch_id = ?", [batch_id]
+        )
+
+
+def add_responses(connection, batch_id: str) -> None:
+    """Land the table ``results`` of a batch and close the batch.
+
+    A result of an attempt that this batch did not ask raises LandingError; an attempt that
+    has no result is landed as expired, so that it can be asked again.
+    """
+    strangers = first(
+        connection,
+        """
+        select request_id from results
+        anti join (from requests where batch_id = ?) using (request_id, attempt)
+        order by all limit 1
+        """,
+        [batch_id],
+    )
+    if strangers:
+        raise LandingError(
+            f"batch {batch_id} holds a result for {strangers[0]}, which it did not ask; "
+            "nothing of it was landed"
+        )
+    with transaction(connection):
+        connection.execute(
+            """
+            insert into responses
+            select
+                requests.request_id,
+                requests.attempt,
+                coalesce(results.outcome, 'expired'),
+                coalesce(results.body, '{}'),
+                now() at time zone 'utc',
+            from requests
+            left join results using (request_id, attempt)
+            where requests.batch_id = ?
+            order by all
+            """,
+            [batch_id],
+        )
+        connection.execute(
+            """
+            delete from claims using responses
+            where
+                claims.request_id = responses.request_id
+                and claims.attempt = responses.attempt
+                and responses.outcome != 'succeeded'
+            """
+        )
+        connection.execute(
+            """
+            update batches
+            set state = 'landed', landed_at = now() at time zone 'utc'
+            where batch_id = ?
+            """,
+            [batch_id],
+        )
+
+
+def open_batches(connection) -> list[dict]:
+    """Batches that are intended or submitted, oldest first."""
+    columns = (
+        "batch_id",
+        "provider",
+        "body_hash",
+        "n_requests",
+        "provider_batch_id",
+        "state",
+    )
+    rows = connection.execute(
+        f"""
+        select {", ".join(columns)} from batches
+        where state in ('intended', 'submitted')
+        order by intended_at, batch_id
+        """
+    ).fetchall()
+    return [dict(zip(columns, row, strict=True)) for row in rows]

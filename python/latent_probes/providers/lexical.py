@@ -1,0 +1,321 @@
+"""The offline baseline: answers by counting words, so that everything runs without a model.
+
+Deterministic and text-only. It reads the prompts that a language model would read and answers in
+the form that they ask for. It is no language model: what it writes tests the pipeline and gives a
+floor, and everything that it made is signed ``lexical``.
+
+As a service it keeps the batches that it was given in a folder, and answers them when they are
+downloaded. The id of a batch is the hash of its body, so handing one in twice is the same as once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import regex
+
+from latent_probes.files import written_whole
+from latent_probes.providers import Batch, ProviderError, Request, Result
+
+MODEL = "lexical"
+ANSWER_WORDS = 8
+WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’\-]{3,}")
+FREQUENT = frozenset(
+    "about after also been before being could does from have having here into just like made make"
+    " many more most much only other over said same should some such than that their them then"
+    " there these they this those through very want well were what when where which while will"
+    " with would your".split()
+)
+
+
+class Lexical:
+    """The offline provider. ``spool`` is the folder that stands for the service."""
+
+    name = "lexical"
+    max_requests = 10_000
+    max_bytes = 256 << 20
+    poll_seconds = 0.0
+
+    def __init__(self, spool: Path):
+        self.spool = spool
+
+    def serves(self, model: str) -> bool:
+        """Only itself: a round that asks for a language model is never answered offline."""
+        return model == MODEL
+
+    def encode(self, request: Request) -> str:
+        """One JSON object with the stage, the id and the prompt."""
+        return json.dumps(
+            {
+                "custom_id": request.custom_id,
+                "stage": request.stage,
+                "prompt": request.prompt,
+            }
+        )
+
+    def submit(self, body: Path) -> str:
+        """Keep the body; a second copy of it changes nothing."""
+        with body.open("rb") as file:
+            batch_id = f"lexical-{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        with written_whole(self.spool / f"{batch_id}.jsonl") as kept:
+            kept.write_bytes(body.read_bytes())
+        return batch_id
+
+    def find(self, body_hash: str, n_requests: int) -> str | None:
+        """The batch with that body, if it was handed in."""
+        batch_id = f"lexical-{body_hash}"
+        return batch_id if (self.spool / f"{batch_id}.jsonl").exists() else None
+
+    def list(self) -> Iterator[Batch]:
+        """Every batch has ended: it is answered when it is downloaded."""
+        kept = sorted(
+            self.spool.glob("lexical-*.jsonl"), key=lambda path: path.stat().st_mtime
+        )
+        for path in reversed(kept):
+            with path.open("rb") as file:
+                yield Batch(path.stem, sum(1 for _ in file), has_ended=True)
+
+    def download(self, provider_batch_id: str, results: Path) -> None:
+        """Answer the batch into ``results``."""
+        kept = self.spool / f"{provider_batch_id}.jsonl"
+        if not kept.exists():
+            raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")
+        with (
+            kept.open(encoding="utf-8") as requests,
+            written_whole(results) as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
+            for line in requests:
+                file.write(
+                    json.dumps(answer(json.loads(line)), ensure_ascii=False) + "\n"
+                )
+
+    def parse(self, results: Path) -> Iterator[Result]:
+        """One result per line; every one succeeded."""
+        with results.open(encoding="utf-8") as file:
+            for line in file:
+                result = json.loads(line)
+                yield Result(
+                    result["custom_id"],
+                    "succeeded",
+                    json.dumps(result["message"], ensure_ascii=False),
+                )
+
+    def cancel(self, provider_batch_id: str) -> None:
+        """Forget the batch."""
+        (self.spool / f"{provider_batch_id}.jsonl").unlink(missing_ok=True)
+        if self.spool.exists() and not os.listdir(self.spool):
+            self.spool.rmdir()
+
+
+def answer(request: dict) -> dict:
+    """The result of one request: a message in the form of the Messages API.
+
+    Its usage counts words, as there are no tokens.
+    """
+    prompt = request["prompt"]
+    text = {
+        "generator": write_probes,
+        "answerer": answer_question,
+        "judge": judge_answer,
+    }[request["stage"]](prompt, request["custom_id"])
+    return {
+        "custom_id": request["custom_id"],
+        "message": {
+            "type": "message",
+            "role": "assistant",
+            "model": MODEL,
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": "end_turn",
+            "usage": {
+                "input_tokens": len(prompt.split()),
+                "output_tokens": len(text.split()),
+            },
+        },
+    }
+
+
+def content_words(text: str) -> list[str]:
+    """Lower-cased words of four letters or more that are not too frequent, in order."""
+    return [word for word in map(str.lower, WORD.findall(text)) if word not in FREQUENT]
+
+
+def draw(custom_id: str, *key: object) -> int:
+    """A number that depends on the request and the key alone."""
+    return int.from_bytes(hashlib.sha256(repr((custom_id, *key)).encode()).digest()[:8])
+
+
+def fenced(prompt: str, name: str) -> str:
+    """The text between the last pair of tags of that name."""
+    return regex.findall(rf"(?s)<{name}[^>]*>\n(.*?)\n</{name}>", prompt)[-1]
+
+
+# Generator -----------------------------------------------------------------------------------
+
+
+def read_documents(prompt: str) -> dict[str, dict]:
+    """The documents of a generator prompt: sentences and paragraphs by id, and the split ranges."""
+    documents = {}
+    for label, body in regex.findall(
+        r'(?s)<document id="(d\d+)">\n(.*?)\n</document>', prompt
+    ):
+        sentences: dict[str, str] = {}
+        paragraphs: dict[str, list[str]] = {}
+        current = None
+        for line in body.splitlines():
+            if found := regex.match(r"\[(d\d+\.p\d+)\]$", line):
+                current = paragraphs.setdefault(found[1], [])
+            elif current is not None and (
+                found := regex.match(r"\[(d\d+\.s\d+)\] (.*)", line)
+            ):
+                sentences[found[1]] = found[2]
+                current.append(found[1])
+        ranges = regex.match(
+            r"splits: after a sentence from d\d+\.s(\d+) to d\d+\.s(\d+); "
+            r"word_lens inside a sentence from d\d+\.s(\d+)",
+            body,
+        )
+        documents[label] = {
+            "sentences": sentences,
+            "paragraphs": paragraphs,
+            "ranges": tuple(map(int, ranges.groups())) if ranges else None,
+        }
+    return documents
+
+
+def write_probes(prompt: str, custom_id: str) -> str:
+    """Choose the document with most paragraphs, split it in the middle, ask for what is rare."""
+    documents = read_documents(prompt)
+    label = max(
+        (label for label in documents if documents[label]["ranges"]),
+        key=lambda label: (len(documents[label]["paragraphs"]), draw(custom_id, label)),
+    )
+    document = documents[label]
+    first, last, first_inside = document["ranges"]
+    others = [
+        " ".join(other["sentences"].values())
+        for key, other in documents.items()
+        if key != label
+    ]
+    middle = (max(first, first_inside) + last) // 2
+    split = f"{label}.s{middle}"
+    names = list(document["sentences"])
+    before, after = names[:middle], names[middle:]
+    asked: set[str] = set()
+    probes = {}
+    for number, target in enumerate(("suffix", "suffix", "prefix"), start=1):
+        side, complement = (after, before) if target == "suffix" else (before, after)
+        choices = [name for name in side if name not in asked] or side
+        unit = choices[draw(custom_id, "sentence", number) % len(choices)]
+        asked.add(unit)
+        probes[f"sentence_{number}"] = probe(
+            document, [unit], complement, others, target, [unit], 1
+        )
+    for number, target in enumerate(("suffix", "prefix"), start=1):
+        side, complement = (after, before) if target == "suffix" else (before, after)
+        whole = [
+            (name, units)
+            for name, units in document["paragraphs"].items()
+            if set(units) <= set(side)
+        ]
+        if whole:
+            name, units = max(whole, key=lambda pair: (len(pair[1]), pair[0]))
+            probes[f"paragraph_{number}"] = probe(
+                document, units, complement, others, target, [name], 2
+            )
+    probes["whole_1"] = probe(document, after, before, others, "suffix", [], 3)
+    return json.dumps(
+        {
+            "document": label,
+            "document_rationale": "The document with the most paragraphs.",
+            "splits": {
+                "word_lens": f"{label}.s{max(middle, first_inside)}",
+                "sentence": split,
+                "paragraph": split,
+                "whole": split,
+            },
+            "split_rationale": "The middle of the sentences that may be split after.",
+            "probes": probes,
+        },
+        ensure_ascii=False,
+    )
+
+
+def probe(
+    document: dict,
+    units: list[str],
+    complement: list[str],
+    others: list[str],
+    target: str,
+    named: list[str],
+    n_sentences: int,
+) -> dict:
+    """One probe over the sentences ``units``; its wrong answer has ``n_sentences`` sentences."""
+    atom = " ".join(document["sentences"][unit] for unit in units)
+    side = " ".join(document["sentences"][unit] for unit in complement)
+    words = content_words(atom)
+    near = Counter(content_words(side))
+    # The thread that leads to the atom: what both sides hold, else what the complement holds most.
+    thread = list(dict.fromkeys([word for word in words if word in near])) or [
+        word for word, _ in near.most_common(3)
+    ]
+    thread = thread[:3] or ["this"]
+    holders = sum(
+        len(set(words) & set(content_words(other))) * 2 >= len(set(words))
+        for other in others
+    )
+    where = "say next" if target == "suffix" else "say earlier"
+    wrong = [
+        f"It goes on about {' and '.join(thread)}, point {number} of {n_sentences}."
+        for number in range(1, n_sentences + 1)
+    ]
+    return {
+        "target": target,
+        "units": named,
+        "first_words": " ".join(regex.findall(r"[\p{L}\p{N}]+", atom)[:4]),
+        "typicality": None
+        if target == "prefix"
+        else ("typical" if holders >= min(3, len(others)) else "atypical"),
+        "verbalizer_prompt": f"What does the author {where} about {', '.join(thread)}?",
+        "target_response": " ".join(dict.fromkeys(words)) or atom[:80],
+        "incorrect_plausible_answer": " ".join(wrong),
+        "synergy_check": f"{len(words)} content words.",
+        "distribution_check": None
+        if target == "prefix"
+        else f"{holders} of {len(others)} other documents hold half of its content words.",
+        "difficulty_check": f"{len(set(words) & set(near))} of {len(set(words))} content words "
+        "stand in the complement.",
+    }
+
+
+# Answerer and judge --------------------------------------------------------------------------
+
+
+def answer_question(prompt: str, custom_id: str) -> str:
+    """Some content words of the sentences that hold most of what the question names.
+
+    Which words is drawn for each request, so that each answer number gives another answer.
+    """
+    asked = set(content_words(fenced(prompt, "question")))
+    sentences = [
+        words
+        for sentence in regex.split(r"(?<=[.!?])\s+|\n+", fenced(prompt, "text"))
+        if (words := content_words(sentence))
+    ]
+    nearest = sorted(sentences, key=lambda words: -len(asked & set(words)))[:4]
+    pool = list(dict.fromkeys(word for words in nearest for word in words))
+    drawn = sorted(pool, key=lambda word: draw(custom_id, word))[:ANSWER_WORDS]
+    return " ".join(word for word in pool if word in drawn) or "Nothing can be said."
+
+
+def judge_answer(prompt: str, custom_id: str) -> str:
+    """The share of the smaller set of content words that stands in the larger one."""
+    truth = set(content_words(fenced(prompt, "ground_truth")))
+    given = set(content_words(fenced(prompt, "answer")))
+    smaller = min(len(truth), len(given))
+    return f"{len(truth & given) / smaller:.2f}" if smaller else "0.0"

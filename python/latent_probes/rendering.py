@@ -1,0 +1,106 @@
+"""Render the prompts: templates in ``prompts/``, inputs from the ``*_inputs`` models.
+
+Texts from outside are data in a prompt: whatever in them looks like one of the fences or ids
+around them is defused, which changes how it is shown and nothing that is counted.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import jinja2
+import regex
+
+FOLDER = Path(__file__).parent / "prompts"
+STAGES = ("generator", "answerer", "judge")
+FENCE = regex.compile(
+    r"<(?=/?\s*(?:document|text|question|ground_truth|answer)\b)", regex.I
+)
+UNIT_ID = regex.compile(r"\[(?=d\d+\.[sp]\d+\])")
+
+
+def render(stage: str, inputs: dict, settings: dict) -> str:
+    """The prompt of one request.
+
+    ``inputs`` is a row of ``generator_inputs``, ``answerer_inputs`` or ``judge_inputs``;
+    ``settings`` are the dbt vars. A variable that the template names and nobody gives is an
+    error (jinja2.UndefinedError).
+    """
+    if stage == "generator":
+        documents = [
+            shown_document(shown, text)
+            for shown, text in zip(
+                json.loads(inputs["unit_map"]), inputs["texts"], strict=True
+            )
+        ]
+        values = {
+            "addendum": inputs["addendum"],
+            "documents": documents,
+            # With fewer other siblings, all of them.
+            "typical_siblings": min(settings["typical_siblings"], len(documents) - 1),
+        }
+    else:
+        values = {
+            name: defused(value) if isinstance(value, str) else value
+            for name, value in inputs.items()
+        }
+    return template(stage).render(values)
+
+
+def prompt_hash(stage: str) -> str:
+    """SHA-256 of the stage's template, its first 16 hex digits."""
+    return hashlib.sha256((FOLDER / f"{stage}.md").read_bytes()).hexdigest()[:16]
+
+
+@functools.cache
+def template(stage: str) -> jinja2.Template:
+    """The stage's template."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Prompts are plain text; `defused` does what is needed.
+        autoescape=False,
+    )
+    return environment.get_template(f"{stage}.md")
+
+
+def shown_document(shown: dict, text: str) -> dict:
+    """A document as the generator sees it: paragraphs of sentences under their ids."""
+    label = shown["label"]
+    sentences = [
+        {
+            "label": f"{label}.s{number}",
+            "starts_at": span["starts_at"],
+            # A sentence never reaches over a line, and a line break would end its row.
+            "text": defused(text[span["starts_at"] : span["ends_at"]]),
+        }
+        for number, span in enumerate(shown["sentences"], start=1)
+    ]
+    return {
+        "label": label,
+        "can_be_chosen": shown["first_split_inside"] <= shown["last_split"],
+        "first_split": f"{label}.s{shown['first_split']}",
+        "first_split_inside": f"{label}.s{shown['first_split_inside']}",
+        "last_split": f"{label}.s{shown['last_split']}",
+        "paragraphs": [
+            {
+                "label": f"{label}.p{number}",
+                "sentences": [
+                    sentence
+                    for sentence in sentences
+                    if span["starts_at"] <= sentence["starts_at"] < span["ends_at"]
+                ],
+            }
+            for number, span in enumerate(shown["paragraphs"], start=1)
+        ],
+    }
+
+
+def defused(text: str) -> str:
+    """``text`` with nothing in it that could pass for a fence or an id of ours."""
+    return UNIT_ID.sub("(", FENCE.sub("‹", text))

@@ -1,0 +1,161 @@
+"""What the commands show of the warehouse: tables and bars, every figure a query."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from latent_probes import terminal, warehouse
+from latent_probes.home import Home
+
+BAR_WIDTH = 32
+
+
+def show(connection, title: str, query: str) -> None:
+    """Print the result of a query as a table; numbers to the right."""
+    rows = connection.execute(query).fetchall()
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
+    for (name, *_), *values in zip(connection.description, *rows, strict=True):
+        is_number = all(isinstance(value, int | float | None) for value in values)
+        table.add_column(name, justify="right" if is_number else "left")
+    for row in rows:
+        table.add_row(*(Text(shown(value)) for value in row))
+    if not rows:
+        table.caption = "none"
+    terminal.console.print(table)
+
+
+def shown(value) -> str:
+    """A value as text; what may come from outside without control characters."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return terminal.printable(str(value))
+
+
+def plan(home: Home) -> None:
+    """What would be asked in each round, and its expected price."""
+    with warehouse.opened(home) as connection:
+        show(
+            connection,
+            "Requests to be asked",
+            """
+            select
+                round_number as round, round_state as state, stage, model,
+                n_pending as "pending now", n_coming as "then at most",
+                coalesce('$' || printf('%.2f', usd), 'no price known') as expected
+            from planned_requests
+            where n_pending + n_coming > 0
+            order by round_number, stage_order
+            """,
+        )
+        total, unpriced = connection.execute(
+            "select coalesce(sum(usd), 0), list(distinct model) filter (where usd is null) "
+            "from planned_requests where n_pending + n_coming > 0"
+        ).fetchall()[0]
+    terminal.say(f"Expected to cost at most ${total:.2f}.")
+    for model in unpriced or []:
+        terminal.say(
+            f"No price is known for {model}: add a line to seeds/model_prices.csv."
+        )
+
+
+def status(home: Home) -> None:
+    """How far each round is, and what was spent."""
+    with warehouse.opened(home) as connection:
+        show(
+            connection,
+            "Rounds",
+            """
+            select
+                round_number as round, state, source_model as "source model",
+                n_documents as documents, n_slots as slots, n_pending as pending,
+                n_probes as probes, n_rejected as rejected,
+                n_scored as scored, n_awaiting_scores as "awaiting scores"
+            from round_status order by round_number
+            """,
+        )
+        show(
+            connection,
+            "Requests",
+            """
+            select
+                round_number as round, stage, model, n_attempts as attempts, n_open as open,
+                n_succeeded as succeeded, n_failed as failed, n_unusable as unusable,
+                '$' || printf('%.2f', usd) as spent
+            from spend order by round_number, stage_order
+            """,
+        )
+
+
+def exported(home: Home) -> None:
+    """The closing summary of an export: counts, rejections, histogram, one probe, files."""
+    with warehouse.opened(home) as connection:
+        show(
+            connection,
+            "Slots",
+            """
+            select
+                scope, n_slots as slots, n_probes as probes, n_rejected as rejected,
+                n_scored as scored, score_max_mean as "mean max score"
+            from scope_summary order by scope_order
+            """,
+        )
+        show(
+            connection,
+            "Rejections",
+            """
+            select rejection_reason as reason, sum(n_slots)::bigint as slots, any_value(meaning) as meaning
+            from rejection_summary group by rejection_reason order by slots desc, reason
+            """,
+        )
+        histogram(connection)
+        one_probe(connection)
+    for path in sorted(home.export.rglob("*")):
+        if path.is_file():
+            terminal.say(f"{path.stat().st_size:>12,} bytes  {path}")
+
+
+def histogram(connection) -> None:
+    """The best score of each probe, as text bars."""
+    rows = connection.execute(
+        "select label, n_probes, share, upper(band) from score_histogram order by bin"
+    ).fetchall()
+    terminal.console.print(Text("\nMax score", style="bold"))
+    for label, n_probes, share, band in rows:
+        bar = "█" * round(share * BAR_WIDTH)
+        terminal.say(
+            f"  {label}  {n_probes:>7,}  {share:>6.1%}  {bar:<{BAR_WIDTH}} {band}"
+        )
+
+
+def one_probe(connection) -> None:
+    """The scored probe nearest to the middle score, whole."""
+    columns = (
+        "scope, target, typicality, verbalizer_prompt, atom_text, target_response, "
+        "incorrect_plausible_answer, bb_answer_rollout_answers, bb_answer_rollout_scores, "
+        "doc_source, split_char_offset, generator_model"
+    )
+    rows = connection.execute(
+        f"""
+        select {columns} from train
+        where bb_answer_score_max is not null and scope = 'sentence'
+        order by abs(bb_answer_score_max - 0.5), doc_id, slot_idx
+        limit 1
+        """
+    ).fetchall()
+    terminal.console.print(Text("\nOne probe", style="bold"))
+    for row in rows:
+        for name, value in zip(columns.split(", "), row, strict=True):
+            terminal.console.print(
+                Text.assemble((f"  {name}: ", "cyan"), shown(value)), soft_wrap=True
+            )
+    terminal.console.print()

@@ -1,0 +1,68 @@
+"""What people see while something runs: progress on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+# Without a terminal there is no width to keep to.
+WIDTH_OF_FILES = 160
+
+console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=WIDTH_OF_FILES)
+errors = Console(stderr=True, highlight=False)
+
+
+def say(message: str) -> None:
+    """Print one line."""
+    console.print(Text(message), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """``text`` with control and format characters made visible: a terminal obeys them."""
+    return "".join(
+        character
+        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf")
+        else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
+
+
+@contextmanager
+def progress(
+    what: str, total: int | None, unit: str
+) -> Iterator[Callable[[int], None]]:
+    """Show how far something is; yields a function that takes how much more is done."""
+    if not console.is_terminal:
+        done = 0
+
+        def count(more: int) -> None:
+            nonlocal done
+            done += more
+
+        yield count
+        say(f"{what}: {done:,} {unit}")
+        return
+
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        unit,
+        TimeRemainingColumn(),
+        console=console,
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.update(task, advance=more)

@@ -1,0 +1,155 @@
+"""The dbt-duckdb plugin: what SQL cannot do, as functions over Arrow vectors.
+
+``text_units(text, language)``            words, sentences and paragraphs of a text, as spans
+``text_units_method(language)``           the name and version of that method
+``token_spans(text, tokenizer, files)``   the tokens of a text, as spans
+``tokenizer_version(tokenizer, files)``   the tokenizer's name and a hash of its files
+``repair_json(text)``                     damaged JSON mended by json-repair, or null
+
+No function here calls a language model: a rebuild of the warehouse never spends money.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy
+import pyarrow
+from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from latent_probes import landing, units
+
+SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
+WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
+UNITS = f"STRUCT(words {WORDS}, sentences {SPANS}, paragraphs {SPANS})"
+
+
+class Plugin(BasePlugin):
+    """Creates the landing file before dbt attaches it, and registers the functions."""
+
+    def update_connection_config(self, creds, config):
+        # dbt-duckdb retries neither a missing nor a locked attached file.
+        for attachment in creds.attach or []:
+            landing.prepare(Path(attachment.path))
+
+    def configure_connection(self, conn):
+        register(conn)
+
+
+def register(connection: duckdb.DuckDBPyConnection) -> None:
+    """Register the functions on ``connection``, unless it has them."""
+    known = connection.execute(
+        "select 1 from duckdb_functions() where function_name = 'text_units'"
+    ).fetchall()
+    if known:
+        return
+    for name, function, parameters, result in [
+        ("text_units", text_units, ["VARCHAR", "VARCHAR"], UNITS),
+        ("text_units_method", text_units_method, ["VARCHAR"], "VARCHAR"),
+        ("token_spans", token_spans, ["VARCHAR"] * 3, SPANS),
+        ("tokenizer_version", tokenizer_version, ["VARCHAR"] * 2, "VARCHAR"),
+        ("repair_json", repair_json, ["VARCHAR"], "VARCHAR"),
+    ]:
+        connection.create_function(
+            name,
+            function,
+            parameters,
+            result,
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+
+
+def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray):
+    """Struct of word, sentence and paragraph spans for each text; a null text has none."""
+    words, sentences, paragraphs, normal_forms = [], [], [], []
+    for text, language in zip(texts.to_pylist(), languages.to_pylist(), strict=True):
+        text = text or ""
+        found = list(units.word_spans(text))
+        words.append(found)
+        # The normal form saves every model from cutting words out of the text again.
+        normal_forms.extend(text[start:end].lower() for start, end in found)
+        sentences.append(list(units.sentence_spans(text, language)))
+        paragraphs.append(list(units.paragraph_spans(text)))
+    return pyarrow.StructArray.from_arrays(
+        [
+            span_lists(words, word=pyarrow.array(normal_forms, pyarrow.string())),
+            span_lists(sentences),
+            span_lists(paragraphs),
+        ],
+        names=["words", "sentences", "paragraphs"],
+    )
+
+
+def text_units_method(languages: pyarrow.ChunkedArray):
+    """Name and version of the method behind ``text_units``, for each language."""
+    return pyarrow.array(
+        [f"{units.METHOD}, {language}" for language in languages.to_pylist()]
+    )
+
+
+def token_spans(
+    texts: pyarrow.ChunkedArray,
+    tokenizers: pyarrow.ChunkedArray,
+    files: pyarrow.ChunkedArray,
+):
+    """List of token spans for each text; tokenizer and files are constants of the query."""
+    if len(texts) == 0:
+        return span_lists([])
+    return span_lists(
+        units.token_spans(
+            [text or "" for text in texts.to_pylist()],
+            tokenizers[0].as_py(),
+            files[0].as_py(),
+        )
+    )
+
+
+def tokenizer_version(tokenizers: pyarrow.ChunkedArray, files: pyarrow.ChunkedArray):
+    """Name and file hash of each tokenizer."""
+    return pyarrow.array(
+        [
+            units.tokenizer_version(*pair)
+            for pair in zip(tokenizers.to_pylist(), files.to_pylist(), strict=True)
+        ],
+        pyarrow.string(),
+    )
+
+
+def repair_json(texts: pyarrow.ChunkedArray):
+    """Each text mended to valid JSON; null where nothing could be made of it."""
+    import json
+
+    import json_repair
+
+    def repaired(text: str | None) -> str | None:
+        if text is None:
+            return None
+        value = json_repair.loads(text)
+        return (
+            json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else None
+        )
+
+    return pyarrow.array(
+        [repaired(text) for text in texts.to_pylist()], pyarrow.string()
+    )
+
+
+def span_lists(
+    rows: list[list[units.Span]], **more_fields: pyarrow.Array
+) -> pyarrow.ListArray:
+    """One Arrow list of spans per row, built from two flat columns."""
+    offsets = numpy.zeros(len(rows) + 1, dtype=numpy.int32)
+    numpy.cumsum([len(row) for row in rows], out=offsets[1:])
+    flat = numpy.fromiter(
+        (place for row in rows for span in row for place in span),
+        numpy.int32,
+        2 * offsets[-1],
+    )
+    spans = pyarrow.StructArray.from_arrays(
+        [pyarrow.array(flat[0::2]), pyarrow.array(flat[1::2]), *more_fields.values()],
+        names=["starts_at", "ends_at", *more_fields],
+    )
+    return pyarrow.ListArray.from_arrays(pyarrow.array(offsets), spans)

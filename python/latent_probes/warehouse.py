@@ -1,0 +1,136 @@
+"""Build the warehouse with dbt, in this process, and only when something has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from latent_probes import files, terminal
+from latent_probes.home import Home
+
+SOURCES = (
+    "dbt_project.yml",
+    "profiles.yml",
+    "models",
+    "macros",
+    "seeds",
+    "tests",
+    "python",
+)
+SOURCE_SUFFIXES = (".sql", ".yml", ".csv", ".md", ".py", ".jinja")
+
+
+class WarehouseError(Exception):
+    """dbt failed; the message names what and why."""
+
+
+def build(home: Home, *, tested: bool) -> None:
+    """Make the warehouse current; with ``tested``, also run every test.
+
+    Does nothing where neither the landing file nor the project has changed since the last
+    build. Raises WarehouseError if a model cannot be built or a test fails.
+    """
+    if is_current(home, tested):
+        return
+    arguments = (
+        ["build"]
+        if tested
+        else ["build", "--exclude-resource-type", "test", "unit_test"]
+    )
+    call_dbt(home, arguments, "building and testing" if tested else "building")
+    with files.written_whole(home.stamp) as partial:
+        partial.write_text(json.dumps(state(home) | {"tested": tested}) + "\n")
+
+
+def is_current(home: Home, tested: bool) -> bool:
+    """Whether the last build was of what is there now."""
+    if not home.stamp.exists() or not home.warehouse.exists():
+        return False
+    stamp = json.loads(home.stamp.read_text())
+    was_tested = stamp.pop("tested")
+    return stamp == state(home) and (was_tested or not tested)
+
+
+def state(home: Home) -> dict:
+    """What a build depends on, and what it made."""
+    return {
+        "landing": files.same_file(home.landing),
+        "warehouse": files.same_file(home.warehouse),
+        "project": project_hash(home.project),
+    }
+
+
+def project_hash(project: Path) -> str:
+    """SHA-256 over everything in the project that a build reads."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        path = project / name
+        for source in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if source.suffix in SOURCE_SUFFIXES and source.is_file():
+                digest.update(f"{source.relative_to(project)}\0".encode())
+                digest.update(source.read_bytes())
+    for package in ("dbt-core", "dbt-duckdb", "duckdb", "json-repair", "sentencex"):
+        digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
+    return digest.hexdigest()
+
+
+def call_dbt(home: Home, arguments: list[str], what: str) -> None:
+    """Run dbt with ``arguments``; raise WarehouseError with what failed."""
+    # dbt takes seconds to import.
+    from dbt.cli.main import dbtRunner
+
+    with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
+
+        def count(event) -> None:
+            if event.info.name == "NodeFinished":
+                advance(1)
+
+        outcome = dbtRunner(callbacks=[count]).invoke(
+            [
+                *arguments,
+                "--quiet",
+                "--log-level",
+                "none",
+                "--project-dir",
+                str(home.project),
+                "--profiles-dir",
+                str(home.project),
+                "--target-path",
+                str(home.folder / "target"),
+                "--log-path",
+                str(home.folder / "logs"),
+            ]
+        )
+    if outcome.success:
+        return
+    if outcome.exception is not None:
+        raise WarehouseError(f"dbt failed: {outcome.exception}")
+    failures = [
+        f"{result.node.name} ({result.node.original_file_path}): {result.message}"
+        for result in outcome.result
+        if result.status in ("error", "fail", "runtime error")
+    ]
+    raise WarehouseError("dbt failed:\n" + "\n".join(failures))
+
+
+def settings(home: Home) -> dict:
+    """The dbt vars of the project."""
+    import yaml
+
+    project = yaml.safe_load((home.project / "dbt_project.yml").read_text())
+    return project["vars"]["latent_probes"]
+
+
+@contextmanager
+def opened(home: Home):
+    """A read-only connection to the warehouse, its tables found without a database name."""
+    connection = duckdb.connect(str(home.warehouse), read_only=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
