@@ -81,7 +81,7 @@ class Lexical:
                 yield Batch(path.stem, sum(1 for _ in file), has_ended=True)
 
     def download(self, provider_batch_id: str, results: Path) -> None:
-        """Answer the batch into ``results``."""
+        """Answer the batch into ``results``, and forget it."""
         kept = self.spool / f"{provider_batch_id}.jsonl"
         if not kept.exists():
             raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")

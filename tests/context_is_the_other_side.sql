@@ -1,0 +1,10 @@
+-- The context is the whole other side of the split, to the letter; with the target side it is the document.
+select
+    doc_id,
+    slot_idx,
+from {{ ref('train') }}
+where
+    context is distinct from case target
+        when 'suffix' then left(doc, split_char_offset)
+        else right(doc, length(doc) - split_char_offset)
+    end

@@ -1,0 +1,11 @@
+-- No verbalizer speaks of how the probe was made, and none holds its atom (templates of lenses exempt).
+select
+    doc_id,
+    slot_idx,
+from {{ ref('train') }}
+where
+    regexp_matches(lower(verbalizer_prompt), '\b(prefix|suffix|split)')
+    or scope = 'word'
+    and list_contains(string_split_regex(lower(verbalizer_prompt), '[^\p{L}\p{N}\p{M}''’-]+'), lower(atom_text))
+    or scope not in ('word', 'lens')
+    and position(lower(atom_text) in lower(verbalizer_prompt)) > 0

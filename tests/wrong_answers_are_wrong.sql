@@ -1,0 +1,11 @@
+-- The incorrect plausible answer is not the atom and stands in none of the shown siblings;
+-- a lens of fewer than four tokens stands in every text and is only not the atom.
+select
+    probes.probe_id,
+from {{ ref('published_probes') }} as probes
+join {{ ref('shown_documents') }} as shown using (round_number, doc_id)
+join {{ ref('documents') }} as siblings using (document_id)
+where
+    lower(trim(probes.incorrect_plausible_answer)) = lower(trim(probes.atom_text))
+    or not (probes.scope = 'lens' and probes.n_tokens_actual < 4)
+    and position(trim(probes.incorrect_plausible_answer) in siblings.text) > 0
