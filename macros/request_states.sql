@@ -7,7 +7,7 @@
     failed    asked as often as allowed, without a usable response
     pending   to be asked, as `next_attempt`
 #}
-{% macro request_states(requests) %}
+{% macro request_states(requests) -%}
     select
         requests.request_id,
         min(attempts.attempt) filter (

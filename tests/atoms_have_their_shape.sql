@@ -30,7 +30,10 @@ measured as (
         ) as n_paragraphs,
         list_contains(
             chosen.paragraphs,
-            {'starts_at': probes.atom_start, 'ends_at': probes.atom_end}
+            {
+                'starts_at': probes.atom_start,
+                'ends_at': probes.atom_end
+            }
         ) as is_paragraph,
     from {{ ref('probes') }} as probes
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)

@@ -6,6 +6,8 @@ from {{ ref('train') }}
 where
     regexp_matches(lower(verbalizer_prompt), '\b(prefix|suffix|split)')
     or scope = 'word'
-    and list_contains(string_split_regex(lower(verbalizer_prompt), '[^\p{L}\p{N}\p{M}''’-]+'), lower(atom_text))
+    and list_contains(
+        string_split_regex(lower(verbalizer_prompt), '[^\p{L}\p{N}\p{M}''’-]+'), lower(atom_text)
+    )
     or scope not in ('word', 'lens')
     and position(lower(atom_text) in lower(verbalizer_prompt)) > 0

@@ -2,7 +2,7 @@
 with
 
 states as (
-{{ request_states(ref('generator_requests')) }}
+    {{ request_states(ref('generator_requests')) }}
 ),
 
 -- A stale answer is kept and shown as such.

@@ -50,7 +50,10 @@ found as (
                     'ends_at': sentences[-1].ends_at
                 }
             when scope = 'whole' and probe.target = 'prefix'
-                then {'starts_at': sentences[1].starts_at, 'ends_at': split_offset}
+                then {
+                    'starts_at': sentences[1].starts_at,
+                    'ends_at': split_offset
+                }
         end as atom,
     from asked
 

@@ -4,7 +4,7 @@
 with
 
 states as (
-{{ request_states(ref('all_requests')) }}
+    {{ request_states(ref('all_requests')) }}
 )
 
 select

@@ -3,7 +3,7 @@
 with
 
 states as (
-{{ request_states(ref('answerer_requests')) }}
+    {{ request_states(ref('answerer_requests')) }}
 )
 
 select

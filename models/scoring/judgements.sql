@@ -2,7 +2,7 @@
 with
 
 states as (
-{{ request_states(ref('judge_requests')) }}
+    {{ request_states(ref('judge_requests')) }}
 )
 
 select

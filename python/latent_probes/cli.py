@@ -28,20 +28,14 @@ Columns = Annotated[
         help="The file's name for one of our columns.",
     ),
 ]
-Provider = Annotated[
-    str, typer.Option(help="Who answers: lexical (the offline baseline).")
-]
+Provider = Annotated[str, typer.Option(help="Who answers: lexical (the offline baseline).")]
 Once = Annotated[
     bool,
-    typer.Option(
-        "--once", help="Land what has ended, submit what is pending, and leave."
-    ),
+    typer.Option("--once", help="Land what has ended, submit what is pending, and leave."),
 ]
 MaxCost = Annotated[
     float | None,
-    typer.Option(
-        metavar="DOLLARS", help="Stop before all that was ever sent costs more."
-    ),
+    typer.Option(metavar="DOLLARS", help="Stop before all that was ever sent costs more."),
 ]
 
 
@@ -65,9 +59,7 @@ def land(paths: Paths, column: Columns = None) -> None:
     here = home.find()
     with runner.locked(here):
         landed = rollout_files.land(here.landing, paths, columns)
-    terminal.say(
-        f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest was known"
-    )
+    terminal.say(f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest was known")
 
 
 @app.command()
@@ -89,9 +81,7 @@ def run(provider: Provider, once: Once = False, max_cost: MaxCost = None) -> Non
     from latent_probes import home, providers, runner, summary
 
     here = home.find()
-    runner.run(
-        here, providers.create(provider, here.folder), once=once, max_cost=max_cost
-    )
+    runner.run(here, providers.create(provider, here.folder), once=once, max_cost=max_cost)
     summary.status(here)
 
 

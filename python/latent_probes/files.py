@@ -25,7 +25,7 @@ def replace(source: Path, path: Path) -> None:
     """Put ``source`` in the place of ``path``, on the disk and not only in its cache."""
     with source.open("rb") as file:
         os.fsync(file.fileno())
-    os.replace(source, path)
+    source.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

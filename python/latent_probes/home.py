@@ -61,5 +61,6 @@ def find() -> Home:
             files.mkdir(parents=True, exist_ok=True)
             return Home(folder, files)
     raise HomeError(
-        f"no dbt_project.yml in {Path.cwd()} or above: run latent-probes in a checkout of the project"
+        f"no dbt_project.yml in {Path.cwd()} or above: "
+        "run latent-probes in a checkout of the project"
     )

@@ -274,9 +274,7 @@ def intend(connection, batch: dict, warehouse: str) -> None:
             order by round_number, doc_id
             """
         )
-        connection.execute(
-            "insert into claims select request_id, attempt from intended"
-        )
+        connection.execute("insert into claims select request_id, attempt from intended")
         connection.execute(
             """
             insert into requests
@@ -327,9 +325,7 @@ def release(connection, batch_id: str) -> None:
             """,
             [batch_id],
         )
-        connection.execute(
-            "update batches set state = 'released' where batch_id = ?", [batch_id]
-        )
+        connection.execute("update batches set state = 'released' where batch_id = ?", [batch_id])
 
 
 def add_responses(connection, batch_id: str) -> None:

@@ -47,9 +47,7 @@ def export(home: Home) -> None:
             ).fetchall()
         ]
         if not rounds:
-            raise ExportError(
-                "there are no probes yet: land rollouts and run a round first"
-            )
+            raise ExportError("there are no probes yet: land rollouts and run a round first")
         written = write_rounds(home, connection, rounds)
         for path in (home.export / "data").glob("*.parquet"):
             if path.name not in written:
@@ -127,9 +125,7 @@ def manifest(home: Home, connection) -> str:
     return (
         json.dumps(
             {
-                "rounds": [
-                    dict(zip(names, row, strict=True)) for row in rounds.fetchall()
-                ],
+                "rounds": [dict(zip(names, row, strict=True)) for row in rounds.fetchall()],
                 "files": [
                     {
                         "path": f"data/{path.name}",
@@ -177,9 +173,7 @@ def card(home: Home, connection) -> str:
         source_models=column("select distinct source_model from train order by 1"),
         n_answers=" or ".join(
             str(n)
-            for n in column(
-                "select distinct n_answers from round_manifest order by n_answers"
-            )
+            for n in column("select distinct n_answers from round_manifest order by n_answers")
         ),
         n_probes=f"{one('select count(*) from train'):,}",
         n_slots=f"{one('select count(*) from slots'):,}",
@@ -187,9 +181,7 @@ def card(home: Home, connection) -> str:
         calibration_levels=column(
             "select distinct calibration_level from round_manifest order by 1"
         ),
-        tokenizer=units.tokenizer_version(
-            settings["tokenizer"], settings["tokenizer_files"]
-        ),
+        tokenizer=units.tokenizer_version(settings["tokenizer"], settings["tokenizer_files"]),
         histogram="\n".join(histogram(connection)),
         scopes=markdown(
             connection,
@@ -202,7 +194,8 @@ def card(home: Home, connection) -> str:
         ),
         typicality=markdown(
             connection,
-            "select scope, typicality, band, n_probes as probes from typicality_splits order by all",
+            "select scope, typicality, band, n_probes as probes "
+            "from typicality_splits order by all",
         ),
         rejections=markdown(
             connection,
@@ -298,9 +291,7 @@ def header(home: Home, connection) -> str:
             ],
             "dataset_info": {
                 "features": [feature(name, kind) for name, kind in described],
-                "splits": [
-                    {"name": "train", "num_bytes": n_bytes, "num_examples": n_rows}
-                ],
+                "splits": [{"name": "train", "num_bytes": n_bytes, "num_examples": n_rows}],
                 "download_size": sum(path.stat().st_size for path in paths),
                 "dataset_size": n_bytes,
             },

@@ -16,9 +16,7 @@ import regex
 
 FOLDER = Path(__file__).parent / "prompts"
 STAGES = ("generator", "answerer", "judge")
-FENCE = regex.compile(
-    r"<(?=/?\s*(?:document|text|question|ground_truth|answer)\b)", regex.I
-)
+FENCE = regex.compile(r"<(?=/?\s*(?:document|text|question|ground_truth|answer)\b)", regex.I)
 UNIT_ID = regex.compile(r"\[(?=d\d+\.[sp]\d+\])")
 
 
@@ -32,9 +30,7 @@ def render(stage: str, inputs: dict, settings: dict) -> str:
     if stage == "generator":
         documents = [
             shown_document(shown, text)
-            for shown, text in zip(
-                json.loads(inputs["unit_map"]), inputs["texts"], strict=True
-            )
+            for shown, text in zip(json.loads(inputs["unit_map"]), inputs["texts"], strict=True)
         ]
         values = {
             "addendum": inputs["addendum"],

@@ -77,16 +77,12 @@ def read(connection, path: Path, columns: dict[str, str]) -> None:
     name = str(path).replace("'", "''")
     try:
         known = columns_of(connection, path, name)
-        fields = {
-            ours: columns.get(ours, ours) for ours in (*TEXT_COLUMNS, *SAMPLING_COLUMNS)
-        }
+        fields = {ours: columns.get(ours, ours) for ours in (*TEXT_COLUMNS, *SAMPLING_COLUMNS)}
         fields |= {
             ours: columns.get(ours, ours)
             for ours in ("continuation", "continuations", "continuation_idx")
         }
-        insert = {".parquet": typed_query, ".jsonl": json_query, ".csv": csv_query}[
-            path.suffix
-        ]
+        insert = {".parquet": typed_query, ".jsonl": json_query, ".csv": csv_query}[path.suffix]
         refuse_missing_columns(path, fields, known)
         query = insert(path, name, fields, known)
         connection.execute(
@@ -104,31 +100,21 @@ def columns_of(connection, path: Path, name: str) -> dict[str, str]:
         return {row[0]: row[1] for row in rows}
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            first = (
-                next(csv.reader(file), []) if path.suffix == ".csv" else file.readline()
-            )
+            first = next(csv.reader(file), []) if path.suffix == ".csv" else file.readline()
     except UnicodeDecodeError as error:
-        raise RolloutFileError(
-            f"{path}: not UTF-8 ({error}); save it as UTF-8"
-        ) from error
+        raise RolloutFileError(f"{path}: not UTF-8 ({error}); save it as UTF-8") from error
     if path.suffix == ".csv":
         return dict.fromkeys(first, "VARCHAR")
     try:
         row = json.loads(first or "{}")
     except ValueError as error:
-        raise RolloutFileError(
-            f"{path}, row 1: not JSON ({error}); mend the line"
-        ) from error
+        raise RolloutFileError(f"{path}, row 1: not JSON ({error}); mend the line") from error
     if not isinstance(row, dict):
-        raise RolloutFileError(
-            f"{path}, row 1: not a JSON object; write one object a line"
-        )
+        raise RolloutFileError(f"{path}, row 1: not a JSON object; write one object a line")
     return dict.fromkeys(row, "JSON")
 
 
-def refuse_missing_columns(
-    path: Path, fields: dict[str, str], known: dict[str, str]
-) -> None:
+def refuse_missing_columns(path: Path, fields: dict[str, str], known: dict[str, str]) -> None:
     """Name the first column that is needed and not there."""
     needed = [fields[column] for column in TEXT_COLUMNS]
     if fields["continuations"] not in known:
@@ -141,9 +127,7 @@ def refuse_missing_columns(
             )
 
 
-def typed_query(
-    path: Path, name: str, fields: dict[str, str], known: dict[str, str]
-) -> str:
+def typed_query(path: Path, name: str, fields: dict[str, str], known: dict[str, str]) -> str:
     """The select that reads a Parquet file."""
     wanted = dict.fromkeys(TEXT_COLUMNS, "VARCHAR")
     if fields["continuations"] in known:
@@ -159,15 +143,9 @@ def typed_query(
             )
     values = {ours: quoted(fields[ours]) for ours in wanted}
     sampling = sampling_object(
-        {
-            ours: quoted(fields[ours])
-            for ours in SAMPLING_COLUMNS
-            if fields[ours] in known
-        }
+        {ours: quoted(fields[ours]) for ours in SAMPLING_COLUMNS if fields[ours] in known}
     )
-    problems = [
-        f"when {values[ours]} is null then '{fields[ours]} is null'" for ours in wanted
-    ]
+    problems = [f"when {values[ours]} is null then '{fields[ours]} is null'" for ours in wanted]
     if "continuations" in wanted:
         problems.append(
             f"when list_contains(list_transform({values['continuations']}, "
@@ -176,24 +154,14 @@ def typed_query(
     return rows_query(f"read_parquet('{name}')", values, problems, sampling)
 
 
-def json_query(
-    path: Path, name: str, fields: dict[str, str], known: dict[str, str]
-) -> str:
+def json_query(path: Path, name: str, fields: dict[str, str], known: dict[str, str]) -> str:
     """The select that reads a JSONL file."""
-    place = {
-        ours: literal("$." + json.dumps(theirs)) for ours, theirs in fields.items()
-    }
+    place = {ours: literal("$." + json.dumps(theirs)) for ours, theirs in fields.items()}
     values = {ours: f"json ->> {place[ours]}" for ours in TEXT_COLUMNS}
-    problems = [
-        wrong_json_type(fields[ours], place[ours], "VARCHAR") for ours in TEXT_COLUMNS
-    ]
+    problems = [wrong_json_type(fields[ours], place[ours], "VARCHAR") for ours in TEXT_COLUMNS]
     if fields["continuations"] in known:
-        values["continuations"] = (
-            f"from_json(json -> {place['continuations']}, '[\"VARCHAR\"]')"
-        )
-        problems.append(
-            wrong_json_type(fields["continuations"], place["continuations"], "ARRAY")
-        )
+        values["continuations"] = f"from_json(json -> {place['continuations']}, '[\"VARCHAR\"]')"
+        problems.append(wrong_json_type(fields["continuations"], place["continuations"], "ARRAY"))
         problems.append(
             f"when list_any_value(list_filter(json_type(json, "
             f"{place['continuations'][:-1]}[*]'), lambda x: x != 'VARCHAR')) is not null "
@@ -201,23 +169,13 @@ def json_query(
         )
     else:
         values["continuation"] = f"json ->> {place['continuation']}"
-        values["continuation_idx"] = (
-            f"try_cast(json ->> {place['continuation_idx']} as bigint)"
-        )
+        values["continuation_idx"] = f"try_cast(json ->> {place['continuation_idx']} as bigint)"
+        problems.append(wrong_json_type(fields["continuation"], place["continuation"], "VARCHAR"))
         problems.append(
-            wrong_json_type(fields["continuation"], place["continuation"], "VARCHAR")
-        )
-        problems.append(
-            wrong_json_type(
-                fields["continuation_idx"], place["continuation_idx"], "UBIGINT"
-            )
+            wrong_json_type(fields["continuation_idx"], place["continuation_idx"], "UBIGINT")
         )
     sampling = sampling_object(
-        {
-            ours: f"json -> {place[ours]}"
-            for ours in SAMPLING_COLUMNS
-            if fields[ours] in known
-        }
+        {ours: f"json -> {place[ours]}" for ours in SAMPLING_COLUMNS if fields[ours] in known}
     )
     source = (
         f"read_ndjson_objects('{name}', maximum_object_size = {LONGEST_LINE}, "
@@ -226,9 +184,7 @@ def json_query(
     return rows_query(source, values, problems, sampling)
 
 
-def csv_query(
-    path: Path, name: str, fields: dict[str, str], known: dict[str, str]
-) -> str:
+def csv_query(path: Path, name: str, fields: dict[str, str], known: dict[str, str]) -> str:
     """The select that reads a CSV file."""
     if fields["continuations"] in known:
         raise RolloutFileError(
@@ -239,8 +195,7 @@ def csv_query(
     # CSV cannot tell an empty continuation from none; a quoted or bare nothing is empty text.
     values["continuation"] = f"coalesce({values['continuation']}, '')"
     problems = [
-        f"when {values[ours]} is null then '{fields[ours]} is null'"
-        for ours in TEXT_COLUMNS
+        f"when {values[ours]} is null then '{fields[ours]} is null'" for ours in TEXT_COLUMNS
     ] + [
         f"when try_cast({index} as bigint) is null "
         f"then '{fields['continuation_idx']} is no whole number'"
@@ -262,9 +217,7 @@ def csv_query(
     return rows_query(source, values, problems, sampling)
 
 
-def rows_query(
-    source: str, values: dict[str, str], problems: list[str], sampling: str
-) -> str:
+def rows_query(source: str, values: dict[str, str], problems: list[str], sampling: str) -> str:
     """One row per continuation, numbered by the row of the file that holds it."""
     listed = "continuations" in values
     if not listed:
@@ -294,17 +247,13 @@ def sampling_object(values: dict[str, str]) -> str:
 
 def wrong_json_type(column: str, place: str, wanted: str) -> str:
     """A case branch that says how a JSON value fails to be what it should."""
-    kind = {"VARCHAR": "text", "ARRAY": "a list", "UBIGINT": "a whole number from 0"}[
-        wanted
-    ]
+    kind = {"VARCHAR": "text", "ARRAY": "a list", "UBIGINT": "a whole number from 0"}[wanted]
     found = f"json_type(json, {place})"
     column = column.replace("'", "''")
     return (
         f"when {found} is null then '{column} is missing' "
         f"when {found} = 'NULL' then '{column} is null' "
-        f"when {found} != '{wanted}' then '{column} is no {kind}'".replace(
-            "no a ", "not a "
-        )
+        f"when {found} != '{wanted}' then '{column} is no {kind}'".replace("no a ", "not a ")
     )
 
 

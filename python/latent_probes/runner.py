@@ -16,7 +16,7 @@ import pyarrow
 
 from latent_probes import files, landing, rendering, terminal, warehouse
 from latent_probes.home import Home
-from latent_probes.providers import Provider, ProviderError, Refused, Request
+from latent_probes.providers import Provider, ProviderError, RefusedError, Request
 
 LANDED_AT_ONCE = 10_000
 
@@ -33,19 +33,28 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
     dollars. Raises RunError if another run is at work.
     """
     with locked(home):
+        settle(home, provider)
+        collect(home, provider)
+        warehouse.build(home, tested=False)
         while True:
-            settle(home, provider)
-            n_landed = collect(home, provider)
-            warehouse.build(home, tested=False)
             n_submitted = submit(home, provider, max_cost)
-            with landing.opened(home.landing) as connection:
-                n_open = len(landing.open_batches(connection))
-            if once or not (n_landed or n_submitted or n_open):
+            if once:
                 break
-            if n_open and not n_landed:
+            n_landed = collect(home, provider)
+            if n_landed:
+                warehouse.build_queue(home)
+            elif n_open(home):
                 time.sleep(provider.poll_seconds)
+            elif not n_submitted:
+                break
         if not once:
             warehouse.build(home, tested=True)
+
+
+def n_open(home: Home) -> int:
+    """How many batches are on their way."""
+    with landing.opened(home.landing) as connection:
+        return len(landing.open_batches(connection))
 
 
 @contextmanager
@@ -114,9 +123,7 @@ def collect(home: Home, provider: Provider) -> int:
         if not results.exists():
             provider.download(provider_batch_id, results)
         with landing.opened(home.landing) as connection:
-            with terminal.progress(
-                "landing", batch["n_requests"], "responses"
-            ) as advance:
+            with terminal.progress("landing", batch["n_requests"], "responses") as advance:
                 stage_results(connection, provider, results, advance)
             landing.add_responses(connection, batch["batch_id"])
         (home.batches / f"{batch['body_hash']}.jsonl").unlink(missing_ok=True)
@@ -178,14 +185,10 @@ def refuse_unserved(connection, provider: Provider) -> None:
             "line of seeds/rounds.csv before it starts"
         )
     for model, stage, round_number in unserved:
-        terminal.say(
-            f"left alone: {stage} requests of round {round_number} for {model}"
-        )
+        terminal.say(f"left alone: {stage} requests of round {round_number} for {model}")
 
 
-def intend(
-    home: Home, connection, provider: Provider, max_cost: float | None
-) -> dict | None:
+def intend(home: Home, connection, provider: Provider, max_cost: float | None) -> dict | None:
     """Write the next body file and commit the intent to send it; None if nothing is pending."""
     served = [
         model
@@ -204,16 +207,12 @@ def intend(
         """,
         {"served": served, "most": provider.max_requests},
     )
-    first = landing.first(
-        connection, "select stage, count(*) over () from chosen limit 1"
-    )
+    first = landing.first(connection, "select stage, count(*) over () from chosen limit 1")
     if first is None:
         return None
     stage, n_chosen = first
     connection.execute("delete from chosen where stage != ?", [stage])
-    with terminal.progress(
-        f"writing {stage} requests", n_chosen, "requests"
-    ) as advance:
+    with terminal.progress(f"writing {stage} requests", n_chosen, "requests") as advance:
         sent: list[tuple[str, str | None]] = []
         lines = encoded_requests(home, connection, provider, stage, sent, advance)
         body_hash = files.write_by_hash(home.batches, lines)
@@ -254,9 +253,7 @@ def intend(
     return batch
 
 
-def encoded_requests(
-    home: Home, connection, provider: Provider, stage: str, sent: list, advance
-):
+def encoded_requests(home: Home, connection, provider: Provider, stage: str, sent: list, advance):
     """The lines of the next body file, up to the size that the provider takes.
 
     Fills ``sent`` with the id and unit map of the requests that found room.
@@ -337,9 +334,9 @@ def hand_in(home: Home, provider: Provider, body_hash: str) -> None:
     body = home.batches / f"{body_hash}.jsonl"
     try:
         if not body.exists():
-            raise Refused(f"its body file {body} is gone")
+            raise RefusedError(f"its body file {body} is gone")
         provider_batch_id = provider.submit(body)
-    except Refused as error:
+    except RefusedError as error:
         with landing.opened(home.landing) as connection:
             landing.release(connection, body_hash)
         raise ProviderError(f"{provider.name} refused a batch: {error}") from error

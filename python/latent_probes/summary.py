@@ -15,9 +15,7 @@ BAR_WIDTH = 32
 def show(connection, title: str, query: str) -> None:
     """Print the result of a query as a table; numbers to the right."""
     rows = connection.execute(query).fetchall()
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for (name, *_), *values in zip(connection.description, *rows, strict=True):
         is_number = all(isinstance(value, int | float | None) for value in values)
         table.add_column(name, justify="right" if is_number else "left")
@@ -63,9 +61,7 @@ def plan(home: Home) -> None:
         ).fetchall()[0]
     terminal.say(f"Expected to cost at most ${total:.2f}.")
     for model in unpriced or []:
-        terminal.say(
-            f"No price is known for {model}: add a line to seeds/model_prices.csv."
-        )
+        terminal.say(f"No price is known for {model}: add a line to seeds/model_prices.csv.")
 
 
 def status(home: Home) -> None:
@@ -113,7 +109,9 @@ def exported(home: Home) -> None:
             connection,
             "Rejections",
             """
-            select rejection_reason as reason, sum(n_slots)::bigint as slots, any_value(meaning) as meaning
+            select
+                rejection_reason as reason, sum(n_slots)::bigint as slots,
+                any_value(meaning) as meaning
             from rejection_summary group by rejection_reason order by slots desc, reason
             """,
         )
@@ -132,9 +130,7 @@ def histogram(connection) -> None:
     terminal.console.print(Text("\nMax score", style="bold"))
     for label, n_probes, share, band in rows:
         bar = "█" * round(share * BAR_WIDTH)
-        terminal.say(
-            f"  {label}  {n_probes:>7,}  {share:>6.1%}  {bar:<{BAR_WIDTH}} {band}"
-        )
+        terminal.say(f"  {label}  {n_probes:>7,}  {share:>6.1%}  {bar:<{BAR_WIDTH}} {band}")
 
 
 def one_probe(connection) -> None:

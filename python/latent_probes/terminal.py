@@ -34,9 +34,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def progress(
-    what: str, total: int | None, unit: str
-) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
     """Show how far something is; yields a function that takes how much more is done."""
     if not console.is_terminal:
         done = 0

@@ -85,9 +85,7 @@ def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray):
 
 def text_units_method(languages: pyarrow.ChunkedArray):
     """Name and version of the method behind ``text_units``, for each language."""
-    return pyarrow.array(
-        [f"{units.METHOD}, {language}" for language in languages.to_pylist()]
-    )
+    return pyarrow.array([f"{units.METHOD}, {language}" for language in languages.to_pylist()])
 
 
 def token_spans(
@@ -128,18 +126,12 @@ def repair_json(texts: pyarrow.ChunkedArray):
         if text is None:
             return None
         value = json_repair.loads(text)
-        return (
-            json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else None
-        )
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else None
 
-    return pyarrow.array(
-        [repaired(text) for text in texts.to_pylist()], pyarrow.string()
-    )
+    return pyarrow.array([repaired(text) for text in texts.to_pylist()], pyarrow.string())
 
 
-def span_lists(
-    rows: list[list[units.Span]], **more_fields: pyarrow.Array
-) -> pyarrow.ListArray:
+def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> pyarrow.ListArray:
     """One Arrow list of spans per row, built from two flat columns."""
     offsets = numpy.zeros(len(rows) + 1, dtype=numpy.int32)
     numpy.cumsum([len(row) for row in rows], out=offsets[1:])

@@ -20,9 +20,7 @@ import sentencex
 Span = tuple[int, int]
 
 # Letters and digits with their marks; an apostrophe or hyphen inside belongs to the word.
-WORD = regex.compile(
-    r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*"
-)
+WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
 # Web text holds no blank lines, so a paragraph is a line.
 LINE = regex.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 
@@ -74,9 +72,7 @@ def token_spans(texts: Sequence[str], tokenizer: str, files: str) -> list[list[S
     A code point that is spread over several tokens is in the span of each of them.
     """
     # encode_batch_fast would be quicker, but it leaves the offsets out.
-    encodings = load_tokenizer(tokenizer, files).encode_batch(
-        list(texts), add_special_tokens=False
-    )
+    encodings = load_tokenizer(tokenizer, files).encode_batch(list(texts), add_special_tokens=False)
     return [encoding.offsets for encoding in encodings]
 
 
@@ -106,9 +102,7 @@ def load_tokenizer(tokenizer: str, files: str):
     """The ``tokenizers.Tokenizer``, loaded once a process."""
     from tokenizers import Tokenizer
 
-    loaded = Tokenizer.from_file(
-        str(tokenizer_folder(tokenizer, files) / "tokenizer.json")
-    )
+    loaded = Tokenizer.from_file(str(tokenizer_folder(tokenizer, files) / "tokenizer.json"))
     # Web text that spells a special token is text.
     loaded.encode_special_tokens = True
     return loaded

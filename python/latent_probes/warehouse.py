@@ -30,21 +30,30 @@ class WarehouseError(Exception):
 
 
 def build(home: Home, *, tested: bool) -> None:
-    """Make the warehouse current; with ``tested``, also run every test.
+    """Make the warehouse current; with ``tested``, also run every data test.
 
     Does nothing where neither the landing file nor the project has changed since the last
     build. Raises WarehouseError if a model cannot be built or a test fails.
     """
     if is_current(home, tested):
         return
-    arguments = (
-        ["build"]
-        if tested
-        else ["build", "--exclude-resource-type", "test", "unit_test"]
+    # Unit tests are about the project, not about what has landed: `make test` runs them.
+    skipped = ["unit_test"] if tested else ["unit_test", "test"]
+    call_dbt(
+        home,
+        ["build", *(part for kind in skipped for part in ("--exclude-resource-type", kind))],
+        "building and testing" if tested else "building",
     )
-    call_dbt(home, arguments, "building and testing" if tested else "building")
     with files.written_whole(home.stamp) as partial:
         partial.write_text(json.dumps(state(home) | {"tested": tested}) + "\n")
+
+
+def build_queue(home: Home) -> None:
+    """Bring the queue up to date with the responses that have landed since the last build.
+
+    Only what lies between them: seeds, rollouts and rounds do not change within a run.
+    """
+    call_dbt(home, ["run", "--select", "responses+,+pending_requests"], "updating the queue")
 
 
 def is_current(home: Home, tested: bool) -> bool:

@@ -19,7 +19,9 @@ def test_a_control_character_is_made_visible(character):
     assert terminal.printable(f"a{character}b") == f"a{REPLACED}b"
 
 
-@pytest.mark.parametrize("character", "\u200e\u200f\u061c\u202a\u202b\u202d\u202e\u2066\u2067\u2069")
+@pytest.mark.parametrize(
+    "character", "\u200e\u200f\u061c\u202a\u202b\u202d\u202e\u2066\u2067\u2069"
+)
 def test_a_bidi_character_is_made_visible(character):
     assert terminal.printable(f"a{character}b") == f"a{REPLACED}b"
 
@@ -34,7 +36,7 @@ def test_an_escape_sequence_loses_its_escape():
 
 
 def test_ordinary_text_is_printed_as_it_is():
-    text = "Zwölf Boxkämpfer, 数 [bold] 👩\n\tu\u0301".replace("\t", "")
+    text = "Zwölf Boxkämpfer, 数 [bold] 👩\nu\u0301"
     assert terminal.printable(text) == text
 
 

@@ -45,9 +45,7 @@ FRAGMENTS = [
 ]
 LINE_ENDS = "\n\r\x0b\x0c\x85\u2028\u2029"
 
-wild_text = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=12), max_size=12).map(
-    "".join
-)
+wild_text = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=12), max_size=12).map("".join)
 modest = settings(max_examples=100, deadline=None, derandomize=True)
 
 
@@ -224,10 +222,15 @@ def test_a_tokenizer_version_is_its_name_and_a_hash_of_its_file(tmp_path):
     assert re.fullmatch("Qwen/Qwen3-8B@[0-9a-f]{16}", units.tokenizer_version(*QWEN))
 
 
-@pytest.mark.parametrize("name", ["nowhere", "no_such_package", "."])
-def test_a_missing_tokenizer_says_which_setting_to_change(tmp_path, name):
+@pytest.mark.parametrize("files", ["no_such_package", "json", "/no/such/folder"])
+def test_a_missing_tokenizer_says_which_setting_to_change(files):
     with pytest.raises(FileNotFoundError, match="set the dbt var tokenizer_files"):
-        units.token_spans(["a"], "any/name", str(tmp_path / name) if name != "." else name + "/")
+        units.token_spans(["a"], "any/name", files)
+
+
+def test_an_empty_folder_says_which_setting_to_change(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"below {tmp_path}: set the dbt var"):
+        units.tokenizer_version("any/name", str(tmp_path))
 
 
 # The same, as functions of SQL -----------------------------------------------------------------
@@ -345,7 +348,7 @@ def repaired(sql, text):
     ],
 )
 def test_damaged_json_is_mended(sql, damaged, mended):
-    with pytest.raises(ValueError):
+    with pytest.raises(json.JSONDecodeError):
         json.loads(damaged)
     assert repaired(sql, damaged) == mended
 

@@ -14,7 +14,7 @@ class ProviderError(Exception):
     """The provider said no; the message says why and what to do."""
 
 
-class Refused(ProviderError):
+class RefusedError(ProviderError):
     """A batch was clearly not taken: nothing of it will be answered or paid."""
 
 
@@ -65,7 +65,7 @@ class Provider(Protocol):
     def submit(self, body: Path) -> str:
         """Hand in a body file; return the provider's batch id.
 
-        Raises Refused if it was clearly not taken. Any other error leaves open whether it was.
+        Raises RefusedError if it was clearly not taken. Any other error leaves open whether it was.
         """
 
     def find(self, body_hash: str, n_requests: int) -> str | None:

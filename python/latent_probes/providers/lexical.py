@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,10 +25,12 @@ MODEL = "lexical"
 ANSWER_WORDS = 8
 WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’\-]{3,}")
 FREQUENT = frozenset(
-    "about after also been before being could does from have having here into just like made make"
-    " many more most much only other over said same should some such than that their them then"
-    " there these they this those through very want well were what when where which while will"
-    " with would your".split()
+    """
+    about after also been before being could does from have having here into just like made
+    make many more most much only other over said same should some such than that their them
+    then there these they this those through very want well were what when where which while
+    will with would your
+    """.split()
 )
 
 
@@ -73,9 +74,7 @@ class Lexical:
 
     def list(self) -> Iterator[Batch]:
         """Every batch has ended: it is answered when it is downloaded."""
-        kept = sorted(
-            self.spool.glob("lexical-*.jsonl"), key=lambda path: path.stat().st_mtime
-        )
+        kept = sorted(self.spool.glob("lexical-*.jsonl"), key=lambda path: path.stat().st_mtime)
         for path in reversed(kept):
             with path.open("rb") as file:
                 yield Batch(path.stem, sum(1 for _ in file), has_ended=True)
@@ -91,9 +90,7 @@ class Lexical:
             partial.open("w", encoding="utf-8") as file,
         ):
             for line in requests:
-                file.write(
-                    json.dumps(answer(json.loads(line)), ensure_ascii=False) + "\n"
-                )
+                file.write(json.dumps(answer(json.loads(line)), ensure_ascii=False) + "\n")
 
     def parse(self, results: Path) -> Iterator[Result]:
         """One result per line; every one succeeded."""
@@ -109,8 +106,6 @@ class Lexical:
     def cancel(self, provider_batch_id: str) -> None:
         """Forget the batch."""
         (self.spool / f"{provider_batch_id}.jsonl").unlink(missing_ok=True)
-        if self.spool.exists() and not os.listdir(self.spool):
-            self.spool.rmdir()
 
 
 def answer(request: dict) -> dict:
@@ -161,18 +156,14 @@ def fenced(prompt: str, name: str) -> str:
 def read_documents(prompt: str) -> dict[str, dict]:
     """The documents of a generator prompt: sentences and paragraphs by id, and the split ranges."""
     documents = {}
-    for label, body in regex.findall(
-        r'(?s)<document id="(d\d+)">\n(.*?)\n</document>', prompt
-    ):
+    for label, body in regex.findall(r'(?s)<document id="(d\d+)">\n(.*?)\n</document>', prompt):
         sentences: dict[str, str] = {}
         paragraphs: dict[str, list[str]] = {}
         current = None
         for line in body.splitlines():
             if found := regex.match(r"\[(d\d+\.p\d+)\]$", line):
                 current = paragraphs.setdefault(found[1], [])
-            elif current is not None and (
-                found := regex.match(r"\[(d\d+\.s\d+)\] (.*)", line)
-            ):
+            elif current is not None and (found := regex.match(r"\[(d\d+\.s\d+)\] (.*)", line)):
                 sentences[found[1]] = found[2]
                 current.append(found[1])
         ranges = regex.match(
@@ -198,9 +189,7 @@ def write_probes(prompt: str, custom_id: str) -> str:
     document = documents[label]
     first, last, first_inside = document["ranges"]
     others = [
-        " ".join(other["sentences"].values())
-        for key, other in documents.items()
-        if key != label
+        " ".join(other["sentences"].values()) for key, other in documents.items() if key != label
     ]
     middle = (max(first, first_inside) + last) // 2
     split = f"{label}.s{middle}"
@@ -266,8 +255,7 @@ def probe(
     ]
     thread = thread[:3] or ["this"]
     holders = sum(
-        len(set(words) & set(content_words(other))) * 2 >= len(set(words))
-        for other in others
+        len(set(words) & set(content_words(other))) * 2 >= len(set(words)) for other in others
     )
     where = "say next" if target == "suffix" else "say earlier"
     wrong = [

@@ -1,0 +1,40 @@
+# Thin: each line is a public command. `make demo` and `make test` need Python 3.11 and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := LATENT_PROBES_HOME=demo $(BIN)/latent-probes
+
+.PHONY: demo test lint soak bench lock
+
+demo: .venv/installed
+	$(DEMO) land sample/rollouts.jsonl
+	$(DEMO) run --provider lexical
+	$(DEMO) export
+
+test: .venv/installed lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint --processes 2 models tests
+
+soak: .venv/installed
+	$(BIN)/python -m pytest -m soak
+
+bench: .venv/installed
+	$(BIN)/python bench/rebuild.py
+
+# dbt-core names a parser that it needs only for --use-v2-parser and that cannot be built from a
+# registry alone; hence the lock leaves it out, and is installed without looking for dependencies.
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Needs uv.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package dbt-core-experimental-parser --output-file requirements.lock

@@ -1,0 +1,125 @@
+"""Whole projects to run commands in: a copy of the checkout with a home of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = Path(sys.executable).parent
+PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the project, and how to use it as a person would."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        """Where its files lie."""
+        return self.folder / "home"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a person who keeps the files in `home`."""
+        return os.environ | {
+            "LATENT_PROBES_HOME": "home",
+            "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
+            "NO_COLOR": "1",
+        }
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a command and do not wait for it."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def fails(self, *command: str) -> str:
+        """Run a command that must fail; return what it said."""
+        process = self.start(*command)
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode != 0, output
+        return output
+
+    def runs(self, *command: str) -> str:
+        """Run a command that must succeed; return what it said."""
+        process = self.start(*command)
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        return output
+
+    def query(self, query: str, file: str = "warehouse") -> list[tuple]:
+        """The rows of a query on a file of the home."""
+        connection = duckdb.connect(str(self.home / f"{file}.duckdb"), read_only=True)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def change(self, *statements: str) -> None:
+        """Change the warehouse by hand, with the landing file attached."""
+        connection = duckdb.connect(str(self.home / "warehouse.duckdb"))
+        try:
+            connection.execute(f"attach '{self.home / 'landing.duckdb'}' as landing")
+            for statement in statements:
+                connection.execute(statement)
+        finally:
+            connection.close()
+
+    def add_round(self, line: str) -> None:
+        """Append a line to seeds/rounds.csv."""
+        with (self.folder / "seeds" / "rounds.csv").open("a") as file:
+            file.write(f"{line}\n")
+
+
+def copy_of_project(folder: Path) -> Checkout:
+    """The project's files in a new folder."""
+    for name in PROJECT_FILES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, folder / name)
+    shutil.copytree(
+        ROOT / "tests",
+        folder / "tests",
+        ignore=shutil.ignore_patterns("python", "__pycache__"),
+    )
+    # The warehouse's stamp covers the package's sources too.
+    (folder / "python").symlink_to(ROOT / "python")
+    return Checkout(folder)
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Checkout:
+    """A fresh checkout in which nothing was done yet."""
+    return copy_of_project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory) -> Checkout:
+    """A checkout whose first round was run, tested and exported. Not to be changed."""
+    checkout = copy_of_project(tmp_path_factory.mktemp("finished"))
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    checkout.runs("latent-probes", "run", "--provider", "lexical")
+    checkout.runs("latent-probes", "export")
+    return checkout
+
+
+@pytest.fixture
+def finished(finished_once, tmp_path) -> Checkout:
+    """A copy of the finished checkout, to be changed."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(finished_once.folder, folder, symlinks=True)
+    return Checkout(folder)

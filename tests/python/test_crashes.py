@@ -1,0 +1,64 @@
+"""A run that dies at each step in turn, and is started again each time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from test_whole_runs import assert_same_export
+
+# In the order in which a run comes to them; each dies before or after the real step, once.
+STEPS = (
+    "files.write_by_hash after",
+    "landing.intend before",
+    "landing.intend after",
+    "Lexical.submit before",
+    "Lexical.submit after",
+    "landing.submitted before",
+    "landing.submitted after",
+    "Lexical.download before",
+    "Lexical.download after",
+    "runner.stage_results after",
+    "landing.add_responses before",
+    "landing.add_responses after",
+    "warehouse.build_queue before",
+)
+
+DYING_RUN = """
+import os, sys
+from latent_probes import cli, files, landing, runner, warehouse
+from latent_probes.providers.lexical import Lexical
+
+name, moment = sys.argv.pop(1).split()
+owner, step = name.split(".")
+owner = globals()[owner]
+real = getattr(owner, step)
+
+def dying(*arguments, **named):
+    if moment == "after":
+        real(*arguments, **named)
+    os._exit(9)
+
+setattr(owner, step, dying)
+cli.main()
+"""
+
+
+def test_a_run_that_dies_at_each_step_ends_like_an_undisturbed_one(checkout, finished_once):
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    for step in STEPS:
+        died = subprocess.run(
+            [sys.executable, "-c", DYING_RUN, step, "run", "--provider", "lexical"],
+            cwd=checkout.folder,
+            env=checkout.environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert died.returncode == 9, (step, died.stdout, died.stderr)
+    checkout.runs("latent-probes", "run", "--provider", "lexical")
+    checkout.runs("latent-probes", "export")
+    assert_same_export(checkout, finished_once)
+    assert checkout.query("select max(attempt) from requests", "landing") == [(1,)]
+    assert [path.name for path in (checkout.home / "batches").glob("*.jsonl")] == []

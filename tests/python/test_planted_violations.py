@@ -1,0 +1,178 @@
+"""Each test of ours is shown a violation of the fact that it states, and finds it."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from conftest import ROOT, Checkout
+
+# A view is made a table first, so that it can be changed.
+PUBLISHED = [
+    "create table changed as from published_probes",
+    "drop view published_probes cascade",
+    "alter table changed rename to published_probes",
+]
+TRAIN = [
+    "create table changed as from train",
+    "drop view train",
+    "alter table changed rename to train",
+]
+PENDING = [
+    "create table changed as from pending_requests",
+    "drop view pending_requests",
+    "alter table changed rename to pending_requests",
+]
+ONE_SUFFIX = (
+    "where (doc_id, slot_idx) in (select (doc_id, slot_idx) from probes "
+    "where target = 'suffix' and is_written order by all limit 1)"
+)
+
+VIOLATIONS = {
+    "a_landed_request_leaves_the_queue": [
+        *PENDING,
+        "insert into pending_requests by name select request_id, 2 as attempt, stage, "
+        "round_number, model, input_hash from all_requests limit 1",
+    ],
+    "a_probe_is_split_where_its_group_is": [
+        *TRAIN,
+        "update train set split_char_offset = split_char_offset + 1 where slot_idx = 10",
+    ],
+    "a_rejection_has_its_reason": [
+        "update slots set rejection_reason = null where state = 'rejected'"
+    ],
+    "a_slot_has_its_scope": [*TRAIN, "update train set scope = 'lens' where slot_idx = 0"],
+    "a_started_round_is_not_edited": ["update rounds set n_docs = n_docs + 1"],
+    "answers_and_scores_keep_their_order": [
+        *PUBLISHED,
+        "update published_probes set bb_answer_rollout_answers = "
+        "list_reverse(bb_answer_rollout_answers)",
+    ],
+    "answers_are_complete_or_null": [
+        *PUBLISHED,
+        "update published_probes set bb_answer_rollout_answers = bb_answer_rollout_answers[:4]",
+    ],
+    "answers_come_from_the_model_asked": ["update responses set model = 'another'"],
+    "atoms_have_their_shape": [
+        "update probes set atom_end = atom_end + 1 where scope = 'paragraph'"
+    ],
+    "atoms_lie_on_the_target_side": [
+        "update probes set target = if(target = 'suffix', 'prefix', 'suffix')"
+    ],
+    "atoms_stand_where_their_spans_say": [
+        *PUBLISHED,
+        f"update published_probes set atom_text = atom_text || ' ' {ONE_SUFFIX}",
+    ],
+    "context_is_the_other_side": [
+        *TRAIN,
+        f"update train set context = trim(context) || '.' {ONE_SUFFIX}",
+    ],
+    "every_response_has_a_landed_request": [
+        "insert into landing.responses values ('judge-unasked', 1, 'succeeded', '{}', now())"
+    ],
+    "every_slot_is_accounted_for": [
+        "delete from slots where (doc_id, slot_idx) in "
+        "(select (doc_id, slot_idx) from slots order by all limit 1)"
+    ],
+    "indices_point_to_the_target_side": ["update probes set signed_index = -signed_index"],
+    "lenses_are_tokens_that_touch_the_split": [
+        "update probes set n_tokens = n_tokens + 1 where scope = 'lens'"
+    ],
+    "no_long_atom_stands_in_its_complement": [
+        *TRAIN,
+        f"update train set context = context || atom_text {ONE_SUFFIX}",
+    ],
+    "no_request_is_asked_too_often": [
+        *PENDING,
+        "insert into pending_requests by name select request_id, 9 as attempt, stage, "
+        "round_number, model, input_hash from all_requests limit 1",
+        "drop view attempts cascade",
+        "create table attempts as select request_id, n as attempt, 'failed' as state, input_hash "
+        "from pending_requests cross join range(1, 9) as attempts (n)",
+    ],
+    "nothing_is_empty_or_nan": [*TRAIN, f"update train set synergy_check = '' {ONE_SUFFIX}"],
+    "rounds_share_no_document": [
+        "insert into round_documents select 2, * exclude (round_number) from round_documents limit 1"
+    ],
+    "score_statistics_are_those_of_the_list": [
+        *TRAIN,
+        "update train set bb_answer_score_max = bb_answer_score_max + 0.01",
+    ],
+    "scores_are_of_current_inputs": ["update judge_requests set input_hash = 'another'"],
+    "sentences_remain_beside_each_split": [
+        "update chosen_documents set sentences = sentences[:len(sentences) // 2]"
+    ],
+    "spend_counts_every_attempt": ["update spend set n_attempts = n_attempts - 1"],
+    "splits_lie_before_white_space": [
+        "update splits set split_offset = split_offset - 1 where split_group = 'word_lens'"
+    ],
+    "suffix_atoms_are_the_source_models_text": [
+        "update documents set prefix_length = text_length - 10"
+    ],
+    "summaries_close": ["update score_histogram set n_probes = n_probes + 1 where bin = 1"],
+    "templated_targets_are_their_atoms": [
+        *TRAIN,
+        "update train set target_response = 'another' where scope = 'word'",
+    ],
+    "the_baseline_signs_itself": [*TRAIN, "update train set source = 'haiku'"],
+    # Two columns of one type, swapped: a contract does not see it.
+    "train_has_the_published_columns": [
+        "create table kept as from train",
+        "create or replace view train as select doc, scope, verbalizer_prompt, atom_text, context, "
+        "* exclude (doc, scope, verbalizer_prompt, atom_text, context) from kept",
+    ],
+    "typicality_follows_the_siblings": [
+        "update probes set siblings_matched = 1 where typicality = 'atypical' and not is_written"
+    ],
+    "verbalizers_give_nothing_away": [
+        *TRAIN,
+        f"update train set verbalizer_prompt = 'Is it ' || upper(atom_text) {ONE_SUFFIX}",
+    ],
+    "words_are_counted_outward": [
+        "update probes set signed_index = signed_index + 1 where scope = 'word'"
+    ],
+    "wrong_answers_are_wrong": [
+        *PUBLISHED,
+        f"update published_probes set incorrect_plausible_answer = left(doc, 20) {ONE_SUFFIX}",
+    ],
+    # Generic tests of ours, by one use of each.
+    "unique_together_slots_round_number__doc_id__slot_idx": [
+        "insert into slots from slots limit 1"
+    ],
+    "null_exactly_when_probes_typicality__target_prefix_": [
+        "update probes set typicality = 'typical' where target = 'prefix'"
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def damaged(finished_once, tmp_path_factory) -> Checkout:
+    """A copy of the finished checkout whose files are put back before each test."""
+    folder = tmp_path_factory.mktemp("damaged") / "checkout"
+    shutil.copytree(finished_once.folder, folder, symlinks=True)
+    return Checkout(folder)
+
+
+def test_every_singular_test_has_a_violation():
+    written = {path.stem for path in (ROOT / "tests").glob("*.sql")}
+    assert written <= set(VIOLATIONS)
+    generic = {path.stem for path in (ROOT / "tests" / "generic").glob("*.sql")}
+    assert all(any(name.startswith(kind) for name in VIOLATIONS) for kind in generic)
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_planted_violation_is_found(name, damaged, finished_once, monkeypatch):
+    from dbt.cli.main import dbtRunner
+
+    for file in ("warehouse.duckdb", "landing.duckdb"):
+        shutil.copy2(finished_once.home / file, damaged.home / file)
+    damaged.change(*VIOLATIONS[name])
+    monkeypatch.chdir(damaged.folder)
+    monkeypatch.setenv("LATENT_PROBES_HOME", "home")
+    outcome = dbtRunner().invoke(
+        [
+            *("test", "--select", name, "--quiet", "--log-level", "none"),
+            *("--target-path", "home/target", "--log-path", "home/logs"),
+        ]
+    )
+    assert [result.status for result in outcome.result] == ["fail"], outcome.exception

@@ -1,0 +1,611 @@
+"""Files of rollouts land whole and exact, or are refused with the row and the remedy."""
+
+import csv
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latent_probes import rollout_files
+from latent_probes.rollout_files import RolloutFileError
+
+FORMATS = [".parquet", ".jsonl", ".csv"]
+LIST_FORMATS = [".parquet", ".jsonl"]
+HEADER = b"source_model,doc_id,continuation_idx,doc_source,prefix,continuation\n"
+WILD = (
+    "\x00 'one' \"two\" \\n \\ \r\n \r x\n\n\t, ;\x1c\x85\u2028 e\u0301 👩\u200d👧"
+    ' <|im_start|> </text> {"a": null} \ufeff \U0010ffff '
+)
+SAMPLING = {
+    "temperature": 0.7,
+    "top_p": 0.95,
+    "top_k": 20,
+    "min_p": 0.0,
+    "max_new_tokens": 512,
+    "sampling_seed": 42,
+}
+
+
+def row(**changes):
+    """A good row with one continuation."""
+    good = {
+        "source_model": "Qwen/Qwen3-8B",
+        "doc_id": "doc-1",
+        "continuation_idx": 0,
+        "doc_source": "web",
+        "prefix": "Once upon a time",
+        "continuation": " there was a fox.",
+    }
+    return good | changes
+
+
+def listed(*continuations, **changes):
+    """A good row with a list of continuations."""
+    kept = row(**changes)
+    del kept["continuation"], kept["continuation_idx"]
+    return kept | {"continuations": list(continuations)}
+
+
+def without(column, **changes):
+    return {name: value for name, value in row(**changes).items() if name != column}
+
+
+def write(path, *rows):
+    """Write rows to a file in the format that its suffix names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    return path
+
+
+def written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+class House:
+    """A landing file, and what can be asked of it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.path = folder / "landing.duckdb"
+
+    def land(self, *paths, columns=None):
+        return rollout_files.land(self.path, list(paths), columns or {})
+
+    def query(self, query):
+        with duckdb.connect(self.path) as connection:
+            return connection.execute(query).fetchall()
+
+    def rollouts(self):
+        return self.query(
+            "select source_model, doc_id, continuation_idx, doc_source, prefix, continuation "
+            "from rollouts order by all"
+        )
+
+    def sampling(self):
+        return [
+            json.loads(text)
+            for (text,) in self.query("select sampling from rollouts order by continuation_idx")
+        ]
+
+    def state(self):
+        return self.query("from rollouts full join landed_files using (file_hash)")
+
+    def refusal(self, *paths, columns=None):
+        """Why the files are refused; nothing of them is landed, nor of a good one before them."""
+        good = write(self.folder / "good.jsonl", row(doc_id="good"))
+        before = self.state() if self.path.exists() else []
+        with pytest.raises(RolloutFileError) as caught:
+            self.land(good, *paths, columns=columns)
+        assert self.state() == before
+        return str(caught.value)
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path)
+
+
+# What lands ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_row_is_a_rollout(house, suffix):
+    rows = [row(), row(continuation_idx=1, continuation=" lived a king.")]
+    path = write(house.folder / f"rollouts{suffix}", *rows)
+    assert house.land(path) == rollout_files.Landed(rollouts=2, added=2)
+    assert house.rollouts() == [tuple(row.values()) for row in rows]
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_a_list_is_a_rollout_per_continuation_numbered_from_0(house, suffix):
+    path = write(
+        house.folder / f"rollouts{suffix}", listed("one", "two"), listed("three", doc_id="e")
+    )
+    assert house.land(path) == rollout_files.Landed(rollouts=3, added=3)
+    assert [(doc_id, index, text) for _, doc_id, index, _, _, text in house.rollouts()] == [
+        ("doc-1", 0, "one"),
+        ("doc-1", 1, "two"),
+        ("e", 0, "three"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_columns_of_other_names_are_mapped(house, suffix):
+    theirs = without("doc_id") | {"id": "mapped", "unused": "x"}
+    path = write(house.folder / f"rollouts{suffix}", theirs)
+    house.land(path, columns={"doc_id": "id"})
+    assert house.rollouts() == [tuple(row(doc_id="mapped").values())]
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_a_list_of_another_name_is_mapped(house, suffix):
+    theirs = listed() | {"responses": ["one", "two"]}
+    del theirs["continuations"]
+    house.land(write(house.folder / f"a{suffix}", theirs), columns={"continuations": "responses"})
+    assert [rollout[-1] for rollout in house.rollouts()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("name", ["the text", "préfixe", "it's", 'say "text"', "a.b[0]", "problem"])
+def test_a_mapped_column_may_have_any_name(house, suffix, name):
+    path = write(house.folder / f"rollouts{suffix}", without("prefix") | {name: "Once"})
+    house.land(path, columns={"prefix": name})
+    assert house.rollouts() == [tuple(row(prefix="Once").values())]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_sampling_settings_are_kept(house, suffix):
+    path = write(house.folder / f"rollouts{suffix}", row(**SAMPLING))
+    house.land(path)
+    assert house.sampling() == [SAMPLING]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_large_sampling_seed_is_kept_exactly(house, suffix):
+    house.land(write(house.folder / f"rollouts{suffix}", row(sampling_seed=2**53 + 1)))
+    assert house.sampling() == [{"sampling_seed": 2**53 + 1}]
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_sampling_settings_of_a_list_belong_to_each_continuation(house, suffix):
+    house.land(write(house.folder / f"rollouts{suffix}", listed("one", "two", **SAMPLING)))
+    assert house.sampling() == [SAMPLING, SAMPLING]
+
+
+def test_sampling_settings_that_the_first_row_lacks_are_kept(house):
+    rows = row(), row(continuation_idx=1, temperature=0.7)
+    house.land(write(house.folder / "rollouts.jsonl", *rows))
+    assert house.sampling()[1] == {"temperature": 0.7}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_mapped_sampling_setting_is_kept_under_our_name(house, suffix):
+    path = write(house.folder / f"rollouts{suffix}", row(temp=0.5))
+    house.land(path, columns={"temperature": "temp"})
+    assert house.sampling() == [{"temperature": 0.5}]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_file_that_landed_adds_nothing_again(house, suffix):
+    path = write(house.folder / f"rollouts{suffix}", row(), row(continuation_idx=1))
+    assert house.land(path).added == 2
+    before = house.state()
+    assert house.land(path) == rollout_files.Landed(rollouts=2, added=0)
+    assert house.state() == before
+
+
+def test_a_rollout_in_two_files_lands_once(house):
+    paths = [write(house.folder / f"rollouts{suffix}", row()) for suffix in FORMATS]
+    assert house.land(*paths) == rollout_files.Landed(rollouts=3, added=1)
+
+
+def test_a_file_is_recorded_with_its_rows(house):
+    path = write(house.folder / "rollouts.jsonl", row(), row(), row(continuation_idx=1))
+    house.land(path)
+    assert house.query(
+        "select file_hash, file_name, file_rows, rollouts_added from landed_files"
+    ) == [(rollout_files.file_hash(path), "rollouts.jsonl", 3, 2)]
+
+
+def test_more_continuations_of_a_known_document_are_added(house):
+    house.land(write(house.folder / "first.jsonl", row()))
+    path = write(house.folder / "second.jsonl", row(), row(continuation_idx=1))
+    assert house.land(path) == rollout_files.Landed(rollouts=2, added=1)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_an_empty_continuation_lands(house, suffix):
+    house.land(write(house.folder / f"rollouts{suffix}", row(continuation="")))
+    assert house.rollouts() == [tuple(row(continuation="").values())]
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_an_empty_continuation_in_a_list_lands(house, suffix):
+    house.land(write(house.folder / f"rollouts{suffix}", listed("", "two")))
+    assert [rollout[-1] for rollout in house.rollouts()] == ["", "two"]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_nul_quotes_and_line_ends_survive(house, suffix):
+    wild = row(doc_id=WILD, doc_source=WILD, prefix=WILD, continuation=WILD)
+    house.land(write(house.folder / f"rollouts{suffix}", wild))
+    assert house.rollouts() == [tuple(wild.values())]
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_nul_quotes_and_line_ends_survive_in_a_list(house, suffix):
+    house.land(write(house.folder / f"rollouts{suffix}", listed(WILD, "", WILD * 2, prefix=WILD)))
+    assert [rollout[4:] for rollout in house.rollouts()] == [
+        (WILD, WILD),
+        (WILD, ""),
+        (WILD, WILD * 2),
+    ]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_a_csv_file_leave_those_in_its_texts(house, line_end):
+    path = house.folder / "rollouts.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, row(), lineterminator=line_end)
+        writer.writeheader()
+        writer.writerows([row(prefix="a\r\nb\rc\nd"), row(doc_id="e")])
+    house.land(path)
+    assert [rollout[4] for rollout in house.rollouts()] == ["a\r\nb\rc\nd", "Once upon a time"]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_large_text_lands(house, suffix):
+    large = row(prefix='Once, "twice"\n' * 100_000)
+    house.land(write(house.folder / f"rollouts{suffix}", large))
+    assert house.rollouts() == [tuple(large.values())]
+
+
+def test_blank_lines_and_unescaped_text_of_a_jsonl_file_are_read(house):
+    text = json.dumps(row(prefix=WILD), ensure_ascii=False)
+    path = written(house.folder / "rollouts.jsonl", f"{text}\r\n\r\n\n".encode())
+    house.land(path)
+    assert house.rollouts() == [tuple(row(prefix=WILD).values())]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_path_may_hold_what_sql_or_a_shell_would_read(house, suffix):
+    names = ["it's", 'a "b"', "ä b", "a;b--", "a\\b", "{a,b}", "$a", "%a", "~"]
+    paths = [write(house.folder / f"{name}{suffix}", row(doc_id=name)) for name in names]
+    house.land(*paths)
+    assert {rollout[1] for rollout in house.rollouts()} == set(names)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("name", ["a[b]", "a*", "a?"])
+def test_a_path_is_no_pattern(house, suffix, name):
+    path = write(house.folder / f"{name}{suffix}", row())
+    write(house.folder / f"ab{suffix}", row(doc_id="neighbour"))
+    house.land(path)
+    assert house.rollouts() == [tuple(row().values())]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("folder", ["prefix=other", "temperature=0.7"])
+def test_a_folder_states_no_column(house, suffix, folder):
+    house.land(write(house.folder / folder / f"rollouts{suffix}", row()))
+    assert house.rollouts() == [tuple(row().values())]
+    assert house.sampling() == [{}]
+
+
+# What is refused -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("column", ["source_model", "prefix", "continuation_idx"])
+def test_a_missing_column_is_refused(house, suffix, column):
+    said = house.refusal(write(house.folder / f"bad{suffix}", without(column)))
+    assert re.search(rf"bad{suffix}, row 1: no column '{column}'.*--column OURS=THEIRS", said)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_mapped_column_that_is_missing_is_refused_by_its_name(house, suffix):
+    path = write(house.folder / f"bad{suffix}", row())
+    assert "no column 'id'" in house.refusal(path, columns={"doc_id": "id"})
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("column", ["doc_id", "prefix"])
+def test_a_null_text_is_refused_with_its_row(house, suffix, column):
+    bad = row(continuation_idx=1) | {column: None}
+    said = house.refusal(write(house.folder / f"bad{suffix}", row(), bad))
+    assert f"bad{suffix}, row 2: {column} is null; mend or drop the row" in said
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_a_null_continuation_is_refused_with_its_row(house, suffix):
+    path = write(house.folder / f"bad{suffix}", row(), row(continuation_idx=1, continuation=None))
+    assert "row 2: continuation is null; mend or drop the row" in house.refusal(path)
+
+
+def test_a_text_that_only_some_json_rows_lack_is_refused_with_its_row(house):
+    path = write(house.folder / "bad.jsonl", row(), without("prefix", continuation_idx=1))
+    assert "bad.jsonl, row 2: prefix is missing; mend or drop the row" in house.refusal(path)
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_a_null_list_is_refused_with_its_row(house, suffix):
+    bad = listed(doc_id="e") | {"continuations": None}
+    path = write(house.folder / f"bad{suffix}", listed("one"), bad)
+    assert f"bad{suffix}, row 2: continuations is null; mend" in house.refusal(path)
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+@pytest.mark.parametrize("texts", [[None], ["one", None], [None, "two"]])
+def test_a_null_in_a_list_is_refused_with_its_row(house, suffix, texts):
+    path = write(house.folder / f"bad{suffix}", listed("one"), listed(*texts, doc_id="e"))
+    assert re.search(r"row 2: a continuation in the list is (null|no text)", house.refusal(path))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_key_with_two_texts_is_refused_with_its_row(house, suffix):
+    path = write(house.folder / f"bad{suffix}", row(), row(), row(continuation="another"))
+    said = house.refusal(path)
+    assert f'bad{suffix}, row 3: key ["Qwen/Qwen3-8B","doc-1",0] is there already' in said
+    assert "with another continuation; a rollout never changes, so give the new text" in said
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_landed_key_with_another_text_is_refused_with_its_row(house, suffix):
+    house.land(write(house.folder / "landed.jsonl", row()))
+    path = write(house.folder / f"bad{suffix}", row(doc_id="e"), row(continuation="another"))
+    assert f"bad{suffix}, row 2: key" in house.refusal(path)
+
+
+@pytest.mark.parametrize("change", ["prefix", "doc_source"])
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_document_with_two_prefixes_or_sources_is_refused_with_its_row(house, suffix, change):
+    bad = row(continuation_idx=1) | {change: "another"}
+    said = house.refusal(write(house.folder / f"bad{suffix}", row(), bad))
+    assert f'bad{suffix}, row 2: key ["Qwen/Qwen3-8B","doc-1"] is there already' in said
+    assert "with another prefix or doc_source; a rollout never changes" in said
+
+
+def test_another_prefix_of_a_landed_document_is_refused(house):
+    house.land(write(house.folder / "landed.jsonl", row()))
+    path = write(house.folder / "bad.jsonl", row(continuation_idx=1, prefix="another"))
+    assert "bad.jsonl, row 1: key" in house.refusal(path)
+
+
+def test_two_files_that_contradict_each_other_are_refused(house):
+    first = write(house.folder / "first.jsonl", row())
+    second = write(house.folder / "second.csv", row(continuation="another"))
+    assert re.search(r"(first.jsonl|second.csv), row 1: key", house.refusal(first, second))
+
+
+def test_two_source_models_may_share_a_document(house):
+    house.land(write(house.folder / "a.jsonl", row(), row(source_model="other", prefix="another")))
+    assert len(house.rollouts()) == 2
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+@pytest.mark.parametrize("column", ["doc_id", "prefix", "continuation"])
+def test_a_number_for_a_text_is_refused_with_its_row(house, suffix, column):
+    said = house.refusal(write(house.folder / f"bad{suffix}", row() | {column: 7}))
+    assert re.search(rf"bad{suffix}, row 1: .*{column}.* is (no text|BIGINT, not VARCHAR); ", said)
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+@pytest.mark.parametrize("wrong", ["text", 7, [7], [["text"]]])
+def test_what_is_no_list_of_texts_is_refused_with_its_row(house, suffix, wrong):
+    path = write(house.folder / f"bad{suffix}", listed() | {"continuations": wrong})
+    assert re.search(r", row 1: .*(not a list|no text|not VARCHAR\[\]); ", house.refusal(path))
+
+
+def test_a_list_in_a_csv_file_is_refused(house):
+    path = write(house.folder / "bad.csv", listed("one"))
+    assert "bad.csv, row 1: a CSV file holds no lists; write one row per" in house.refusal(path)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_negative_index_is_refused_with_its_row(house, suffix):
+    path = write(house.folder / f"bad{suffix}", row(), row(continuation_idx=-1))
+    assert re.search(
+        rf"bad{suffix}, row 2: continuation_idx is .*(below 0|from 0); mend", house.refusal(path)
+    )
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("index", [1.5, "one", True, None])
+def test_an_index_that_is_no_whole_number_is_refused_with_its_row(house, suffix, index):
+    path = write(house.folder / f"bad{suffix}", row(continuation_idx=index))
+    assert re.search(rf"bad{suffix}, row 1: .*continuation_idx", house.refusal(path))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_an_index_that_is_too_large_is_refused_with_its_row(house, suffix):
+    path = house.folder / f"bad{suffix}"
+    if suffix == ".parquet":
+        table = pyarrow.Table.from_pylist([without("continuation_idx")] * 2)
+        index = pyarrow.array([0, 2**64 - 1], pyarrow.uint64())
+        pyarrow.parquet.write_table(table.append_column("continuation_idx", index), path)
+    else:
+        write(path, row(), row(continuation_idx=2**64 - 1))
+    assert re.search(rf"bad{suffix}, row 2: continuation_idx", house.refusal(path))
+
+
+def test_a_sampling_setting_that_is_no_number_is_refused_with_its_row(house):
+    path = write(house.folder / "bad.csv", row(temperature="hot"))
+    assert "bad.csv, row 1: temperature" in house.refusal(path)
+
+
+def test_a_lone_surrogate_is_refused_with_its_row(house):
+    path = write(house.folder / "bad.jsonl", row(), row(continuation_idx=1, continuation="\ud800"))
+    assert "bad.jsonl, row 2: a lone surrogate; write whole characters" in house.refusal(path)
+
+
+def test_a_lone_surrogate_in_a_list_is_refused_with_its_row(house):
+    path = write(house.folder / "bad.jsonl", listed("one"), listed("two \udc00", doc_id="e"))
+    assert "bad.jsonl, row 2: a lone surrogate" in house.refusal(path)
+
+
+def test_a_truncated_jsonl_file_is_refused_with_its_row(house):
+    path = write(house.folder / "bad.jsonl", row(), row(continuation_idx=1))
+    written(path, path.read_bytes()[:-20])
+    assert re.search("bad.jsonl, row 2: not JSON .*cut off.*again", house.refusal(path))
+
+
+def test_a_jsonl_file_that_is_cut_off_in_its_first_row_is_refused(house):
+    path = written(house.folder / "bad.jsonl", b'{"source_model": "m')
+    assert re.search("bad.jsonl, row 1: not JSON .*mend", house.refusal(path))
+
+
+@pytest.mark.parametrize("line", ["[1]", "7", "null", '"text"'])
+def test_a_jsonl_row_that_is_no_object_is_refused(house, line):
+    path = written(house.folder / "bad.jsonl", f"{json.dumps(row())}\n{line}\n".encode())
+    assert "bad.jsonl, row 2: source_model is missing; mend" in house.refusal(path)
+    path = written(house.folder / "bad.jsonl", f"{line}\n".encode())
+    assert "bad.jsonl, row 1: not a JSON object; write one" in house.refusal(path)
+
+
+@pytest.mark.parametrize("cut", [b'm,e,0,w,p,"an open quo', b"m,e,0,w", b'm,e,0,w,"p"x,c\n'])
+def test_a_truncated_csv_file_is_refused_with_its_line(house, cut):
+    path = written(house.folder / "bad.csv", HEADER + b"m,d,0,w,p,c\n" + cut)
+    assert re.search("bad.csv.*[Ll]ine:? 3.*Write it again", house.refusal(path))
+
+
+@pytest.mark.parametrize("size", [0, 3, 100, -100])
+def test_a_truncated_parquet_file_is_refused(house, size):
+    path = write(house.folder / "bad.parquet", row())
+    written(path, path.read_bytes()[:size])
+    assert re.search("bad.parquet: cannot be read.*Write it again", house.refusal(path))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+@pytest.mark.parametrize("texts_before", ["short", "long " * 10_000], ids=["near", "far"])
+def test_invalid_utf_8_is_refused_with_its_row(house, suffix, texts_before):
+    rows = row(prefix=texts_before), row(doc_id="e", continuation="@")
+    path = write(house.folder / f"bad{suffix}", *rows)
+    written(path, path.read_bytes().replace(b"@", b"\xff"))
+    said = house.refusal(path)
+    assert re.search(f"bad{suffix}.*(row 2|[Ll]ine:? 3)", said)
+    assert re.search("(?i)utf-?8", said)
+
+
+def test_invalid_utf_8_in_a_parquet_file_is_refused(house):
+    texts = pyarrow.array([b"good", b"bad \xff"], pyarrow.binary())
+    bad = pyarrow.Array.from_buffers(pyarrow.string(), 2, texts.buffers())
+    table = pyarrow.Table.from_pylist(
+        [without("continuation"), without("continuation", continuation_idx=1)]
+    )
+    path = house.folder / "bad.parquet"
+    pyarrow.parquet.write_table(table.append_column("continuation", bad), path)
+    assert re.search("bad.parquet: .*not valid UTF8.*again", house.refusal(path))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_an_empty_file_is_refused(house, suffix):
+    path = written(house.folder / f"bad{suffix}", b"")
+    assert "row 1: no column 'source_model' among none; add it" in house.refusal(path)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_file_that_is_not_there_is_refused(house, suffix):
+    assert f"nowhere{suffix}: no such file; check the path" in house.refusal(
+        house.folder / f"nowhere{suffix}"
+    )
+
+
+def test_a_folder_is_no_file(house):
+    (house.folder / "folder.jsonl").mkdir()
+    assert "folder.jsonl: no such file" in house.refusal(house.folder / "folder.jsonl")
+
+
+@pytest.mark.parametrize("name", ["rollouts.txt", "rollouts", "rollouts.jsonl.gz"])
+def test_an_unknown_format_is_refused_with_those_that_are_known(house, name):
+    path = written(house.folder / name, b"")
+    assert f"{name}: cannot tell the format; name the file .parquet" in house.refusal(path)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_bad_file_whose_name_holds_a_quote_is_refused_by_that_name(house, suffix):
+    path = write(house.folder / f"it's{suffix}", row(), row(continuation="another"))
+    assert f"it's{suffix}, row 2: key" in house.refusal(path)
+
+
+def test_the_first_of_many_bad_rows_is_named(house):
+    rows = [row(continuation_idx=index) for index in range(3000)]
+    rows[2500]["prefix"] = rows[2800]["prefix"] = None
+    assert "row 2501: prefix is null" in house.refusal(write(house.folder / "bad.parquet", *rows))
+
+
+# Whatever the texts are ------------------------------------------------------------------------
+
+PIECES = [
+    "\x00",
+    "\r\n",
+    "\r",
+    "\n",
+    '"',
+    '""',
+    "'",
+    ",",
+    "\\",
+    "\ufeff",
+    "NULL",
+    "#",
+    " ",
+    "\u2028",
+]
+
+wild_text = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=6).map("".join)
+# An empty field of a CSV file is a null, but for a continuation.
+some_text = wild_text.filter(bool)
+wild_documents = st.lists(
+    st.fixed_dictionaries(
+        {
+            "source_model": some_text,
+            "doc_id": some_text,
+            "doc_source": some_text,
+            "prefix": some_text,
+            "continuations": st.lists(wild_text, min_size=1, max_size=3),
+        }
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda document: (document["source_model"], document["doc_id"]),
+)
+
+
+def one_by_one(documents):
+    """A row per continuation of each document."""
+    return [
+        {key: value for key, value in document.items() if key != "continuations"}
+        | {"continuation_idx": index, "continuation": continuation}
+        for document in documents
+        for index, continuation in enumerate(document["continuations"])
+    ]
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "list.parquet", "list.jsonl"])
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(documents=wild_documents)
+def test_any_rollouts_survive_the_way_through_a_file(form, documents):
+    rows = one_by_one(documents)
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder))
+        path = house.folder / f"rollouts{form}"
+        house.land(write(path, *(documents if form.startswith("list") else rows)))
+        assert house.rollouts() == sorted(
+            tuple(rollout[column] for column in row()) for rollout in rows
+        )

@@ -1,0 +1,272 @@
+"""Whole runs as people make them: what is landed, asked, killed, resumed and exported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+RUN = ("latent-probes", "run", "--provider", "lexical")
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """The hash of every file below a folder, but for dbt's logs and artifacts."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).parts[0] not in ("target", "logs")
+    }
+
+
+def test_doing_everything_again_changes_no_byte(finished):
+    before = files_of(finished.home)
+    n_requests = finished.query("select count(*) from requests", "landing")
+    finished.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    finished.runs(*RUN)
+    finished.runs("latent-probes", "export")
+    assert files_of(finished.home) == before
+    assert finished.query("select count(*) from requests", "landing") == n_requests
+
+
+def test_a_deleted_warehouse_is_built_again_with_the_same_export(finished):
+    before = files_of(finished.home / "export")
+    (finished.home / "warehouse.duckdb").unlink()
+    finished.runs("latent-probes", "export")
+    assert files_of(finished.home / "export") == before
+
+
+def test_an_empty_landing_builds_and_passes_every_test(checkout):
+    checkout.home.mkdir()
+    checkout.runs("dbt", "build", "--log-path", "home/logs", "--target-path", "home/target")
+    assert checkout.query("select count(*) from train") == [(0,)]
+    assert checkout.query("select n_documents from round_status") == [(0,)]
+
+
+def test_dbt_alone_seeds_runs_and_tests(finished):
+    (finished.home / "warehouse.duckdb").unlink()
+    for command in ("seed", "run", "test"):
+        finished.runs("dbt", command, "--log-path", "home/logs", "--target-path", "home/target")
+    assert finished.query("select count(*) > 0 from train") == [(True,)]
+
+
+def test_the_middle_of_a_run_is_a_state_and_no_failure(checkout):
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    for seen in ("generator", "answerer", "judge"):
+        checkout.runs(*RUN, "--once")
+        assert checkout.query(
+            f"select count(*) > 0 from requests where stage = '{seen}'", "landing"
+        ) == [(True,)]
+        checkout.runs("dbt", "build", "--log-path", "home/logs", "--target-path", "home/target")
+    assert checkout.query(
+        "select count(*) > 0 from probe_scores where unscored_reason = 'pending'"
+    ) == [(True,)]
+    said = checkout.fails("latent-probes", "export")
+    assert "pending" in said
+    assert not (checkout.home / "export").exists()
+
+
+def killed_run(checkout, seconds: float) -> bool:
+    """Start a run and kill it -9 after a while; whether it was still running."""
+    process = checkout.start(*RUN)
+    time.sleep(seconds)
+    was_running = process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    return was_running
+
+
+def without_named_fields(manifest: Path) -> dict:
+    """A manifest without what may differ between two runs: times and batch ids."""
+    read = json.loads(manifest.read_text())
+    for line in read["rounds"]:
+        del line["batch_ids"], line["submitted_at"]
+    return read
+
+
+def assert_same_export(checkout, undisturbed) -> None:
+    """Nothing is lost, nothing twice, and the data is the same to the byte."""
+    data = Path("home/export/data")
+    assert files_of(checkout.folder / data) == files_of(undisturbed.folder / data)
+    for name in ("README.md",):
+        path = Path("home/export") / name
+        assert (checkout.folder / path).read_text() == (undisturbed.folder / path).read_text()
+    manifest = Path("home/export/manifest.json")
+    assert without_named_fields(checkout.folder / manifest) == without_named_fields(
+        undisturbed.folder / manifest
+    )
+    counts = (
+        "select stage, count(*), count(distinct request_id) from requests group by all order by 1"
+    )
+    assert checkout.query(counts, "landing") == undisturbed.query(counts, "landing")
+    assert checkout.query("select count(*) from batches where state != 'landed'", "landing") == [
+        (0,)
+    ]
+
+
+def kill_and_finish(checkout, undisturbed, n_kills: int, seed: int) -> None:
+    """Kill runs at seeded random moments, then let one finish, and compare."""
+    moments = random.Random(seed)
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    for _ in range(n_kills):
+        killed_run(checkout, moments.uniform(4, 25))
+    checkout.runs(*RUN)
+    checkout.runs("latent-probes", "export")
+    assert_same_export(checkout, undisturbed)
+
+
+def test_a_run_killed_at_random_moments_ends_like_an_undisturbed_one(checkout, finished_once):
+    kill_and_finish(checkout, finished_once, n_kills=3, seed=int(time.time()) % 1000)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(12))
+def test_soak_kills(checkout, finished_once, seed):
+    kill_and_finish(checkout, finished_once, n_kills=6, seed=seed)
+
+
+def test_a_second_run_is_kept_out(finished):
+    lock = finished.home / "run.lock"
+    from filelock import FileLock
+
+    with FileLock(lock):
+        assert "another run" in finished.fails(*RUN)
+
+
+def test_a_round_that_asks_for_a_model_is_never_answered_offline(checkout):
+    rounds = checkout.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("lexical,lexical,lexical", "m,m,m"))
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    said = checkout.fails(*RUN)
+    assert "round 1 asks for 'm'" in said
+    assert checkout.query("select count(*) from requests", "landing") == [(0,)]
+    # And an unknown price is said, not taken for nothing.
+    assert "No price is known for m" in checkout.runs("latent-probes", "plan")
+
+
+def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
+    model = "claude-haiku-4-5-20251001"
+    finished.add_round(f"2,3,2,gemma-3-270m,-2,5,{model},{model},{model},false")
+    said = finished.runs("latent-probes", "plan")
+    assert model in said
+    ((n_pending, n_coming, usd),) = finished.query(
+        "select n_pending, n_coming, usd from planned_requests "
+        "where round_number = 2 and stage = 'generator'"
+    )
+    assert (n_pending, n_coming) == (3, 0)
+    assert 0.001 < usd < 1
+    assert finished.query(
+        "select n_pending, n_coming from planned_requests "
+        "where round_number = 2 and stage = 'judge'"
+    ) == [(0, 3 * 6 * 5)]
+    assert finished.query("select count(*) from started_rounds", "landing") == [(1,)]
+
+
+def test_more_answers_later_ask_only_the_missing_ones(finished):
+    rounds = finished.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("-2,5,", "-2,6,"))
+    n_probes = finished.query("select count(*) from probe_scores")[0][0]
+    before = dict(finished.query("select stage, count(*) from requests group by all", "landing"))
+    finished.runs(*RUN)
+    after = dict(finished.query("select stage, count(*) from requests group by all", "landing"))
+    assert after == {
+        "generator": before["generator"],
+        "answerer": before["answerer"] + n_probes,
+        "judge": before["judge"] + n_probes,
+    }
+    assert finished.query("select distinct len(scores) from probe_scores") == [(6,)]
+
+
+def test_a_second_round_leaves_the_first_file_as_it_was(finished):
+    first = finished.home / "export" / "data" / "train-round-0001.parquet"
+    before = (first.read_bytes(), first.stat().st_mtime_ns)
+    finished.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    finished.runs(*RUN)
+    finished.runs("latent-probes", "export")
+    assert (first.read_bytes(), first.stat().st_mtime_ns) == before
+    second = pyarrow.parquet.read_table(first.with_name("train-round-0002.parquet"))
+    assert len(set(second["doc_id"].to_pylist())) == 3
+
+
+def test_an_edited_started_line_fails_a_test(finished):
+    rounds = finished.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("1,20,1,", "1,21,1,"))
+    assert "a_started_round_is_not_edited" in finished.fails("latent-probes", "export")
+
+
+def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
+    rounds = finished.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("false", "true"))
+    finished.add_round("2,9,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    finished.runs(*RUN)
+    finished.runs("latent-probes", "export")
+    assert [path.name for path in (finished.home / "export" / "data").iterdir()] == [
+        "train-round-0002.parquet"
+    ]
+    # 20 of 23 prefixes were taken by the first round; it keeps them.
+    assert finished.query("select count(distinct doc_id) from train")[0][0] <= 3
+    assert finished.query("select distinct rejection_reason from slots where round_number = 1") == [
+        ("round_withdrawn",)
+    ]
+
+
+def test_the_exported_schema_is_that_of_the_card(finished_once):
+    (path,) = (finished_once.home / "export" / "data").iterdir()
+    schema = pyarrow.parquet.read_schema(path)
+    described = finished_once.query(
+        "select column_name, column_type from published_columns order by position"
+    )
+    assert schema.names == [name for name, _ in described]
+    assert len(schema.names) == 35
+    expected = {
+        "VARCHAR": "string",
+        "BIGINT": "int64",
+        "DOUBLE": "double",
+        "VARCHAR[]": "list<element: string>",
+        "DOUBLE[]": "list<element: double>",
+    }
+    for name, kind in described:
+        if name != "row_splits":
+            assert str(schema.field(name).type) == expected[kind], name
+    assert str(schema.field("row_splits").type) == (
+        "struct<word_lens: int64, sentence: int64, paragraph: int64, whole: int64>"
+    )
+
+
+def test_an_export_says_that_the_baseline_made_it(finished_once):
+    card = (finished_once.home / "export" / "README.md").read_text()
+    assert "offline baseline `lexical`" in card
+    assert finished_once.query("select distinct generator_model from train") == [("lexical",)]
+    assert finished_once.query("select distinct source from train order by 1") == [
+        ("lexical",),
+        ("python_template",),
+    ]
+
+
+def test_the_demo_fills_three_bins_and_asks_different_questions(finished_once):
+    assert finished_once.query("select count(*) >= 3 from score_histogram where n_probes > 0") == [
+        (True,)
+    ]
+    ((n_prompts, n_probes),) = finished_once.query(
+        "select count(distinct verbalizer_prompt), count(*) from probes where is_written"
+    )
+    assert n_prompts > n_probes * 0.8
+    ((distinct_answers,),) = finished_once.query(
+        "select avg(len(list_distinct(bb_answer_rollout_answers))) from train "
+        "where bb_answer_rollout_answers is not null"
+    )
+    assert distinct_answers > 4.5
+
+
+def test_an_empty_continuation_lands_and_is_passed_over(finished_once):
+    assert finished_once.query(
+        "select count(*) from rollout_fitness where passed_over_reason = 'empty_continuation'"
+    ) == finished_once.query(
+        "select count(*) from rollouts where trim(continuation) = ''", "landing"
+    )
