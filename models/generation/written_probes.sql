@@ -186,7 +186,8 @@ select
     judged.probe.target_response,
     judged.probe.incorrect_plausible_answer,
     judged.probe.synergy_check,
-    judged.probe.distribution_check,
+    case when judged.probe.target = 'suffix' then judged.probe.distribution_check end
+        as distribution_check,
     judged.probe.difficulty_check,
     coalesce(
         judged.first_reason,

@@ -12,11 +12,10 @@ select
         as n_unusable,
     coalesce(sum(responses.input_tokens), 0)::bigint as input_tokens,
     coalesce(sum(responses.output_tokens), 0)::bigint as output_tokens,
-    coalesce(
-        sum(
-            responses.input_tokens * prices.input_usd + responses.output_tokens * prices.output_usd
-        ),
-        0
+    -- Null, not nothing, where no price is known.
+    sum(
+        coalesce(responses.input_tokens, 0) * prices.input_usd
+        + coalesce(responses.output_tokens, 0) * prices.output_usd
     ) as usd,
 from {{ ref('stg_requests') }} as requests
 join {{ ref('stages') }} as stages on requests.stage = stages.stage

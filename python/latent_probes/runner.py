@@ -299,7 +299,14 @@ def refuse_over_cost(connection, max_cost: float | None) -> None:
     if max_cost is None:
         return
     (unpriced,) = landing.first(
-        connection, "select any_value(model) from intended where expected_usd is null"
+        connection,
+        """
+        select any_value(model) from (
+            select model from intended where expected_usd is null
+            union all
+            select model from warehouse.spend where usd is null
+        )
+        """,
     )
     if unpriced:
         raise RunError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -86,7 +88,7 @@ def status(home: Home) -> None:
             select
                 round_number as round, stage, model, n_attempts as attempts, n_open as open,
                 n_succeeded as succeeded, n_failed as failed, n_unusable as unusable,
-                '$' || printf('%.2f', usd) as spent
+                coalesce('$' || printf('%.2f', usd), 'no price known') as spent
             from spend order by round_number, stage_order
             """,
         )
@@ -119,7 +121,7 @@ def exported(home: Home) -> None:
         one_probe(connection)
     for path in sorted(home.export.rglob("*")):
         if path.is_file():
-            terminal.say(f"{path.stat().st_size:>12,} bytes  {path}")
+            terminal.say(f"{path.stat().st_size:>12,} bytes  {os.path.relpath(path)}")
 
 
 def histogram(connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -14,15 +14,9 @@ from latent_probes import files, terminal
 from latent_probes.home import Home
 
 SOURCES = (
-    "dbt_project.yml",
-    "profiles.yml",
-    "models",
-    "macros",
-    "seeds",
-    "tests",
-    "python",
+    *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/**/*"),
+    *("tests/*.sql", "tests/generic/*.sql", "python/latent_probes/*.py"),
 )
-SOURCE_SUFFIXES = (".sql", ".yml", ".csv", ".md", ".py", ".jinja")
 
 
 class WarehouseError(Exception):
@@ -77,10 +71,9 @@ def state(home: Home) -> dict:
 def project_hash(project: Path) -> str:
     """SHA-256 over everything in the project that a build reads."""
     digest = hashlib.sha256()
-    for name in SOURCES:
-        path = project / name
-        for source in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if source.suffix in SOURCE_SUFFIXES and source.is_file():
+    for pattern in SOURCES:
+        for source in sorted(project.glob(pattern)):
+            if source.is_file():
                 digest.update(f"{source.relative_to(project)}\0".encode())
                 digest.update(source.read_bytes())
     for package in ("dbt-core", "dbt-duckdb", "duckdb", "json-repair", "sentencex"):
@@ -91,6 +84,7 @@ def project_hash(project: Path) -> str:
 def call_dbt(home: Home, arguments: list[str], what: str) -> None:
     """Run dbt with ``arguments``; raise WarehouseError with what failed."""
     # dbt takes seconds to import.
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
@@ -115,6 +109,10 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
                 str(home.folder / "logs"),
             ]
         )
+    # dbt would keep the files open as long as this process lives; `env` raises where it opened none.
+    with suppress(Exception):
+        DuckDBConnectionManager.env().close()
+    DuckDBConnectionManager.close_all_connections()
     if outcome.success:
         return
     if outcome.exception is not None:
