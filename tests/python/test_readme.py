@@ -1,0 +1,108 @@
+"""The README: its commands run, and print what it says they print."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import duckdb
+import pytest
+from conftest import COMMANDS, ROOT, Checkout
+
+README = (ROOT / "README.md").read_text()
+# A fenced block, and the text block that follows it, if one does before the next block.
+BLOCKS = re.findall(
+    r"^ *```(bash|sql)\n(.*?)^ *```\n(?:(?:(?!^ *```).)*?^```text\n(.*?)^```)?",
+    README,
+    re.DOTALL | re.MULTILINE,
+)
+NOT_RUN_HERE = {"make test"}  # it is what runs this
+
+
+def lines(text: str) -> list[str]:
+    """Lines of a text with their white space folded."""
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory) -> Checkout:
+    """The whole checkout in a new folder, with the environment that `make` would make."""
+    folder = tmp_path_factory.mktemp("newcomer") / "latent-probes"
+    shutil.copytree(
+        ROOT,
+        folder,
+        symlinks=True,
+        ignore=shutil.ignore_patterns(
+            ".git", ".venv", "demo", "target", "logs", "batches", "export", "*.duckdb", "*.json"
+        ),
+    )
+    (folder / ".venv").symlink_to(COMMANDS.parent)
+    return Checkout(folder)
+
+
+@pytest.fixture(scope="module")
+def demo(newcomer) -> str:
+    """What `make demo` prints."""
+    # `make` must not think that the environment is older than the lock that was copied.
+    return newcomer.runs("make", "demo", "--assume-old=.venv/installed")
+
+
+def test_the_readme_shows_commands_and_queries():
+    kinds = [kind for kind, _, _ in BLOCKS]
+    assert kinds.count("sql") == 3
+    assert kinds.count("bash") >= 6
+
+
+def test_the_demo_prints_what_the_readme_shows(demo):
+    (shown,) = (shown for kind, body, shown in BLOCKS if body.strip() == "make demo")
+    printed = lines(demo)
+    for line in lines(shown):
+        assert line in printed
+
+
+def test_the_probe_of_the_readme_is_in_the_demo(demo, newcomer):
+    connection = duckdb.connect(str(newcomer.folder / "demo" / "warehouse.duckdb"), read_only=True)
+    rows = connection.execute(
+        "select verbalizer_prompt, atom_text, incorrect_plausible_answer, right(context, 9), "
+        "typicality, distribution_check from train"
+    ).fetchall()
+    connection.close()
+    (shown,) = re.findall(r"```text\n(context.*?)```", README, re.DOTALL)
+    (row,) = (row for row in rows if row[1] == re.search(r'atom_text +"(.*)"', shown)[1])
+    assert row[0] in shown
+    assert f'"{row[2]}"' in shown
+    assert f"{row[3]}█" in shown
+    assert row[4] == "typical"
+    assert row[5].removesuffix(".").removeprefix("Stands in ") in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_query_gives_what_the_readme_shows(number, demo, newcomer):
+    query, shown = [(body, shown) for kind, body, shown in BLOCKS if kind == "sql"][number]
+    connection = duckdb.connect(str(newcomer.folder / "demo" / "warehouse.duckdb"), read_only=True)
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description]
+    rows = [" ".join(map(str, row)) for row in cursor.fetchall()]
+    connection.close()
+    assert [" ".join(names), *rows] == lines(shown)
+
+
+def test_the_other_commands_of_the_readme_run(demo, newcomer):
+    for kind, body, _ in BLOCKS:
+        if kind != "bash" or body.strip() in NOT_RUN_HERE | {"make demo"}:
+            continue
+        # A person types them one after the other into one shell.
+        newcomer.runs("bash", "-ec", "mkdir -p home\n" + body)
+
+
+def test_every_path_of_the_tree_is_there():
+    (tree,) = re.findall(r"## The tree\n\n```text\n(.*?)```", README, re.DOTALL)
+    folder = ROOT
+    for line in tree.splitlines():
+        name = line.split("  ")[0]
+        if line.startswith("  ") and not line.startswith("   "):
+            name = line[2:].split("  ")[0]
+            assert (folder / name).exists(), name
+        elif not line.startswith(" "):
+            folder = ROOT / name.split()[0]
+            assert folder.exists(), name
