@@ -8,14 +8,11 @@
     regexp_matches({{ text }}, '(?i)\b(prefix|suffix|split)(es|s|ting)?\b')
 {%- endmacro %}
 
-{# How a text is written at its start: upper, capital or lower. #}
+{# How a text is written: lower or capital at its start, or upper throughout. #}
 {% macro letter_case(text) -%}
     case
-        when
-            length(trim({{ text }})) > 1
-            and {{ text }} = upper({{ text }}) and {{ text }} != lower({{ text }})
-            then 'upper'
-        when left(trim({{ text }}), 1) != lower(left(trim({{ text }}), 1)) then 'capital'
-        else 'lower'
+        when left(trim({{ text }}), 1) = lower(left(trim({{ text }}), 1)) then 'lower'
+        when length(trim({{ text }})) > 1 and {{ text }} = upper({{ text }}) then 'upper'
+        else 'capital'
     end
 {%- endmacro %}

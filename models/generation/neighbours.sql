@@ -46,21 +46,30 @@ complements as (
         list_distinct(list_transform(words, lambda x: x.word)) as words,
     from {{ ref('boundary_words') }}
 
+),
+
+shared as (
+
+    select
+        pairs.round_number,
+        pairs.doc_id,
+        own.target,
+        pairs.other_doc_id,
+        pairs.other_document_id,
+        len(own.words) + len(others.words) as n_words,
+        len(list_intersect(own.words, others.words)) as n_shared,
+    from pairs
+    join complements as own using (round_number, doc_id)
+    join complements as others
+        on
+            pairs.round_number = others.round_number
+            and pairs.other_doc_id = others.doc_id
+            and own.target = others.target
+
 )
 
 select
-    pairs.round_number,
-    pairs.doc_id,
-    own.target,
-    pairs.other_doc_id,
-    pairs.other_document_id,
-    len(list_intersect(own.words, others.words))
-    / len(list_distinct(list_concat(own.words, others.words))) as plausibility,
-from pairs
-join complements as own using (round_number, doc_id)
-join complements as others
-    on
-        pairs.round_number = others.round_number
-        and pairs.other_doc_id = others.doc_id
-        and own.target = others.target
-order by pairs.round_number, pairs.doc_id, own.target, plausibility desc, pairs.other_doc_id
+    * exclude (n_words, n_shared),
+    n_shared / (n_words - n_shared) as plausibility,
+from shared
+order by round_number, doc_id, target, plausibility desc, other_doc_id

@@ -12,14 +12,19 @@ candidates as (
 worded as (
 
     select
-        candidates.*,
+        candidates.* exclude (atom_text, letter_case),
         draws.draw,
         chosen.n_others,
         candidates.siblings_matched >= least({{ var('typical_siblings') }}, chosen.n_others)
             as is_typical,
         replace(templates.template, '{n}', candidates.n::varchar) as verbalizer_prompt,
-        substr(
-            documents.text, candidates.atom_start + 1, candidates.atom_end - candidates.atom_start
+        coalesce(
+            candidates.atom_text,
+            substr(
+                documents.text,
+                candidates.atom_start + 1,
+                candidates.atom_end - candidates.atom_start
+            )
         ) as atom_text,
     from candidates
     join {{ ref('index_draws') }} as draws using (round_number, doc_id, scope, target, n)

@@ -10,23 +10,38 @@ words as (
         unnest(words) as word,
     from {{ ref('boundary_words') }}
 
+),
+
+written as (
+
+    select
+        words.*,
+        substr(
+            documents.text, words.word.starts_at + 1, words.word.ends_at - words.word.starts_at
+        ) as atom_text,
+    from words
+    join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
+    join {{ ref('documents') }} as documents on chosen.document_id = documents.document_id
+
 )
 
 select
-    words.round_number,
-    words.doc_id,
+    written.round_number,
+    written.doc_id,
     'word' as scope,
-    words.side as target,
-    words.word.word_index as n,
-    words.word.starts_at as atom_start,
-    words.word.ends_at as atom_end,
+    written.side as target,
+    written.word.word_index as n,
+    written.word.starts_at as atom_start,
+    written.word.ends_at as atom_end,
+    written.atom_text,
+    {{ letter_case('written.atom_text') }} as letter_case,
     count(matches.sibling_document_id) as siblings_matched,
-from words
+from written
 left join {{ ref('sibling_matches') }} as matches
     on
-        words.side = 'suffix'
-        and words.round_number = matches.round_number
-        and words.doc_id = matches.doc_id
-        and words.word.word_index = matches.word_index
+        written.side = 'suffix'
+        and written.round_number = matches.round_number
+        and written.doc_id = matches.doc_id
+        and written.word.word_index = matches.word_index
 group by all
 order by all

@@ -21,57 +21,57 @@ wanted as (
 
 ),
 
--- What stands at the same side of the neighbour's own split.
-spans as (
+-- The word of the neighbour that is written alike and stands nearest to the same index.
+words as (
 
     select
-        wanted.*,
-        candidates.atom_start,
-        candidates.atom_end,
-        abs(candidates.n - wanted.n) as distance,
+        wanted.* exclude (other_document_id),
+        arg_min(candidates.atom_text, (abs(candidates.n - wanted.n), candidates.n))
+            as wrong_answer,
     from wanted
     join {{ ref('word_candidates') }} as candidates
         on
-            wanted.scope = 'word'
-            and wanted.round_number = candidates.round_number
+            wanted.round_number = candidates.round_number
             and wanted.other_doc_id = candidates.doc_id
             and wanted.target = candidates.target
+            and wanted.letter_case = candidates.letter_case
+            and candidates.n between wanted.n - 5 and wanted.n + 5
+    where wanted.scope = 'word'
+    group by all
 
-    union all
+),
+
+-- The lens of as many tokens at the same side of the neighbour's own split.
+lenses as (
 
     select
-        wanted.*,
-        candidates.atom_start,
-        candidates.atom_end,
-        0 as distance,
+        wanted.* exclude (other_document_id),
+        substr(
+            documents.text,
+            candidates.atom_start + 1,
+            candidates.atom_end - candidates.atom_start
+        ) as wrong_answer,
     from wanted
     join {{ ref('lens_candidates') }} as candidates
         on
-            wanted.scope = 'lens'
-            and wanted.round_number = candidates.round_number
+            wanted.round_number = candidates.round_number
             and wanted.other_doc_id = candidates.doc_id
             and wanted.target = candidates.target
             and wanted.n = candidates.n
+    join {{ ref('documents') }} as documents on wanted.other_document_id = documents.document_id
+    where wanted.scope = 'lens'
 
 ),
 
-worded as (
-
-    select
-        spans.*,
-        substr(
-            documents.text, spans.atom_start + 1, spans.atom_end - spans.atom_start
-        ) as wrong_answer,
-    from spans
-    join {{ ref('documents') }} as documents on spans.other_document_id = documents.document_id
-
-),
-
--- One candidate from each neighbour: of the right shape, and nearest to the index asked for.
-shaped as (
+-- The few most plausible ones of the atom's shape.
+likely as (
 
     select *
-    from worded
+    from (
+        select * from words
+        union all by name
+        select * from lenses
+    )
     where
         {{ letter_case('wrong_answer') }} = letter_case
         and (left(wrong_answer, 1) = ' ') = (left(atom_text, 1) = ' ')
@@ -79,33 +79,39 @@ shaped as (
         and not regexp_full_match(wrong_answer, '[\s\p{Z}]*')
     qualify
         row_number() over (
-            partition by round_number, doc_id, slot_idx, other_doc_id
-            order by distance, atom_start
-        ) = 1
+            partition by round_number, doc_id, slot_idx
+            order by plausibility desc, other_doc_id
+        ) <= 8
+
+),
+
+standing as (
+
+    select distinct
+        likely.round_number,
+        likely.doc_id,
+        likely.slot_idx,
+        likely.other_doc_id,
+    from likely
+    join {{ ref('shown_documents') }} as shown using (round_number, doc_id)
+    join {{ ref('documents') }} as siblings on shown.document_id = siblings.document_id
+    where
+        contains(siblings.text, trim(likely.wrong_answer))
+        -- Short lenses stand in every text.
+        and not (likely.scope = 'lens' and likely.n < 4)
 
 )
 
 select
-    shaped.round_number,
-    shaped.doc_id,
-    shaped.slot_idx,
-    shaped.wrong_answer,
-    shaped.plausibility,
-from shaped
-where
-    -- Short lenses stand in every text.
-    (shaped.scope = 'lens' and shaped.n < 4)
-    or not exists (
-        from {{ ref('shown_documents') }} as shown
-        join {{ ref('documents') }} as siblings using (document_id)
-        where
-            shown.round_number = shaped.round_number
-            and shown.doc_id = shaped.doc_id
-            and contains(lower(siblings.text), lower(trim(shaped.wrong_answer)))
-    )
+    round_number,
+    doc_id,
+    slot_idx,
+    wrong_answer,
+    plausibility,
+from likely
+anti join standing using (round_number, doc_id, slot_idx, other_doc_id)
 qualify
     row_number() over (
-        partition by shaped.round_number, shaped.doc_id, shaped.slot_idx
-        order by shaped.plausibility desc, shaped.other_doc_id
+        partition by round_number, doc_id, slot_idx order by plausibility desc, other_doc_id
     ) = 1
-order by shaped.round_number, shaped.doc_id, shaped.slot_idx
+order by round_number, doc_id, slot_idx

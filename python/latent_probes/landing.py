@@ -124,8 +124,8 @@ def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS):
         try:
             connection = duckdb.connect(str(path))
             break
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
+        except duckdb.Error as error:
+            if "could not set lock on file" not in str(error).lower():
                 raise LandingError(f"{path} cannot be opened: {error}") from error
             if time.monotonic() > deadline:
                 raise LandingError(
@@ -235,22 +235,24 @@ def intend(connection, batch: dict, warehouse: str) -> None:
     which the warehouse is attached. Raises duckdb.ConstraintException, and leaves things as
     they were, if one of the requests is already open or answered.
     """
-    # An answer that the warehouse found unusable gives its claim back; an open one never does.
-    # Its own transaction: DuckDB does not take a key again in the transaction that freed it.
-    connection.execute(
-        """
-        delete from claims
-        where exists (
+    with transaction(connection):
+        # An answer that the warehouse found unusable hands its claim on; an open one never does.
+        connection.execute(
+            """
+            update claims
+            set attempt = intended.attempt
             from intended
-            join responses on responses.request_id = intended.request_id
             where
                 intended.request_id = claims.request_id
-                and responses.attempt = claims.attempt
                 and intended.attempt > claims.attempt
+                and exists (
+                    from responses
+                    where
+                        responses.request_id = claims.request_id
+                        and responses.attempt = claims.attempt
+                )
+            """
         )
-        """
-    )
-    with transaction(connection):
         connection.execute(
             f"""
             insert into started_rounds
@@ -274,7 +276,10 @@ def intend(connection, batch: dict, warehouse: str) -> None:
             order by round_number, doc_id
             """
         )
-        connection.execute("insert into claims select request_id, attempt from intended")
+        connection.execute(
+            "insert into claims select request_id, attempt from intended "
+            "anti join claims using (request_id, attempt)"
+        )
         connection.execute(
             """
             insert into requests

@@ -16,7 +16,7 @@ import regex
 
 FOLDER = Path(__file__).parent / "prompts"
 STAGES = ("generator", "answerer", "judge")
-FENCE = regex.compile(r"<(?=/?\s*(?:document|text|question|ground_truth|answer)\b)", regex.I)
+FENCE = regex.compile(r"<(?=\s*/?\s*(?:document|text|question|ground_truth|answer)\b)", regex.I)
 UNIT_ID = regex.compile(r"\[(?=d\d+\.[sp]\d+\])")
 
 

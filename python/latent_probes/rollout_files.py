@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def read(connection, path: Path, columns: dict[str, str]) -> None:
         )
     if not path.is_file():
         raise RolloutFileError(f"{path}: no such file; check the path")
-    name = str(path).replace("'", "''")
+    # A name is no pattern to DuckDB when its wildcards stand in brackets.
+    name = re.sub(r"([*?[])", r"[\1]", str(path)).replace("'", "''")
     try:
         known = columns_of(connection, path, name)
         fields = {ours: columns.get(ours, ours) for ours in (*TEXT_COLUMNS, *SAMPLING_COLUMNS)}
@@ -96,10 +98,12 @@ def read(connection, path: Path, columns: dict[str, str]) -> None:
 def columns_of(connection, path: Path, name: str) -> dict[str, str]:
     """Name and DuckDB type of each column; JSONL has those of its first row."""
     if path.suffix == ".parquet":
-        rows = connection.execute(f"describe from read_parquet('{name}')").fetchall()
+        rows = connection.execute(
+            f"describe from read_parquet('{name}', hive_partitioning = false)"
+        ).fetchall()
         return {row[0]: row[1] for row in rows}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
             first = next(csv.reader(file), []) if path.suffix == ".csv" else file.readline()
     except UnicodeDecodeError as error:
         raise RolloutFileError(f"{path}: not UTF-8 ({error}); save it as UTF-8") from error
@@ -145,18 +149,31 @@ def typed_query(path: Path, name: str, fields: dict[str, str], known: dict[str, 
     sampling = sampling_object(
         {ours: quoted(fields[ours]) for ours in SAMPLING_COLUMNS if fields[ours] in known}
     )
-    problems = [f"when {values[ours]} is null then '{fields[ours]} is null'" for ours in wanted]
+    problems = [
+        f"when {values[ours]} is null then {literal(fields[ours] + ' is null')}" for ours in wanted
+    ]
+    if "continuation_idx" in wanted:
+        values["continuation_idx"] = f"try_cast({values['continuation_idx']} as bigint)"
+        problems.append(
+            f"when {values['continuation_idx']} is null "
+            f"then {literal(fields['continuation_idx'] + ' is too large')}"
+        )
     if "continuations" in wanted:
         problems.append(
             f"when list_contains(list_transform({values['continuations']}, "
             "lambda x: x is null), true) then 'a continuation in the list is null'"
         )
-    return rows_query(f"read_parquet('{name}')", values, problems, sampling)
+    return rows_query(
+        f"read_parquet('{name}', hive_partitioning = false)", values, problems, sampling
+    )
 
 
 def json_query(path: Path, name: str, fields: dict[str, str], known: dict[str, str]) -> str:
     """The select that reads a JSONL file."""
-    place = {ours: literal("$." + json.dumps(theirs)) for ours, theirs in fields.items()}
+    place = {
+        ours: literal("$." + json.dumps(theirs, ensure_ascii=False))
+        for ours, theirs in fields.items()
+    }
     values = {ours: f"json ->> {place[ours]}" for ours in TEXT_COLUMNS}
     problems = [wrong_json_type(fields[ours], place[ours], "VARCHAR") for ours in TEXT_COLUMNS]
     if fields["continuations"] in known:
@@ -174,12 +191,16 @@ def json_query(path: Path, name: str, fields: dict[str, str], known: dict[str, s
         problems.append(
             wrong_json_type(fields["continuation_idx"], place["continuation_idx"], "UBIGINT")
         )
-    sampling = sampling_object(
-        {ours: f"json -> {place[ours]}" for ours in SAMPLING_COLUMNS if fields[ours] in known}
-    )
+        problems.append(
+            f"when {values['continuation_idx']} is null "
+            f"then {literal(fields['continuation_idx'] + ' is too large')}"
+        )
+    sampling = sampling_object({ours: f"json -> {place[ours]}" for ours in SAMPLING_COLUMNS})
+    # Without the settings that a row does not state.
+    sampling = f"json_merge_patch('{{}}'::json, {sampling})"
     source = (
         f"read_ndjson_objects('{name}', maximum_object_size = {LONGEST_LINE}, "
-        "format = 'newline_delimited')"
+        "format = 'newline_delimited', hive_partitioning = false)"
     )
     return rows_query(source, values, problems, sampling)
 
@@ -195,22 +216,32 @@ def csv_query(path: Path, name: str, fields: dict[str, str], known: dict[str, st
     # CSV cannot tell an empty continuation from none; a quoted or bare nothing is empty text.
     values["continuation"] = f"coalesce({values['continuation']}, '')"
     problems = [
-        f"when {values[ours]} is null then '{fields[ours]} is null'" for ours in TEXT_COLUMNS
+        f"when {values[ours]} is null then {literal(fields[ours] + ' is null')}"
+        for ours in TEXT_COLUMNS
     ] + [
-        f"when try_cast({index} as bigint) is null "
+        f"when not coalesce(regexp_full_match({index}, '-?[0-9]+'), false) "
+        f"or try_cast({index} as bigint) is null "
         f"then '{fields['continuation_idx']} is no whole number'"
     ]
     values["continuation_idx"] = f"try_cast({index} as bigint)"
+    number = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+    problems += [
+        f"when not regexp_full_match({quoted(fields[ours])}, '{number}') "
+        f"then {literal(fields[ours] + ' is no number')}"
+        for ours in SAMPLING_COLUMNS
+        if fields[ours] in known
+    ]
     sampling = sampling_object(
         {
-            ours: f"try_cast({quoted(fields[ours])} as double)"
+            ours: f"try_cast({quoted(fields[ours])} as json)"
             for ours in SAMPLING_COLUMNS
             if fields[ours] in known
         }
     )
     types = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in known)
     source = (
-        f"read_csv('{name}', header = true, auto_detect = false, delim = ',', quote = '\"', "
+        f"read_csv('{name}', hive_partitioning = false, "
+        f"header = true, auto_detect = false, delim = ',', quote = '\"', "
         f"escape = '\"', strict_mode = true, max_line_size = {LONGEST_LINE}, "
         f"columns = {{{types}}})"
     )
@@ -319,6 +350,13 @@ def explain(path: Path, error: duckdb.Error) -> str:
                             f"{path}, row {number}: not JSON ({fault}); is the file cut off? "
                             "Write it again"
                         )
+    if path.suffix == ".csv":
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError as fault:
+                    return f"{path}, line {number}: not UTF-8 ({fault}); save it as UTF-8"
     first_lines = " ".join(str(error).splitlines()[:3])
     return f"{path}: cannot be read ({first_lines}); is the file whole? Write it again"
 

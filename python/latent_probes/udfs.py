@@ -125,8 +125,15 @@ def repair_json(texts: pyarrow.ChunkedArray):
     def repaired(text: str | None) -> str | None:
         if text is None:
             return None
-        value = json_repair.loads(text)
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else None
+        try:
+            value = json_repair.loads(text)
+            if not isinstance(value, dict):
+                return None
+            mended = json.dumps(value, ensure_ascii=False)
+        except RecursionError:
+            return None
+        # json-repair reads an escaped pair as two surrogates; a lone one is no character.
+        return mended.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     return pyarrow.array([repaired(text) for text in texts.to_pylist()], pyarrow.string())
 

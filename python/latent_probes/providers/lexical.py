@@ -147,7 +147,7 @@ def draw(custom_id: str, *key: object) -> int:
 
 def fenced(prompt: str, name: str) -> str:
     """The text between the last pair of tags of that name."""
-    return regex.findall(rf"(?s)<{name}[^>]*>\n(.*?)\n</{name}>", prompt)[-1]
+    return regex.findall(rf"(?s)<{name}>\n(.*?)\n</{name}>", prompt)[-1]
 
 
 # Generator -----------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def read_documents(prompt: str) -> dict[str, dict]:
         sentences: dict[str, str] = {}
         paragraphs: dict[str, list[str]] = {}
         current = None
-        for line in body.splitlines():
+        for line in body.split("\n"):
             if found := regex.match(r"\[(d\d+\.p\d+)\]$", line):
                 current = paragraphs.setdefault(found[1], [])
             elif current is not None and (found := regex.match(r"\[(d\d+\.s\d+)\] (.*)", line)):
