@@ -89,8 +89,14 @@ placed as (
             else named.sentences[named.sentence_number].ends_at
         end as offset_found,
         named.sentences[named.sentence_number].ends_at as sentence_ends_at,
+        documents.text,
     from named
-    left join drawn using (round_number, doc_id, split_group)
+    join {{ ref('documents') }} as documents using (document_id)
+    left join drawn
+        on
+            named.round_number = drawn.round_number
+            and named.doc_id = drawn.doc_id
+            and named.split_group = drawn.split_group
 
 ),
 
@@ -106,6 +112,9 @@ judged as (
                 or n_sentences_after < {{ var('sentences_beside_split') }}
                 then 'too_few_sentences_beside_split'
             when offset_found is null then 'no_place_for_split'
+            -- Sentences that touch leave no place between them.
+            when not regexp_full_match(substr(text, offset_found + 1, 1), '[\s\p{Z}]')
+                then 'no_place_for_split'
         end as rejection_reason,
     from placed
 

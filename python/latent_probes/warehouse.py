@@ -84,7 +84,6 @@ def project_hash(project: Path) -> str:
 def call_dbt(home: Home, arguments: list[str], what: str) -> None:
     """Run dbt with ``arguments``; raise WarehouseError with what failed."""
     # dbt takes seconds to import.
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
@@ -109,10 +108,7 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
                 str(home.folder / "logs"),
             ]
         )
-    # dbt would keep the files open as long as this process lives; `env` raises where it opened none.
-    with suppress(Exception):
-        DuckDBConnectionManager.env().close()
-    DuckDBConnectionManager.close_all_connections()
+    close_connections()
     if outcome.success:
         return
     if outcome.exception is not None:
@@ -123,6 +119,16 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
         if result.status in ("error", "fail", "runtime error")
     ]
     raise WarehouseError("dbt failed:\n" + "\n".join(failures))
+
+
+def close_connections() -> None:
+    """Let go of the files that dbt opened; it would keep them as long as this process lives."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    # There is nothing to close, and `env` says so, where dbt came to no connection.
+    with suppress(Exception):
+        DuckDBConnectionManager.env().close()
+    DuckDBConnectionManager.close_all_connections()
 
 
 def settings(home: Home) -> dict:

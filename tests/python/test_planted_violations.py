@@ -7,6 +7,8 @@ import shutil
 import pytest
 from conftest import ROOT, Checkout
 
+from latent_probes import warehouse
+
 # A view is made a table first, so that it can be changed.
 PUBLISHED = [
     "create table changed as from published_probes",
@@ -92,7 +94,8 @@ VIOLATIONS = {
     ],
     "nothing_is_empty_or_nan": [*TRAIN, f"update train set synergy_check = '' {ONE_SUFFIX}"],
     "rounds_share_no_document": [
-        "insert into round_documents select 2, * exclude (round_number) from round_documents limit 1"
+        "insert into round_documents "
+        "select 2, * exclude (round_number) from round_documents limit 1"
     ],
     "score_statistics_are_those_of_the_list": [
         *TRAIN,
@@ -175,4 +178,5 @@ def test_a_planted_violation_is_found(name, damaged, finished_once, monkeypatch)
             *("--target-path", "home/target", "--log-path", "home/logs"),
         ]
     )
+    warehouse.close_connections()
     assert [result.status for result in outcome.result] == ["fail"], outcome.exception
