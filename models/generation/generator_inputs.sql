@@ -5,6 +5,8 @@
 select
     requests.request_id,
     levels.addendum,
+    -- With fewer other siblings, all of them.
+    least({{ var('typical_siblings') }}, count(*) - 1) as typical_siblings,
     to_json(
         list(
             {
@@ -12,6 +14,7 @@ select
                 'document_id': shown.document_id,
                 'continuation_idx': shown.continuation_idx,
                 'text_hash': shown.text_hash,
+                'can_be_chosen': shown.can_be_chosen,
                 'first_split': shown.first_split,
                 'first_split_inside': shown.first_split_inside,
                 'last_split': shown.last_split,

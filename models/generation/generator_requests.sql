@@ -33,5 +33,5 @@ group by
     settings.generator_model
 having
     count(*) >= {{ var('fewest_siblings') }}
-    and bool_or(shown.first_split_inside <= shown.last_split)
+    and bool_or(shown.can_be_chosen)
 order by shown.round_number, shown.doc_id

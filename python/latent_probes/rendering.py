@@ -20,12 +20,11 @@ FENCE = regex.compile(r"<(?=\s*/?\s*(?:document|text|question|ground_truth|answe
 UNIT_ID = regex.compile(r"\[(?=d\d+\.[sp]\d+\])")
 
 
-def render(stage: str, inputs: dict, settings: dict) -> str:
+def render(stage: str, inputs: dict) -> str:
     """The prompt of one request.
 
-    ``inputs`` is a row of ``generator_inputs``, ``answerer_inputs`` or ``judge_inputs``;
-    ``settings`` are the dbt vars. A variable that the template names and nobody gives is an
-    error (jinja2.UndefinedError).
+    ``inputs`` is a row of ``generator_inputs``, ``answerer_inputs`` or ``judge_inputs``. A
+    variable that the template names and nobody gives is an error (jinja2.UndefinedError).
     """
     if stage == "generator":
         documents = [
@@ -35,8 +34,7 @@ def render(stage: str, inputs: dict, settings: dict) -> str:
         values = {
             "addendum": inputs["addendum"],
             "documents": documents,
-            # With fewer other siblings, all of them.
-            "typical_siblings": min(settings["typical_siblings"], len(documents) - 1),
+            "typical_siblings": inputs["typical_siblings"],
         }
     else:
         values = {
@@ -79,7 +77,7 @@ def shown_document(shown: dict, text: str) -> dict:
     ]
     return {
         "label": label,
-        "can_be_chosen": shown["first_split_inside"] <= shown["last_split"],
+        "can_be_chosen": shown["can_be_chosen"],
         "first_split": f"{label}.s{shown['first_split']}",
         "first_split_inside": f"{label}.s{shown['first_split_inside']}",
         "last_split": f"{label}.s{shown['last_split']}",

@@ -214,7 +214,7 @@ def intend(home: Home, connection, provider: Provider, max_cost: float | None) -
     connection.execute("delete from chosen where stage != ?", [stage])
     with terminal.progress(f"writing {stage} requests", n_chosen, "requests") as advance:
         sent: list[tuple[str, str | None]] = []
-        lines = encoded_requests(home, connection, provider, stage, sent, advance)
+        lines = encoded_requests(connection, provider, stage, sent, advance)
         body_hash = files.write_by_hash(home.batches, lines)
     connection.register(
         "sent",
@@ -253,12 +253,11 @@ def intend(home: Home, connection, provider: Provider, max_cost: float | None) -
     return batch
 
 
-def encoded_requests(home: Home, connection, provider: Provider, stage: str, sent: list, advance):
+def encoded_requests(connection, provider: Provider, stage: str, sent: list, advance):
     """The lines of the next body file, up to the size that the provider takes.
 
     Fills ``sent`` with the id and unit map of the requests that found room.
     """
-    settings = warehouse.settings(home)
     connection.execute(
         f"""
         select inputs.*, chosen.attempt, chosen.model, chosen.max_tokens, chosen.thinking_tokens
@@ -283,7 +282,7 @@ def encoded_requests(home: Home, connection, provider: Provider, stage: str, sen
                 model=row.pop("model"),
                 max_tokens=row.pop("max_tokens"),
                 thinking_tokens=row.pop("thinking_tokens"),
-                prompt=rendering.render(stage, row, settings),
+                prompt=rendering.render(stage, row),
             )
             line = provider.encode(request)
             n_bytes += len(line.encode()) + 1

@@ -33,6 +33,7 @@ def generator_prompt(*texts):
         unit_map.append(
             {
                 "label": f"d{number}",
+                "can_be_chosen": len(sentences) - 3 >= 4,
                 "first_split": 3,
                 "first_split_inside": 4,
                 "last_split": len(sentences) - 3,
@@ -41,7 +42,7 @@ def generator_prompt(*texts):
             }
         )
     inputs = {"unit_map": json.dumps(unit_map), "texts": texts, "addendum": "Be bold."}
-    return rendering.render("generator", inputs, {"typical_siblings": 3})
+    return rendering.render("generator", inputs | {"typical_siblings": 3})
 
 
 def answerer_prompt(excerpt=TEXT, question=QUESTION):
@@ -51,12 +52,12 @@ def answerer_prompt(excerpt=TEXT, question=QUESTION):
         "complement_was_cut": False,
         "verbalizer_prompt": question,
     }
-    return rendering.render("answerer", inputs, {})
+    return rendering.render("answerer", inputs)
 
 
 def judge_prompt(truth, answer, question=QUESTION):
     inputs = {"verbalizer_prompt": question, "atom_text": truth, "answer": answer}
-    return rendering.render("judge", inputs, {})
+    return rendering.render("judge", inputs)
 
 
 PROMPTS = {

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from latent_probes import rendering, units
 from latent_probes.providers import lexical
 
-SETTINGS = {"typical_siblings": 3}
 TEXT = (
     "The fox slept. It rained hard. Nobody came home.\n"
     "Then a king arrived. He asked for bread. There was none.\n"
@@ -79,6 +78,7 @@ def generator_inputs(*texts):
         unit_map.append(
             {
                 "label": f"d{number}",
+                "can_be_chosen": len(sentences) - 3 >= 4,
                 "first_split": 3,
                 "first_split_inside": 4,
                 "last_split": len(sentences) - 3,
@@ -86,11 +86,16 @@ def generator_inputs(*texts):
                 "paragraphs": spans(units.paragraph_spans(text)),
             }
         )
-    return {"unit_map": json.dumps(unit_map), "texts": list(texts), "addendum": "Be bold."}
+    return {
+        "unit_map": json.dumps(unit_map),
+        "texts": list(texts),
+        "addendum": "Be bold.",
+        "typical_siblings": min(3, len(texts) - 1),
+    }
 
 
 def generator_prompt(*texts):
-    return rendering.render("generator", generator_inputs(*texts), SETTINGS)
+    return rendering.render("generator", generator_inputs(*texts))
 
 
 def prompt_around(stage, text):
@@ -98,10 +103,8 @@ def prompt_around(stage, text):
     if stage == "generator":
         return generator_prompt(text, TEXT)
     if stage == "answerer":
-        return rendering.render(
-            stage, ANSWERER | {"excerpt": text, "verbalizer_prompt": text}, SETTINGS
-        )
-    return rendering.render(stage, dict.fromkeys(JUDGE, text), SETTINGS)
+        return rendering.render(stage, ANSWERER | {"excerpt": text, "verbalizer_prompt": text})
+    return rendering.render(stage, dict.fromkeys(JUDGE, text))
 
 
 def fences(prompt):
@@ -208,7 +211,7 @@ def test_the_addendum_is_shown():
 def test_texts_and_unit_maps_come_in_pairs():
     inputs = generator_inputs(TEXT, TEXT)
     with pytest.raises(ValueError, match="shorter"):
-        rendering.render("generator", inputs | {"texts": [TEXT]}, SETTINGS)
+        rendering.render("generator", inputs | {"texts": [TEXT]})
 
 
 @modest
@@ -249,7 +252,7 @@ def test_a_sentence_that_holds_a_separator_is_read_back_whole(separator):
     ("was_cut", "said"), [(True, "Below is part of one side"), (False, "Below is one side")]
 )
 def test_the_answerer_knows_whether_the_complement_was_cut(was_cut, said):
-    prompt = rendering.render("answerer", ANSWERER | {"complement_was_cut": was_cut}, SETTINGS)
+    prompt = rendering.render("answerer", ANSWERER | {"complement_was_cut": was_cut})
     assert prompt.startswith(f"{said} of a document.")
 
 
@@ -258,19 +261,19 @@ def test_the_answerer_knows_whether_the_complement_was_cut(was_cut, said):
     [("suffix", "what follows this text"), ("prefix", "what came before this text")],
 )
 def test_the_answerer_knows_which_side_is_hidden(target, said):
-    prompt = rendering.render("answerer", ANSWERER | {"target": target}, SETTINGS)
+    prompt = rendering.render("answerer", ANSWERER | {"target": target})
     assert f"hidden from you: {said}." in prompt
 
 
 def test_the_answerer_sees_the_excerpt_and_the_question_and_no_more():
-    prompt = rendering.render("answerer", ANSWERER | {"atom_text": "secret"}, SETTINGS)
+    prompt = rendering.render("answerer", ANSWERER | {"atom_text": "secret"})
     assert "<text>\nThe fox slept.\n</text>" in prompt
     assert prompt.endswith("<question>\nWhat does the fox do next?\n</question>")
     assert "secret" not in prompt
 
 
 def test_the_judge_sees_question_truth_and_answer():
-    prompt = rendering.render("judge", JUDGE, SETTINGS)
+    prompt = rendering.render("judge", JUDGE)
     assert "<question>\nWhat does the fox do next?\n</question>" in prompt
     assert "<ground_truth>\nIt wakes up.\n</ground_truth>" in prompt
     assert "<answer>\nIt sleeps on.\n</answer>" in prompt
@@ -278,9 +281,7 @@ def test_the_judge_sees_question_truth_and_answer():
 
 def test_white_space_of_a_text_is_kept():
     text = "  two\r\n\r\n lines \u2028 "
-    assert f"<text>\n{text}\n</text>" in rendering.render(
-        "answerer", ANSWERER | {"excerpt": text}, SETTINGS
-    )
+    assert f"<text>\n{text}\n</text>" in rendering.render("answerer", ANSWERER | {"excerpt": text})
 
 
 # Templates -------------------------------------------------------------------------------------
@@ -296,7 +297,7 @@ def test_white_space_of_a_text_is_kept():
 def test_a_missing_variable_is_an_error(stage, inputs, missing):
     given = {name: value for name, value in inputs.items() if name != missing}
     with pytest.raises(jinja2.UndefinedError, match=missing):
-        rendering.render(stage, given, SETTINGS)
+        rendering.render(stage, given)
 
 
 @pytest.mark.parametrize("missing", ["unit_map", "texts", "addendum"])
@@ -304,7 +305,7 @@ def test_a_missing_input_of_the_generator_is_an_error(missing):
     inputs = generator_inputs(TEXT)
     del inputs[missing]
     with pytest.raises((KeyError, jinja2.UndefinedError), match=missing):
-        rendering.render("generator", inputs, SETTINGS)
+        rendering.render("generator", inputs)
 
 
 @pytest.mark.parametrize("stage", rendering.STAGES)
