@@ -23,7 +23,10 @@
             when bool_or(attempts.state = 'usable') then 'stale'
             {%- endif %}
             when
-                count(attempts.attempt) filter (where attempts.state != 'released')
+                count(attempts.attempt) filter (
+                    where
+                        attempts.state != 'released' and attempts.input_hash = requests.input_hash
+                )
                 >= {{ var('max_attempts') }}
                 then 'failed'
             else 'pending'

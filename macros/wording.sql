@@ -5,13 +5,33 @@
 
 {# Whether a verbalizer speaks of the way in which the probe was made. #}
 {% macro names_boundary(text) -%}
-    regexp_matches({{ text }}, '(?i)\b(prefix|suffix|split)(es|s|ting)?\b')
+    regexp_matches({{ text }}, '(?i)\b(prefix|suffix|split)')
 {%- endmacro %}
 
-{# How a text is written: lower or capital at its start, or upper throughout. #}
+{# A text as it is compared: lower case, without the white space around it. #}
+{% macro normal(text) -%}
+    lower(regexp_replace({{ text }}, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'))
+{%- endmacro %}
+
+{# Whether a text says nothing, or is null. #}
+{% macro is_blank(text) -%}
+    coalesce(regexp_full_match({{ text }}, '[\s\p{Z}\p{C}]*'), true)
+{%- endmacro %}
+
+{# A text that says something, else null. #}
+{% macro text_or_null(text) -%}
+    case when not {{ is_blank(text) }} then {{ text }} end
+{%- endmacro %}
+
+{# The white space at the start of a text. #}
+{% macro leading_space(text) -%}
+    regexp_extract({{ text }}, '^[\s\p{Z}]*')
+{%- endmacro %}
+
+{# How a text is written: lower or capital at its first character, or upper throughout. #}
 {% macro letter_case(text) -%}
     case
-        when left(trim({{ text }}), 1) = lower(left(trim({{ text }}), 1)) then 'lower'
+        when regexp_matches({{ text }}, '^[\s\p{Z}]*[^\s\p{Z}\p{Lu}\p{Lt}]') then 'lower'
         when length(trim({{ text }})) > 1 and {{ text }} = upper({{ text }}) then 'upper'
         else 'capital'
     end

@@ -6,6 +6,9 @@ from {{ ref('published_probes') }} as probes
 join {{ ref('shown_documents') }} as shown using (round_number, doc_id)
 join {{ ref('documents') }} as siblings using (document_id)
 where
-    lower(trim(probes.incorrect_plausible_answer)) = lower(trim(probes.atom_text))
+    trim(lower(probes.incorrect_plausible_answer), e' \t\r\n')
+    = trim(lower(probes.atom_text), e' \t\r\n')
     or not (probes.scope = 'lens' and probes.n_tokens_actual < 4)
-    and position(trim(probes.incorrect_plausible_answer) in siblings.text) > 0
+    and position(
+        trim(lower(probes.incorrect_plausible_answer), e' \t\r\n') in lower(siblings.text)
+    ) > 0

@@ -17,7 +17,13 @@ settled as (
         responses.attempt,
         responses.model as generator_model,
         responses.stop_reason,
-        regexp_extract(responses.text, '(?s)\{.*\}') as json_text,
+        -- The whole text, or what stands in its code fence, or from its first to its last brace.
+        case
+            when json_valid(responses.text) then responses.text
+            when json_valid(regexp_extract(responses.text, '(?s)```(?:json)?\s*(\{.*?\})\s*```', 1))
+                then regexp_extract(responses.text, '(?s)```(?:json)?\s*(\{.*?\})\s*```', 1)
+            else regexp_extract(responses.text, '(?s)\{.*\}')
+        end as json_text,
         regexp_extract(responses.text, '(?s)\{.*') as damaged_text,
     from {{ ref('generator_requests') }} as requests
     join states using (request_id)

@@ -1,4 +1,5 @@
 -- One row per generator request: one per document of a round that can be split anywhere.
+-- What was asked once stays a request, whatever thresholds say today.
 select
     'generator-' || {{ identity([
         'shown.round_number',
@@ -32,6 +33,6 @@ group by
     settings.calibration_level,
     settings.generator_model
 having
-    count(*) >= {{ var('fewest_siblings') }}
-    and bool_or(shown.can_be_chosen)
+    (count(*) >= {{ var('fewest_siblings') }} and bool_or(shown.can_be_chosen))
+    or request_id in (select request_id from {{ ref('stg_requests') }})
 order by shown.round_number, shown.doc_id

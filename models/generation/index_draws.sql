@@ -1,7 +1,5 @@
 -- One row per chosen document, scope, target and index: when this index is drawn.
 -- Sorting by -ln(u) * n draws n with weight 1/n and without replacement: log-uniform.
-{{ config(materialized='view') }}
-
 select
     chosen.round_number,
     chosen.doc_id,

@@ -108,7 +108,9 @@ compared as (
             where
                 shown.round_number = measured.round_number
                 and shown.doc_id = measured.doc_id
-                and contains(siblings.text, trim(measured.probe.incorrect_plausible_answer))
+                and contains(
+                    lower(siblings.text), {{ normal('measured.probe.incorrect_plausible_answer') }}
+                )
         ) as wrong_answer_in_sibling,
     from measured
     join {{ ref('documents') }} as documents using (document_id)
@@ -124,15 +126,27 @@ judged as (
             when probe is null then 'probe_missing'
             when coalesce(probe.target not in ('prefix', 'suffix'), true) then 'target_unknown'
             when
-                nullif(trim(probe.verbalizer_prompt), '') is null
-                or nullif(trim(probe.target_response), '') is null
-                or nullif(trim(probe.incorrect_plausible_answer), '') is null
-                or nullif(trim(probe.first_words), '') is null
+                {{ is_blank('probe.verbalizer_prompt') }}
+                or {{ is_blank('probe.target_response') }}
+                or {{ is_blank('probe.incorrect_plausible_answer') }}
+                or {{ is_blank('probe.first_words') }}
                 then 'field_missing'
+            when
+                regexp_matches(
+                    concat(
+                        probe.verbalizer_prompt,
+                        probe.target_response,
+                        probe.incorrect_plausible_answer
+                    ),
+                    '[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]'
+                )
+                then 'control_character'
             when scope != 'whole' and coalesce(len(probe.units) != 1, true) then 'not_one_unit'
             when atom_start is null or atom_end is null then 'unknown_unit'
+            -- An atom without words cannot be checked.
             when
-                {{ first_words('atom_text') }} != {{ first_words('probe.first_words') }}
+                len({{ first_words('atom_text') }}) = 0
+                or {{ first_words('atom_text') }} != {{ first_words('probe.first_words') }}
                 then 'first_words_differ'
             when
                 probe.target = 'suffix' and atom_start < split_offset
@@ -153,7 +167,7 @@ judged as (
                 then 'verbalizer_holds_atom'
             when contains(complement, atom_text) then 'atom_in_complement'
             when
-                lower(trim(probe.incorrect_plausible_answer)) = lower(atom_text)
+                {{ normal('probe.incorrect_plausible_answer') }} = {{ normal('atom_text') }}
                 then 'wrong_answer_is_atom'
             when wrong_answer_in_sibling then 'wrong_answer_in_sibling'
             when
@@ -177,6 +191,7 @@ select
     judged.atom_start,
     judged.atom_end,
     case
+        when judged.scope = 'whole' then if(judged.probe.target = 'suffix', 1, -1)
         when judged.probe.target = 'suffix' then len(judged.units_to_atom)
         else -len(judged.units_to_atom)
     end as signed_index,

@@ -35,7 +35,8 @@ words as (
             and wanted.other_doc_id = candidates.doc_id
             and wanted.target = candidates.target
             and wanted.letter_case = candidates.letter_case
-            and candidates.n between wanted.n - 5 and wanted.n + 5
+            and candidates.n >= wanted.n - {{ var('wrong_word_reach') }}
+            and candidates.n <= wanted.n + {{ var('wrong_word_reach') }}
     where wanted.scope = 'word'
     group by all
 
@@ -74,14 +75,25 @@ likely as (
     )
     where
         {{ letter_case('wrong_answer') }} = letter_case
-        and (left(wrong_answer, 1) = ' ') = (left(atom_text, 1) = ' ')
-        and lower(trim(wrong_answer)) != lower(trim(atom_text))
-        and not regexp_full_match(wrong_answer, '[\s\p{Z}]*')
+        and {{ leading_space('wrong_answer') }} = {{ leading_space('atom_text') }}
+        and {{ normal('wrong_answer') }} != {{ normal('atom_text') }}
+        and not {{ is_blank('wrong_answer') }}
     qualify
         row_number() over (
             partition by round_number, doc_id, slot_idx
             order by plausibility desc, other_doc_id
-        ) <= 8
+        ) <= {{ var('wrong_answers_compared') }}
+
+),
+
+siblings as (
+
+    select
+        shown.round_number,
+        shown.doc_id,
+        lower(documents.text) as text,
+    from {{ ref('shown_documents') }} as shown
+    join {{ ref('documents') }} as documents using (document_id)
 
 ),
 
@@ -93,10 +105,9 @@ standing as (
         likely.slot_idx,
         likely.other_doc_id,
     from likely
-    join {{ ref('shown_documents') }} as shown using (round_number, doc_id)
-    join {{ ref('documents') }} as siblings on shown.document_id = siblings.document_id
+    join siblings using (round_number, doc_id)
     where
-        contains(siblings.text, trim(likely.wrong_answer))
+        contains(siblings.text, {{ normal('likely.wrong_answer') }})
         -- Short lenses stand in every text.
         and not (likely.scope = 'lens' and likely.n < 4)
 

@@ -61,8 +61,8 @@ select
     documents.continuation_idx as doc_idx,
     probes.split_offset::bigint as split_char_offset,
     document_splits.row_splits,
-    nullif(trim(chosen.output.document_rationale), '') as doc_choice_rationale,
-    nullif(trim(chosen.output.split_rationale), '') as split_rationale,
+    {{ text_or_null('chosen.output.document_rationale') }} as doc_choice_rationale,
+    {{ text_or_null('chosen.output.split_rationale') }} as split_rationale,
     probes.slot_idx::double as slot_idx,
     probes.target,
     probes.typicality,
@@ -70,15 +70,15 @@ select
     probes.signed_index::double as signed_index,
     probes.signed_index_asked::double as signed_index_hint,
     probes.n_words_to_atom::double as actual_word_distance_from_split,
-    nullif(trim(probes.synergy_check), '') as synergy_check,
+    {{ text_or_null('probes.synergy_check') }} as synergy_check,
     case
-        when probes.is_written then nullif(trim(probes.distribution_check), '')
+        when probes.is_written then {{ text_or_null('probes.distribution_check') }}
         when probes.target = 'suffix'
             then
                 'Stands in ' || probes.siblings_matched || ' of ' || probes.siblings_compared
                 || ' other continuations at a comparable place.'
     end as distribution_check,
-    nullif(trim(probes.difficulty_check), '') as difficulty_check,
+    {{ text_or_null('probes.difficulty_check') }} as difficulty_check,
     case
         when probes.is_written
             then coalesce(prices.model_family, chosen.generator_model)

@@ -66,5 +66,5 @@ select
     excerpts.excerpt_end - excerpts.excerpt_start + length(excerpts.verbalizer_prompt)
         as input_characters,
 from excerpts
-join range(1, 1000) as numbers (answer_number) on numbers.answer_number <= excerpts.n_answers
+cross join unnest(range(1, excerpts.n_answers + 1)) as numbers (answer_number)
 order by excerpts.round_number, excerpts.probe_id, numbers.answer_number

@@ -55,6 +55,10 @@ def land(paths: Paths, column: Columns = None) -> None:
         ours, equals, theirs = pair.partition("=")
         if not (ours and equals and theirs):
             raise typer.BadParameter(f"{pair!r} is not of the form OURS=THEIRS")
+        if ours not in rollout_files.COLUMNS:
+            raise typer.BadParameter(
+                f"{ours!r} is no column of ours: {', '.join(rollout_files.COLUMNS)}"
+            )
         columns[ours] = theirs
     here = home.find()
     with runner.locked(here):

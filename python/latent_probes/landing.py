@@ -265,6 +265,18 @@ def intend(connection, batch: dict, warehouse: str) -> None:
                 and round_number not in (select round_number from started_rounds)
             """
         )
+        # More answers may be asked for later, fewer never: what was asked is kept.
+        connection.execute(
+            f"""
+            update started_rounds
+            set n_answers = settings.n_answers
+            from {warehouse}.round_settings as settings
+            where
+                settings.round_number = started_rounds.round_number
+                and settings.round_number in (select round_number from intended)
+                and settings.n_answers > started_rounds.n_answers
+            """
+        )
         connection.execute(
             f"""
             insert into started_round_documents

@@ -6,6 +6,7 @@ Nothing here depends on the clock: the same landing file gives the same bytes.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def refuse_pending(connection) -> None:
     if n_slots or n_scores:
         raise ExportError(
             f"{n_slots:,} slots and the scores of {n_scores:,} probes are pending: "
-            "finish them with `latent-probes run`, or withdraw the round in seeds/rounds.csv"
+            "finish them with `latent-probes run --provider …`, "
+            "or withdraw the round in seeds/rounds.csv"
         )
 
 
@@ -170,7 +172,9 @@ def card(home: Home, connection) -> str:
     return environment.get_template("card.md.jinja").render(
         header=header(home, connection),
         offline=offline,
-        source_models=column("select distinct source_model from train order by 1"),
+        source_models=[
+            cell(name) for name in column("select distinct source_model from train order by 1")
+        ],
         n_answers=" or ".join(
             str(n)
             for n in column("select distinct n_answers from round_manifest order by n_answers")
@@ -262,7 +266,7 @@ def cell(value) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = terminal.printable(str(value)).replace("\n", " ")
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return re.sub(r"([\\|\[\]`*#])", r"\\\1", text).replace("<", "&lt;")
 
 
 def header(home: Home, connection) -> str:

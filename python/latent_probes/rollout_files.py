@@ -26,6 +26,11 @@ SAMPLING_COLUMNS = (
     "max_new_tokens",
     "sampling_seed",
 )
+COLUMNS = (
+    *TEXT_COLUMNS,
+    *("continuation", "continuation_idx", "continuations"),
+    *SAMPLING_COLUMNS,
+)
 SUFFIXES = (".parquet", ".jsonl", ".csv")
 # JSON documents of one line may be long: a prefix with all its continuations.
 LONGEST_LINE = 1 << 28
@@ -59,7 +64,8 @@ def land(landing_path: Path, paths: list[Path], columns: dict[str, str]) -> Land
             )
             """
         )
-        for path in paths:
+        # A file that is named twice is one file.
+        for path in {file_hash(path) if path.is_file() else path: path for path in paths}.values():
             read(connection, path, columns)
             refuse_first_problem(connection)
         refuse_contradictions(connection)
@@ -79,11 +85,7 @@ def read(connection, path: Path, columns: dict[str, str]) -> None:
     name = re.sub(r"([*?[])", r"[\1]", str(path)).replace("'", "''")
     try:
         known = columns_of(connection, path, name)
-        fields = {ours: columns.get(ours, ours) for ours in (*TEXT_COLUMNS, *SAMPLING_COLUMNS)}
-        fields |= {
-            ours: columns.get(ours, ours)
-            for ours in ("continuation", "continuations", "continuation_idx")
-        }
+        fields = {ours: columns.get(ours, ours) for ours in COLUMNS}
         insert = {".parquet": typed_query, ".jsonl": json_query, ".csv": csv_query}[path.suffix]
         refuse_missing_columns(path, fields, known)
         query = insert(path, name, fields, known)
@@ -292,9 +294,18 @@ def refuse_first_problem(connection) -> None:
     """Raise for the first row that has a problem of its own."""
     found = landing.first(
         connection,
-        """
-        select file_name, row_number, problem from incoming
-        where problem is not null
+        r"""
+        select
+            file_name,
+            row_number,
+            coalesce(
+                problem, 'source_model, doc_id or doc_source is empty or has control characters'
+            )
+        from incoming
+        where
+            problem is not null
+            or '' in (source_model, doc_id, doc_source)
+            or regexp_matches(concat(source_model, doc_id, doc_source), '[\x00-\x1F\x7F]')
         order by file_name, row_number limit 1
         """,
     )

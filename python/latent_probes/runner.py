@@ -36,6 +36,7 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
         settle(home, provider)
         collect(home, provider)
         warehouse.build(home, tested=False)
+        warehouse.test_queue(home)
         while True:
             n_submitted = submit(home, provider, max_cost)
             if once:
@@ -47,8 +48,7 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
                 time.sleep(provider.poll_seconds)
             elif not n_submitted:
                 break
-        if not once:
-            warehouse.build(home, tested=True)
+        warehouse.build(home, tested=not once)
 
 
 def n_open(home: Home) -> int:
@@ -146,11 +146,20 @@ def stage_results(connection, provider: Provider, results, advance) -> None:
                 "request_id": [name[0] for name in names],
                 "attempt": [int(name[2]) for name in names],
                 "outcome": [row.outcome for row in chunk],
-                "body": [row.body for row in chunk],
+                # A lone surrogate cannot be stored; the rest of the message can.
+                "body": [row.body.encode(errors="replace").decode() for row in chunk],
             }
         )
         connection.register("read", read)
-        connection.execute("insert into results from read")
+        # The first result of an attempt counts, should a file hold two.
+        connection.execute(
+            """
+            insert into results
+            from read
+            anti join results using (request_id, attempt)
+            qualify row_number() over (partition by request_id, attempt) = 1
+            """
+        )
         connection.unregister("read")
         advance(len(chunk))
 
@@ -160,8 +169,7 @@ def submit(home: Home, provider: Provider, max_cost: float | None) -> int:
     n_submitted = 0
     while True:
         with landing.opened(home.landing) as connection:
-            path = str(home.warehouse).replace("'", "''")
-            connection.execute(f"attach '{path}' as warehouse (read_only)")
+            attach_warehouse(home, connection)
             if not n_submitted:
                 refuse_unserved(connection, provider)
             batch = intend(home, connection, provider, max_cost)
@@ -169,6 +177,22 @@ def submit(home: Home, provider: Provider, max_cost: float | None) -> int:
             return n_submitted
         hand_in(home, provider, batch["body_hash"])
         n_submitted += batch["n_requests"]
+
+
+def attach_warehouse(home: Home, connection) -> None:
+    """Attach the warehouse for reading, waiting while another process writes it."""
+    path = str(home.warehouse).replace("'", "''")
+    deadline = time.monotonic() + landing.LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute(f"attach '{path}' as warehouse (read_only)")
+            return
+        except duckdb.IOException as error:
+            if time.monotonic() > deadline:
+                raise RunError(
+                    f"{home.warehouse} is held by another process; end it and run again. {error}"
+                ) from error
+            time.sleep(0.2)
 
 
 def refuse_unserved(connection, provider: Provider) -> None:

@@ -75,7 +75,8 @@ def status(home: Home) -> None:
             """
             select
                 round_number as round, state, source_model as "source model",
-                n_documents as documents, n_slots as slots, n_pending as pending,
+                n_documents || ' of ' || n_documents_wanted as documents,
+                n_slots as slots, n_pending as pending,
                 n_probes as probes, n_rejected as rejected,
                 n_scored as scored, n_awaiting_scores as "awaiting scores"
             from round_status order by round_number

@@ -127,6 +127,9 @@ def repair_json(texts: pyarrow.ChunkedArray):
             return None
         try:
             value = json_repair.loads(text)
+            # Text with braces around the answer makes it one of several values.
+            if isinstance(value, list):
+                value = next((part for part in value if isinstance(part, dict)), None)
             if not isinstance(value, dict):
                 return None
             mended = json.dumps(value, ensure_ascii=False)

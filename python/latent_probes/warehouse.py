@@ -19,6 +19,14 @@ SOURCES = (
 )
 
 
+TESTS_BEFORE_SPENDING = (
+    "a_started_round_is_not_edited",
+    "rounds_share_no_document",
+    "a_landed_request_leaves_the_queue",
+    "no_request_is_asked_too_often",
+)
+
+
 class WarehouseError(Exception):
     """dbt failed; the message names what and why."""
 
@@ -47,7 +55,14 @@ def build_queue(home: Home) -> None:
 
     Only what lies between them: seeds, rollouts and rounds do not change within a run.
     """
-    call_dbt(home, ["run", "--select", "responses+,+pending_requests"], "updating the queue")
+    call_dbt(
+        home, ["run", "--select", "responses+,+pending_requests", "spend"], "updating the queue"
+    )
+
+
+def test_queue(home: Home) -> None:
+    """Run the tests that must hold before money is spent; raise WarehouseError if one fails."""
+    call_dbt(home, ["test", "--select", *TESTS_BEFORE_SPENDING], "testing rounds and queue")
 
 
 def is_current(home: Home, tested: bool) -> bool:

@@ -99,7 +99,7 @@ def test_a_limit_of_cost_is_kept_before_anything_is_sent(checkout):
     assert "over --max-cost 0.01" in checkout.fails(*run, "0.01")
     assert checkout.query("select count(*) from requests", "landing") == [(0,)]
     # The generator's batch fits, what was spent for it counts, the answers do not fit.
-    assert "over --max-cost" in checkout.fails(*run, "3")
+    assert "over --max-cost" in checkout.fails(*run, "3.5")
     assert checkout.query("select distinct stage from requests", "landing") == [("generator",)]
 
 

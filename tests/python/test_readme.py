@@ -9,6 +9,9 @@ import duckdb
 import pytest
 from conftest import COMMANDS, ROOT, Checkout
 
+# One demo for all of them.
+pytestmark = pytest.mark.xdist_group("readme")
+
 README = (ROOT / "README.md").read_text()
 # A fenced block, and the text block that follows it, if one does before the next block.
 BLOCKS = re.findall(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import signal
 import time
 from pathlib import Path
 
@@ -77,7 +75,7 @@ def killed_run(checkout, seconds: float) -> bool:
     process = checkout.start(*RUN)
     time.sleep(seconds)
     was_running = process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.communicate()
     return was_running
 

@@ -91,6 +91,7 @@ class Lexical:
         ):
             for line in requests:
                 file.write(json.dumps(answer(json.loads(line)), ensure_ascii=False) + "\n")
+        kept.unlink()
 
     def parse(self, results: Path) -> Iterator[Result]:
         """One result per line; every one succeeded."""
