@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import filelock
@@ -110,16 +111,20 @@ def collect(home: Home, provider: Provider) -> int:
         }
     if not open_batches:
         return 0
-    ended = [
+    # A kill after the download finds the results here; the provider may have forgotten them.
+    ended = {
+        provider_batch_id
+        for provider_batch_id, batch in open_batches.items()
+        if results_file(home, batch).exists()
+    } | {
         known.provider_batch_id
         for known in provider.list()
         if known.has_ended and known.provider_batch_id in open_batches
-    ]
+    }
     n_landed = 0
     for provider_batch_id in sorted(ended):
         batch = open_batches[provider_batch_id]
-        results = home.batches / f"{batch['body_hash']}.results.jsonl"
-        # A kill after the download finds the file here and does not ask for it again.
+        results = results_file(home, batch)
         if not results.exists():
             provider.download(provider_batch_id, results)
         with landing.opened(home.landing) as connection:
@@ -130,6 +135,11 @@ def collect(home: Home, provider: Provider) -> int:
         results.unlink()
         n_landed += batch["n_requests"]
     return n_landed
+
+
+def results_file(home: Home, batch: dict) -> Path:
+    """Where the results of a batch are downloaded to."""
+    return home.batches / f"{batch['body_hash']}.results.jsonl"
 
 
 def stage_results(connection, provider: Provider, results, advance) -> None:

@@ -265,6 +265,9 @@ def test_downloaded_results_answer_every_request(provider, body, tmp_path):
 def test_a_batch_is_answered_the_same_each_time(provider, body, tmp_path):
     batch_id = provider.submit(body)
     provider.download(batch_id, tmp_path / "first.jsonl")
+    # What was downloaded is forgotten, so it is handed in again.
+    assert list(provider.list()) == []
+    assert provider.submit(body) == batch_id
     provider.download(batch_id, tmp_path / "second.jsonl")
     assert (tmp_path / "first.jsonl").read_bytes() == (tmp_path / "second.jsonl").read_bytes()
 

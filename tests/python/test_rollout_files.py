@@ -257,9 +257,16 @@ def test_an_empty_continuation_in_a_list_lands(house, suffix):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_nul_quotes_and_line_ends_survive(house, suffix):
-    wild = row(doc_id=WILD, doc_source=WILD, prefix=WILD, continuation=WILD)
+    wild = row(prefix=WILD, continuation=WILD)
     house.land(write(house.folder / f"rollouts{suffix}", wild))
     assert house.rollouts() == [tuple(wild.values())]
+
+
+@pytest.mark.parametrize("column", ["source_model", "doc_id", "doc_source"])
+@pytest.mark.parametrize("text", ["", "a\nb", "a\x1bb"])
+def test_a_key_that_is_empty_or_holds_control_characters_is_refused(house, column, text):
+    path = write(house.folder / "bad.jsonl", row(), row(doc_id="e") | {column: text})
+    assert "bad.jsonl, row 2: source_model, doc_id or doc_source" in house.refusal(path)
 
 
 @pytest.mark.parametrize("suffix", LIST_FORMATS)
@@ -585,12 +592,14 @@ PIECES = [
 wild_text = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=6).map("".join)
 # An empty field of a CSV file is a null, but for a continuation.
 some_text = wild_text.filter(bool)
+# Keys are refused with control characters in them.
+some_key = some_text.map(lambda text: re.sub(r"[\x00-\x1f\x7f]", "", text)).filter(bool)
 wild_documents = st.lists(
     st.fixed_dictionaries(
         {
-            "source_model": some_text,
-            "doc_id": some_text,
-            "doc_source": some_text,
+            "source_model": some_key,
+            "doc_id": some_key,
+            "doc_source": some_key,
             "prefix": some_text,
             "continuations": st.lists(wild_text, min_size=1, max_size=3),
         }

@@ -40,7 +40,7 @@ class Lexical:
     name = "lexical"
     max_requests = 10_000
     max_bytes = 256 << 20
-    poll_seconds = 0.0
+    poll_seconds = 0.1
 
     def __init__(self, spool: Path):
         self.spool = spool
