@@ -18,12 +18,14 @@ select
     settings.generator_model as model,
     -- The ids of the units are no part of it: they land with the request.
     {{ identity([
-        'settings.calibration_level',
+        'levels.addendum',
         'list(shown.text_hash order by shown.position)',
     ]) }} as input_hash,
     sum(shown.text_length)::bigint as input_characters,
 from {{ ref('shown_documents') }} as shown
 join {{ ref('round_settings') }} as settings using (round_number)
+left join {{ ref('calibration_levels') }} as levels
+    on settings.calibration_level = levels.calibration_level
 where settings.state != 'withdrawn'
 group by
     shown.round_number,
@@ -31,7 +33,8 @@ group by
     shown.doc_id,
     shown.row_seed,
     settings.calibration_level,
-    settings.generator_model
+    settings.generator_model,
+    levels.addendum
 having
     (count(*) >= {{ var('fewest_siblings') }} and bool_or(shown.can_be_chosen))
     or request_id in (select request_id from {{ ref('stg_requests') }})

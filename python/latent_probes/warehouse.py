@@ -61,8 +61,12 @@ def build_queue(home: Home) -> None:
 
 
 def test_queue(home: Home) -> None:
-    """Run the tests that must hold before money is spent; raise WarehouseError if one fails."""
-    call_dbt(home, ["test", "--select", *TESTS_BEFORE_SPENDING], "testing rounds and queue")
+    """Run the tests that must hold before money is spent; raise WarehouseError if one fails.
+
+    Does nothing where the last build passed every test and nothing has changed since.
+    """
+    if not is_current(home, tested=True):
+        call_dbt(home, ["test", "--select", *TESTS_BEFORE_SPENDING], "testing rounds and queue")
 
 
 def is_current(home: Home, tested: bool) -> bool:

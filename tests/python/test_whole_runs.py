@@ -198,6 +198,24 @@ def test_an_edited_started_line_fails_a_test(finished):
     assert "a_started_round_is_not_edited" in finished.fails("latent-probes", "export")
 
 
+def test_an_edited_started_line_stops_a_run_before_it_sends(checkout):
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    checkout.runs(*RUN, "--once")
+    rounds = checkout.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("1,20,1,", "1,21,1,"))
+    assert "a_started_round_is_not_edited" in checkout.fails(*RUN)
+    assert checkout.query("select distinct stage from requests", "landing") == [("generator",)]
+
+
+def test_answers_to_another_addendum_are_stale_and_kept(finished):
+    levels = finished.folder / "seeds" / "calibration_levels.csv"
+    levels.write_text(levels.read_text().replace("Probes have been too hard.", "Too hard."))
+    n_requests = finished.query("select count(*) from requests", "landing")
+    finished.runs(*RUN)
+    assert finished.query("select distinct rejection_reason from slots") == [("answer_stale",)]
+    assert finished.query("select count(*) from requests", "landing") == n_requests
+
+
 def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
     rounds = finished.folder / "seeds" / "rounds.csv"
     rounds.write_text(rounds.read_text().replace("false", "true"))
