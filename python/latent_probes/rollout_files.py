@@ -7,7 +7,6 @@ table ``incoming``, so that the first offending row is named by its place in the
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import landing
+from latent_probes import files, landing
 
 TEXT_COLUMNS = ("source_model", "doc_id", "doc_source", "prefix")
 SAMPLING_COLUMNS = (
@@ -65,7 +64,9 @@ def land(landing_path: Path, paths: list[Path], columns: dict[str, str]) -> Land
             """
         )
         # A file that is named twice is one file.
-        for path in {file_hash(path) if path.is_file() else path: path for path in paths}.values():
+        for path in {
+            files.hash_of(path) if path.is_file() else path: path for path in paths
+        }.values():
             read(connection, path, columns)
             refuse_first_problem(connection)
         refuse_contradictions(connection)
@@ -90,7 +91,7 @@ def read(connection, path: Path, columns: dict[str, str]) -> None:
         refuse_missing_columns(path, fields, known)
         query = insert(path, name, fields, known)
         connection.execute(
-            f"insert into incoming by name select '{file_hash(path)}' as file_hash, "
+            f"insert into incoming by name select '{files.hash_of(path)}' as file_hash, "
             f"{literal(path.name)} as file_name, rows.* from ({query}) as rows"
         )
     except duckdb.Error as error:
@@ -104,11 +105,9 @@ def columns_of(connection, path: Path, name: str) -> dict[str, str]:
             f"describe from read_parquet('{name}', hive_partitioning = false)"
         ).fetchall()
         return {row[0]: row[1] for row in rows}
-    try:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            first = next(csv.reader(file), []) if path.suffix == ".csv" else file.readline()
-    except UnicodeDecodeError as error:
-        raise RolloutFileError(f"{path}: not UTF-8 ({error}); save it as UTF-8") from error
+    # Bytes that are not UTF-8 are named, with their row, by whoever reads them all.
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        first = next(csv.reader(file), []) if path.suffix == ".csv" else file.readline()
     if path.suffix == ".csv":
         return dict.fromkeys(first, "VARCHAR")
     try:
@@ -370,12 +369,6 @@ def explain(path: Path, error: duckdb.Error) -> str:
                     return f"{path}, line {number}: not UTF-8 ({fault}); save it as UTF-8"
     first_lines = " ".join(str(error).splitlines()[:3])
     return f"{path}: cannot be read ({first_lines}); is the file whole? Write it again"
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of the file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def quoted(column: str) -> str:

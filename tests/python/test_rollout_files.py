@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import landing, rollout_files
+from latent_probes import files, landing, rollout_files
 from latent_probes.rollout_files import RolloutFileError
 
 FORMATS = [".parquet", ".jsonl", ".csv"]
@@ -234,7 +234,7 @@ def test_a_file_is_recorded_with_its_rows(house):
     house.land(path)
     assert house.query(
         "select file_hash, file_name, file_rows, rollouts_added from landed_files"
-    ) == [(rollout_files.file_hash(path), "rollouts.jsonl", 3, 2)]
+    ) == [(files.hash_of(path), "rollouts.jsonl", 3, 2)]
 
 
 def test_more_continuations_of_a_known_document_are_added(house):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import regex
 
-from latent_probes.files import written_whole
+from latent_probes.files import hash_of, written_whole
 from latent_probes.providers import Batch, ProviderError, Request, Result
 
 MODEL = "lexical"
@@ -61,8 +61,7 @@ class Lexical:
 
     def submit(self, body: Path) -> str:
         """Keep the body; a second copy of it changes nothing."""
-        with body.open("rb") as file:
-            batch_id = f"lexical-{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        batch_id = f"lexical-{hash_of(body)}"
         with written_whole(self.spool / f"{batch_id}.jsonl") as kept:
             kept.write_bytes(body.read_bytes())
         return batch_id
