@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from latent_probes import units
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample")
@@ -84,6 +86,29 @@ class Checkout:
         """Append a line to seeds/rounds.csv."""
         with (self.folder / "seeds" / "rounds.csv").open("a") as file:
             file.write(f"{line}\n")
+
+
+def unit_map_of(texts) -> list[dict]:
+    """The map of a generator request that shows these texts as d1, d2, …"""
+
+    def spans(found) -> list[dict]:
+        return [{"starts_at": start, "ends_at": end} for start, end in found]
+
+    unit_map = []
+    for number, text in enumerate(texts, start=1):
+        sentences = spans(units.sentence_spans(text, "en"))
+        unit_map.append(
+            {
+                "label": f"d{number}",
+                "can_be_chosen": len(sentences) - 3 >= 4,
+                "first_split": 3,
+                "first_split_inside": 4,
+                "last_split": len(sentences) - 3,
+                "sentences": sentences,
+                "paragraphs": spans(units.paragraph_spans(text)),
+            }
+        )
+    return unit_map
 
 
 def copy_of_project(folder: Path) -> Checkout:

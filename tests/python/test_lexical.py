@@ -5,10 +5,11 @@ import os
 import re
 
 import pytest
+from conftest import unit_map_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import files, providers, rendering, units
+from latent_probes import files, providers, rendering
 from latent_probes.providers import ProviderError, Request, lexical
 
 PARAGRAPHS = [
@@ -24,23 +25,7 @@ wild_text = st.text(max_size=60) | st.sampled_from(PARAGRAPHS)
 
 
 def generator_prompt(*texts):
-    def spans(found):
-        return [{"starts_at": start, "ends_at": end} for start, end in found]
-
-    unit_map = []
-    for number, text in enumerate(texts, start=1):
-        sentences = spans(units.sentence_spans(text, "en"))
-        unit_map.append(
-            {
-                "label": f"d{number}",
-                "can_be_chosen": len(sentences) - 3 >= 4,
-                "first_split": 3,
-                "first_split_inside": 4,
-                "last_split": len(sentences) - 3,
-                "sentences": sentences,
-                "paragraphs": spans(units.paragraph_spans(text)),
-            }
-        )
+    unit_map = unit_map_of(texts)
     inputs = {"unit_map": json.dumps(unit_map), "texts": texts, "addendum": "Be bold."}
     return rendering.render("generator", inputs | {"typical_siblings": 3})
 

@@ -6,6 +6,7 @@ import re
 
 import jinja2
 import pytest
+from conftest import unit_map_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,20 +73,7 @@ def spans(found):
 
 def generator_inputs(*texts):
     """A row of ``generator_inputs`` that shows these texts as d1, d2, …"""
-    unit_map = []
-    for number, text in enumerate(texts, start=1):
-        sentences = spans(units.sentence_spans(text, "en"))
-        unit_map.append(
-            {
-                "label": f"d{number}",
-                "can_be_chosen": len(sentences) - 3 >= 4,
-                "first_split": 3,
-                "first_split_inside": 4,
-                "last_split": len(sentences) - 3,
-                "sentences": sentences,
-                "paragraphs": spans(units.paragraph_spans(text)),
-            }
-        )
+    unit_map = unit_map_of(texts)
     return {
         "unit_map": json.dumps(unit_map),
         "texts": list(texts),
