@@ -11,9 +11,9 @@ select
     requests.prompt_hash,
     requests.batch_id,
     case
+        when landed.outcome != 'succeeded' then 'failed'
         when batches.state = 'released' then 'released'
         when landed.outcome is null then 'open'
-        when landed.outcome != 'succeeded' then 'failed'
         -- Landed after the last build: nobody knows yet whether it is usable.
         when responses.is_usable is null then 'open'
         when responses.is_usable then 'usable'

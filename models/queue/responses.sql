@@ -11,7 +11,7 @@ read as (
         requests.model as asked_model,
         landed.outcome,
         from_json(
-            landed.body,
+            landed.body -> '$.result.message',
             '{
                 "model": "VARCHAR",
                 "stop_reason": "VARCHAR",

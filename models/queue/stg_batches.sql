@@ -1,4 +1,4 @@
--- One row per batch handed to a provider.
+-- One row per batch meant for a provider.
 {{ config(materialized='view') }}
 
 select * from {{ source('landing', 'batches') }}

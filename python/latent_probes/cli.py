@@ -28,14 +28,26 @@ Columns = Annotated[
         help="The file's name for one of our columns.",
     ),
 ]
-Provider = Annotated[str, typer.Option(help="Who answers: lexical (the offline baseline).")]
+Provider = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Who answers: anthropic-batches (Claude at half the price, within a day), "
+        "anthropic-messages (Claude at once, or your own server of /v1/messages), "
+        "lexical (the offline baseline).",
+    ),
+]
 Once = Annotated[
     bool,
     typer.Option("--once", help="Land what has ended, submit what is pending, and leave."),
 ]
 MaxCost = Annotated[
     float | None,
-    typer.Option(metavar="DOLLARS", help="Stop before all that was ever sent costs more."),
+    typer.Option(
+        metavar="DOLLARS",
+        help="Send nothing that could bring all that was ever sent over this sum: each request "
+        "is reckoned with the longest answer it allows.",
+    ),
 ]
 
 
@@ -81,12 +93,33 @@ def run(provider: Provider, once: Once = False, max_cost: MaxCost = None) -> Non
     """Ask everything that is pending, and land the answers, until nothing is left to ask.
 
     It can be killed at any moment and run again: nothing is lost and nothing is asked twice.
+    Batches that are on their way go on without it; `cancel` stops them.
+
+    Key and address of a provider come from ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL, the model
+    of each stage from the line of the round in seeds/rounds.csv.
     """
     from latent_probes import home, providers, runner, summary
 
     here = home.find()
-    runner.run(here, providers.create(provider, here.folder), once=once, max_cost=max_cost)
+    try:
+        runner.run(here, providers.create(provider, here), once=once, max_cost=max_cost)
+    except KeyboardInterrupt:
+        summary.interrupted(here)
+        raise typer.Exit(130) from None
     summary.status(here)
+
+
+@app.command()
+def cancel() -> None:
+    """Stop everything that is on its way; what was answered by then still lands.
+
+    What was canceled is asked again by the next `run`.
+    """
+    from latent_probes import home, providers, runner, summary
+
+    here = home.find()
+    runner.cancel(here, lambda name: providers.create(name, here))
+    summary.canceled(here)
 
 
 @app.command()

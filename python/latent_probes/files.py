@@ -33,16 +33,17 @@ def replace(source: Path, path: Path) -> None:
         os.close(folder)
 
 
-def write_by_hash(folder: Path, lines: Iterable[str]) -> str:
+def write_by_hash(folder: Path, lines: Iterable[bytes]) -> str:
     """Write lines to a file of ``folder`` that is named by its SHA-256; return the hash."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".next.partial"
     digest = hashlib.sha256()
     with partial.open("wb") as file:
         for line in lines:
-            encoded = f"{line}\n".encode()
-            digest.update(encoded)
-            file.write(encoded)
+            digest.update(line)
+            digest.update(b"\n")
+            file.write(line)
+            file.write(b"\n")
     replace(partial, folder / f"{digest.hexdigest()}.jsonl")
     return digest.hexdigest()
 

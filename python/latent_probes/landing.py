@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-VERSION = 1
+VERSION = 2
 LOCK_TIMEOUT_SECONDS = 60.0
 
 TABLES = """
@@ -63,17 +65,33 @@ create table if not exists started_round_documents (
     primary key (round_number, doc_id),
 );
 
--- One row per batch handed to a provider. State: intended, submitted, landed, released.
+-- One row per batch meant for a provider, under the hash of its body file.
+-- State: intended, submitted, landed, or released: certainly never taken.
 create table if not exists batches (
     batch_id varchar primary key,
     provider varchar not null,
-    body_hash varchar not null,
     n_requests bigint not null,
+    -- The newest batch that the provider listed before: what is newer may be this one.
+    mark_id varchar,
+    mark_created_at timestamp,
+    -- How often it was sent without hearing that it was refused.
+    n_sends bigint not null,
+    -- Found in the provider's list, instead of named in answer to our sending it.
+    was_adopted boolean not null,
     provider_batch_id varchar,
     state varchar not null,
     intended_at timestamp not null,
     submitted_at timestamp,
     landed_at timestamp,
+);
+
+-- One row per batch of the provider's list that was taken for one of ours, and is not used.
+-- Reason: surplus (a second copy, canceled), foreign (its results are not ours).
+create table if not exists disowned_batches (
+    provider_batch_id varchar primary key,
+    batch_id varchar not null,
+    reason varchar not null,
+    disowned_at timestamp not null,
 );
 
 -- One row per attempt at a request, written before anything is sent.
@@ -90,14 +108,24 @@ create table if not exists requests (
     primary key (request_id, attempt),
 );
 
--- One row per attempt that ended: succeeded, errored, expired or canceled.
+-- One row per attempt that ended: succeeded, errored, expired, canceled, whatever else the
+-- provider says, or missing: the provider's results do not speak of it. The body is the line of
+-- the results as it came.
 create table if not exists responses (
     request_id varchar not null,
     attempt bigint not null,
     outcome varchar not null,
-    body json not null,
+    body json,
     landed_at timestamp not null,
     primary key (request_id, attempt),
+);
+
+-- One row per line of results that is no response to an attempt of its batch: unreadable, not
+-- asked, or repeated.
+create table if not exists stray_results (
+    batch_id varchar not null,
+    reason varchar not null,
+    line varchar not null,
 );
 
 -- One row per request that is open or succeeded: its key is the guard against paying twice.
@@ -106,6 +134,22 @@ create table if not exists claims (
     attempt bigint not null,
 );
 """
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch on its way, as the landing file knows it."""
+
+    batch_id: str
+    provider: str
+    n_requests: int
+    mark_id: str | None
+    mark_created_at: datetime | None
+    n_sends: int
+    was_adopted: bool
+    provider_batch_id: str | None
+    state: str
+    submitted_at: datetime | None
 
 
 class LandingError(Exception):
@@ -231,9 +275,11 @@ def add_rollouts(connection) -> int:
 def intend(connection, batch: dict, warehouse: str) -> None:
     """Commit the intent to send a batch, with what it freezes, before anything is sent.
 
-    The table ``intended`` holds the attempts of the batch; ``warehouse`` is the name under
-    which the warehouse is attached. Raises duckdb.ConstraintException, and leaves things as
-    they were, if one of the requests is already open or answered.
+    ``batch`` has batch_id, provider, n_requests, mark_id and mark_created_at. The table
+    ``intended`` holds its attempts, with a ``fault`` where one could not be encoded: that one
+    is answered with the fault, the others are sent. ``warehouse`` is the name under which the
+    warehouse is attached. Raises duckdb.ConstraintException, and leaves things as they were, if
+    one of the requests is already open or answered.
     """
     with transaction(connection):
         # An answer that the warehouse found unusable hands its claim on; an open one never does.
@@ -290,7 +336,7 @@ def intend(connection, batch: dict, warehouse: str) -> None:
         )
         connection.execute(
             "insert into claims select request_id, attempt from intended "
-            "anti join claims using (request_id, attempt)"
+            "anti join claims using (request_id, attempt) where fault is null"
         )
         connection.execute(
             """
@@ -304,33 +350,86 @@ def intend(connection, batch: dict, warehouse: str) -> None:
         )
         connection.execute(
             """
+            insert into responses
+            select request_id, attempt, 'errored', fault, now() at time zone 'utc'
+            from intended
+            where fault is not null
+            order by request_id
+            """
+        )
+        connection.execute(
+            """
             insert into batches
             values (
-                $batch_id, $provider, $body_hash, $n_requests, null, 'intended',
-                now() at time zone 'utc', null, null
+                $batch_id, $provider, $n_requests, $mark_id, $mark_created_at, 0, false, null,
+                -- Nothing is sent of a batch in which nothing could be encoded.
+                if($n_requests = 0, 'released', 'intended'), now() at time zone 'utc', null, null
             )
             """,
             batch,
         )
 
 
-def submitted(connection, batch_id: str, provider_batch_id: str) -> None:
-    """Record under which id the provider took a batch."""
+def sending(connection, batch_id: str) -> None:
+    """Record that a batch is about to be sent: from now on the provider may have it."""
+    connection.execute("update batches set n_sends = n_sends + 1 where batch_id = ?", [batch_id])
+
+
+def refused(connection, batch_id: str) -> None:
+    """Record that the last sending of a batch was refused, so that it may be sent again."""
+    connection.execute("update batches set n_sends = n_sends - 1 where batch_id = ?", [batch_id])
+
+
+def submitted(
+    connection, batch_id: str, provider_batch_id: str, *, was_adopted: bool = False
+) -> None:
+    """Record under which id the provider has a batch."""
     connection.execute(
         """
         update batches
         set
             state = 'submitted',
-            provider_batch_id = ?,
+            provider_batch_id = $provider_batch_id,
+            was_adopted = $was_adopted,
             submitted_at = now() at time zone 'utc'
-        where batch_id = ? and state = 'intended'
+        where batch_id = $batch_id and state = 'intended'
         """,
-        [provider_batch_id, batch_id],
+        {
+            "batch_id": batch_id,
+            "provider_batch_id": provider_batch_id,
+            "was_adopted": was_adopted,
+        },
     )
 
 
+def disown(connection, batch_id: str, provider_batch_id: str, reason: str) -> None:
+    """Record that a batch of the provider is not the one that we go by.
+
+    A batch that went by it is intended again.
+    """
+    with transaction(connection):
+        connection.execute(
+            "insert into disowned_batches values (?, ?, ?, now() at time zone 'utc') "
+            "on conflict do nothing",
+            [provider_batch_id, batch_id, reason],
+        )
+        connection.execute(
+            """
+            update batches
+            set
+                state = 'intended', provider_batch_id = null, was_adopted = false,
+                submitted_at = null
+            where batch_id = ? and provider_batch_id = ?
+            """,
+            [batch_id, provider_batch_id],
+        )
+
+
 def release(connection, batch_id: str) -> None:
-    """Give back the claims of a batch that was certainly never taken."""
+    """Give back the claims of a batch that was certainly never taken.
+
+    A round of which nothing else was sent is no longer frozen.
+    """
     with transaction(connection):
         connection.execute(
             """
@@ -343,42 +442,143 @@ def release(connection, batch_id: str) -> None:
             [batch_id],
         )
         connection.execute("update batches set state = 'released' where batch_id = ?", [batch_id])
+        for table in ("started_rounds", "started_round_documents"):
+            connection.execute(
+                f"""
+                delete from {table}
+                where round_number not in (
+                    select round_number
+                    from requests
+                    join batches using (batch_id)
+                    where batches.state != 'released'
+                )
+                """
+            )
+
+
+def stage_results(connection, results: Path) -> None:
+    """Read a file of results into the temporary table ``staged``: a row per line, in order.
+
+    A line is ``{"custom_id": …, "result": {"type": …, …}}``. Where it is no such line, or no
+    valid JSON, its request_id is null.
+    """
+    connection.execute(
+        """
+        create or replace temp table staged as
+        with lines as (
+            select
+                row_number() over () as line_number,
+                line,
+                case when json_valid(line) then line end as body,
+            from read_csv(
+                ?, columns = {'line': 'varchar'}, header = false, auto_detect = false,
+                -- One column: a character that JSON never holds unescaped separates nothing.
+                delim = '\x01', quote = '', escape = '', max_line_size = 268435456
+            )
+        ),
+        named as (
+            select
+                *,
+                regexp_extract(
+                    body ->> '$.custom_id', '^(.+)-([0-9]+)$', ['request_id', 'attempt']
+                ) as name,
+                body ->> '$.result.type' as outcome,
+            from lines
+        )
+        select
+            line_number,
+            line,
+            if(outcome is null, null, nullif(name.request_id, '')) as request_id,
+            try_cast(name.attempt as bigint) as attempt,
+            outcome,
+        from named
+        """,
+        [str(results)],
+    )
+
+
+def staged_counts(connection, batch_id: str) -> dict[str, int]:
+    """How many lines of ``staged`` there are, by outcome.
+
+    Under ``stray``: those that answer no attempt of the batch, or one that is answered already.
+    """
+    return dict(
+        connection.execute(
+            """
+            select if(requests.batch_id is null, 'stray', outcome), count(*)
+            from (
+                select
+                    *,
+                    row_number() over (
+                        partition by request_id, attempt order by line_number
+                    ) = 1 as is_first,
+                from staged
+            ) as lines
+            left join requests
+                on
+                    lines.request_id = requests.request_id
+                    and lines.attempt = requests.attempt
+                    and lines.is_first
+                    and requests.batch_id = ?
+            group by all
+            """,
+            [batch_id],
+        ).fetchall()
+    )
 
 
 def add_responses(connection, batch_id: str) -> None:
-    """Land the table ``results`` of a batch and close the batch.
+    """Land what is ``staged`` of a batch, and close the batch: all of it, or nothing.
 
-    A result of an attempt that this batch did not ask raises LandingError; an attempt that
-    has no result is landed as expired, so that it can be asked again.
+    An attempt without a result is landed as missing, so that it can be asked again. A line that
+    answers no attempt of the batch is kept as a stray.
     """
-    strangers = first(
-        connection,
-        """
-        select request_id from results
-        anti join (from requests where batch_id = ?) using (request_id, attempt)
-        order by all limit 1
-        """,
-        [batch_id],
-    )
-    if strangers:
-        raise LandingError(
-            f"batch {batch_id} holds a result for {strangers[0]}, which it did not ask; "
-            "nothing of it was landed"
-        )
     with transaction(connection):
+        connection.execute(
+            """
+            insert into stray_results
+            select
+                $batch_id,
+                case
+                    when staged.request_id is null then 'unreadable'
+                    when requests.request_id is null then 'not asked'
+                    else 'repeated'
+                end as reason,
+                staged.line,
+            from staged
+            left join requests
+                on
+                    staged.request_id = requests.request_id
+                    and staged.attempt = requests.attempt
+                    and requests.batch_id = $batch_id
+            qualify
+                reason != 'repeated'
+                or row_number() over (
+                    partition by staged.request_id, staged.attempt order by staged.line_number
+                ) > 1
+            order by staged.line_number
+            """,
+            {"batch_id": batch_id},
+        )
         connection.execute(
             """
             insert into responses
             select
                 requests.request_id,
                 requests.attempt,
-                coalesce(results.outcome, 'expired'),
-                coalesce(results.body, '{}'),
+                coalesce(firsts.outcome, 'missing'),
+                firsts.line,
                 now() at time zone 'utc',
             from requests
-            left join results using (request_id, attempt)
+            left join (
+                from staged
+                qualify
+                    row_number() over (partition by request_id, attempt order by line_number) = 1
+            ) as firsts using (request_id, attempt)
             where requests.batch_id = ?
-            order by all
+            order by requests.request_id, requests.attempt
+            -- What could not be encoded is answered already.
+            on conflict do nothing
             """,
             [batch_id],
         )
@@ -401,21 +601,28 @@ def add_responses(connection, batch_id: str) -> None:
         )
 
 
-def open_batches(connection) -> list[dict]:
+def open_batches(connection) -> list[Batch]:
     """Batches that are intended or submitted, oldest first."""
-    columns = (
-        "batch_id",
-        "provider",
-        "body_hash",
-        "n_requests",
-        "provider_batch_id",
-        "state",
-    )
     rows = connection.execute(
-        f"""
-        select {", ".join(columns)} from batches
+        """
+        select
+            batch_id, provider, n_requests, mark_id, mark_created_at, n_sends, was_adopted,
+            provider_batch_id, state, submitted_at,
+        from batches
         where state in ('intended', 'submitted')
         order by intended_at, batch_id
         """
     ).fetchall()
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    return [Batch(*row) for row in rows]
+
+
+def known_ids(connection) -> set[str]:
+    """The ids of all batches of a provider's list that we know, used or disowned."""
+    rows = connection.execute(
+        """
+        select provider_batch_id from batches where provider_batch_id is not null
+        union
+        select provider_batch_id from disowned_batches
+        """
+    ).fetchall()
+    return {provider_batch_id for (provider_batch_id,) in rows}

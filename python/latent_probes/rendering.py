@@ -45,8 +45,17 @@ def render(stage: str, inputs: dict) -> str:
 
 
 def prompt_hash(stage: str) -> str:
-    """SHA-256 of the stage's template, its first 16 hex digits."""
-    return hashlib.sha256((FOLDER / f"{stage}.md").read_bytes()).hexdigest()[:16]
+    """SHA-256 of the stage's template and schema, its first 16 hex digits."""
+    digest = hashlib.sha256((FOLDER / f"{stage}.md").read_bytes())
+    digest.update(json.dumps(schema(stage)).encode())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def schema(stage: str) -> dict | None:
+    """The JSON schema of the stage's answer; None where the answer is plain text."""
+    path = FOLDER / f"{stage}.schema.json"
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 @functools.cache

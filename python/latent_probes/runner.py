@@ -1,25 +1,28 @@
 """Drain the queue: read what is pending, render, hand it to a provider, land what comes back.
 
-Every step may be killed at any moment and run again. The order is always the same: the body file
-is on the disk, then the intent is committed, then the batch is handed in, then its id is
-committed, then the results are on the disk, then they are landed.
+Every step may be killed at any moment and run again; ``batches`` says how. What may be asked, and
+what it costs, is for the warehouse to say.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 import filelock
 import pyarrow
 
-from latent_probes import files, landing, rendering, terminal, warehouse
+from latent_probes import batches, files, landing, rendering, terminal, warehouse
 from latent_probes.home import Home
-from latent_probes.providers import Provider, ProviderError, RefusedError, Request
-
-LANDED_AT_ONCE = 10_000
+from latent_probes.providers import (
+    EncodingError,
+    ListedBatch,
+    Provider,
+    Request,
+    UnreachableError,
+)
 
 
 class RunError(Exception):
@@ -29,33 +32,51 @@ class RunError(Exception):
 def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -> None:
     """Ask everything that should be asked, until nothing is pending.
 
-    With ``once``: land what has ended, submit what is pending, and leave. Stops with RunError
-    before the expected cost, with what was spent and what is open, goes over ``max_cost``
-    dollars. Raises RunError if another run is at work.
+    With ``once``: land what has ended, submit what is pending, and leave. Nothing is sent that
+    could, with all that was sent before, cost more than ``max_cost`` dollars; RunError says so
+    when nothing else is left to do. Raises RunError if another run is at work.
     """
     with locked(home):
-        settle(home, provider)
-        collect(home, provider)
+        refuse_other_providers(home, provider)
+        batches.settle(home, provider, patient=not once)
+        batches.collect(home, provider)
         warehouse.build(home, tested=False)
         warehouse.test_queue(home)
         while True:
-            n_submitted = submit(home, provider, max_cost)
+            n_submitted = submit(home, provider, max_cost, patient=not once)
             if once:
                 break
-            n_landed = collect(home, provider)
-            if n_landed:
+            if collect(home, provider):
                 warehouse.build_queue(home)
-            elif n_open(home):
+            elif batches.open_at(home):
                 time.sleep(provider.poll_seconds)
             elif not n_submitted:
                 break
         warehouse.build(home, tested=not once)
+        if not once:
+            refuse_over_cost(home, provider, max_cost)
 
 
-def n_open(home: Home) -> int:
-    """How many batches are on their way."""
-    with landing.opened(home.landing) as connection:
-        return len(landing.open_batches(connection))
+def collect(home: Home, provider: Provider) -> int:
+    """Land what has ended; a provider that is not to be heard is asked again later."""
+    try:
+        return batches.collect(home, provider)
+    except UnreachableError as error:
+        terminal.say(f"{provider.name} is not to be heard ({error}); trying again")
+        return 0
+
+
+def cancel(home: Home, create_provider) -> None:
+    """Cancel every batch that is on its way; ``create_provider`` makes one from its name.
+
+    What was answered by then still lands, with the next run or here.
+    """
+    with locked(home):
+        open_batches = batches.open_at(home)
+        for batch in open_batches:
+            batches.cancel(home, create_provider(batch.provider), batch)
+        for name in sorted({batch.provider for batch in open_batches}):
+            batches.collect(home, create_provider(name))
 
 
 @contextmanager
@@ -70,122 +91,29 @@ def locked(home: Home):
         ) from None
 
 
-def settle(home: Home, provider: Provider) -> None:
-    """Find out about batches that were intended, but whose submission was not heard of."""
-    with landing.opened(home.landing) as connection:
-        batches = landing.open_batches(connection)
-    refuse_other_providers(batches, provider)
-    wanted = {batch["body_hash"] for batch in batches}
-    for path in home.batches.glob("*.jsonl"):
-        # Written before an intent that was never committed, or landed and not yet swept.
-        if path.name.split(".")[0] not in wanted:
-            path.unlink()
-    for batch in batches:
-        if batch["state"] == "intended":
-            body_hash = batch["body_hash"]
-            found = provider.find(body_hash, batch["n_requests"])
-            if found:
-                with landing.opened(home.landing) as connection:
-                    landing.submitted(connection, batch["batch_id"], found)
-            else:
-                hand_in(home, provider, body_hash)
-
-
-def refuse_other_providers(batches: list[dict], provider: Provider) -> None:
+def refuse_other_providers(home: Home, provider: Provider) -> None:
     """Batches that another provider holds must be landed by it."""
-    for batch in batches:
-        if batch["provider"] != provider.name:
+    for batch in batches.open_at(home):
+        if batch.provider != provider.name:
             raise RunError(
-                f"a batch of {batch['n_requests']} requests is open at {batch['provider']}: "
-                f"land it first with `latent-probes run --provider {batch['provider']}`"
+                f"a batch of {batch.n_requests:,} requests is open at {batch.provider}: land it "
+                f"first with `latent-probes run --provider {batch.provider}`, or stop it with "
+                "`latent-probes cancel`"
             )
 
 
-def collect(home: Home, provider: Provider) -> int:
-    """Land every submitted batch that has ended; return how many requests were in them."""
-    with landing.opened(home.landing) as connection:
-        open_batches = {
-            batch["provider_batch_id"]: batch
-            for batch in landing.open_batches(connection)
-            if batch["state"] == "submitted"
-        }
-    if not open_batches:
-        return 0
-    # A kill after the download finds the results here; the provider may have forgotten them.
-    ended = {
-        provider_batch_id
-        for provider_batch_id, batch in open_batches.items()
-        if results_file(home, batch).exists()
-    } | {
-        known.provider_batch_id
-        for known in provider.list()
-        if known.has_ended and known.provider_batch_id in open_batches
-    }
-    n_landed = 0
-    for provider_batch_id in sorted(ended):
-        batch = open_batches[provider_batch_id]
-        results = results_file(home, batch)
-        if not results.exists():
-            provider.download(provider_batch_id, results)
-        with landing.opened(home.landing) as connection:
-            with terminal.progress("landing", batch["n_requests"], "responses") as advance:
-                stage_results(connection, provider, results, advance)
-            landing.add_responses(connection, batch["batch_id"])
-        (home.batches / f"{batch['body_hash']}.jsonl").unlink(missing_ok=True)
-        results.unlink()
-        n_landed += batch["n_requests"]
-    return n_landed
-
-
-def results_file(home: Home, batch: dict) -> Path:
-    """Where the results of a batch are downloaded to."""
-    return home.batches / f"{batch['body_hash']}.results.jsonl"
-
-
-def stage_results(connection, provider: Provider, results, advance) -> None:
-    """Read a file of results into the table ``results``."""
-    connection.execute(
-        "create or replace temp table results "
-        "(request_id varchar, attempt bigint, outcome varchar, body varchar)"
-    )
-    rows = provider.parse(results)
-    while chunk := [row for _, row in zip(range(LANDED_AT_ONCE), rows, strict=False)]:
-        names = [row.custom_id.rpartition("-") for row in chunk]
-        read = pyarrow.table(
-            {
-                "request_id": [name[0] for name in names],
-                "attempt": [int(name[2]) for name in names],
-                "outcome": [row.outcome for row in chunk],
-                # A lone surrogate cannot be stored; the rest of the message can.
-                "body": [row.body.encode(errors="replace").decode() for row in chunk],
-            }
-        )
-        connection.register("read", read)
-        # The first result of an attempt counts, should a file hold two.
-        connection.execute(
-            """
-            insert into results
-            from read
-            anti join results using (request_id, attempt)
-            qualify row_number() over (partition by request_id, attempt) = 1
-            """
-        )
-        connection.unregister("read")
-        advance(len(chunk))
-
-
-def submit(home: Home, provider: Provider, max_cost: float | None) -> int:
+def submit(home: Home, provider: Provider, max_cost: float | None, *, patient: bool) -> int:
     """Hand in everything that is pending, batch by batch; return how many requests."""
     n_submitted = 0
     while True:
+        mark = next(iter(provider.list()), None)
         with landing.opened(home.landing) as connection:
             attach_warehouse(home, connection)
-            if not n_submitted:
-                refuse_unserved(connection, provider)
-            batch = intend(home, connection, provider, max_cost)
+            batch = intend(home, connection, provider, mark, max_cost)
         if batch is None:
             return n_submitted
-        hand_in(home, provider, batch["body_hash"])
+        if batch["n_requests"]:
+            batches.hand_in(home, provider, batch["batch_id"], patient=patient)
         n_submitted += batch["n_requests"]
 
 
@@ -205,8 +133,12 @@ def attach_warehouse(home: Home, connection) -> None:
             time.sleep(0.2)
 
 
-def refuse_unserved(connection, provider: Provider) -> None:
-    """A round that asks for one model is never answered by another."""
+def served_models(connection, provider: Provider) -> list[str]:
+    """The models of pending requests that the provider answers for.
+
+    Raises RunError if there are others only: what asks for one model is never answered by
+    another.
+    """
     pending = connection.execute(
         "select distinct model, stage, round_number from warehouse.pending_requests order by all"
     ).fetchall()
@@ -220,62 +152,55 @@ def refuse_unserved(connection, provider: Provider) -> None:
         )
     for model, stage, round_number in unserved:
         terminal.say(f"left alone: {stage} requests of round {round_number} for {model}")
+    return sorted({row[0] for row in pending if row not in unserved})
 
 
-def intend(home: Home, connection, provider: Provider, max_cost: float | None) -> dict | None:
-    """Write the next body file and commit the intent to send it; None if nothing is pending."""
-    served = [
-        model
-        for (model,) in connection.execute(
-            "select distinct model from warehouse.pending_requests"
-        ).fetchall()
-        if provider.serves(model)
-    ]
-    connection.execute(
-        """
-        create or replace temp table chosen as
-        select * from warehouse.pending_requests
-        where list_contains($served, model)
-        order by stage_order, round_number, request_id
-        limit $most
-        """,
-        {"served": served, "most": provider.max_requests},
-    )
+def intend(
+    home: Home,
+    connection,
+    provider: Provider,
+    mark: ListedBatch | None,
+    max_cost: float | None,
+) -> dict | None:
+    """Write the next body file and commit the intent to send it; None if nothing can be sent.
+
+    ``mark`` is the newest batch that the provider lists.
+    """
+    choose(connection, provider, max_cost)
     first = landing.first(connection, "select stage, count(*) over () from chosen limit 1")
     if first is None:
         return None
     stage, n_chosen = first
-    connection.execute("delete from chosen where stage != ?", [stage])
+    taken = {batch.n_requests for batch in landing.open_batches(connection)}
     with terminal.progress(f"writing {stage} requests", n_chosen, "requests") as advance:
-        sent: list[tuple[str, str | None]] = []
-        lines = encoded_requests(connection, provider, stage, sent, advance)
+        sent: list[tuple[str, str | None, str | None]] = []
+        lines = encoded_requests(connection, provider, stage, taken, sent, advance)
         body_hash = files.write_by_hash(home.batches, lines)
     connection.register(
         "sent",
         pyarrow.table(
             {
-                "request_id": pyarrow.array([row[0] for row in sent], pyarrow.string()),
-                "unit_map": pyarrow.array([row[1] for row in sent], pyarrow.string()),
+                name: pyarrow.array([row[place] for row in sent], pyarrow.string())
+                for place, name in enumerate(("request_id", "unit_map", "fault"))
             }
         ),
     )
     connection.execute(
         """
         create or replace temp table intended as
-        select chosen.*, ? as prompt_hash, sent.unit_map
+        select chosen.*, ? as prompt_hash, sent.unit_map, sent.fault
         from chosen
         join sent using (request_id)
         order by chosen.request_id
         """,
         [rendering.prompt_hash(stage)],
     )
-    refuse_over_cost(connection, max_cost)
-    (n_requests,) = landing.first(connection, "select count(*) from intended")
     batch = {
         "batch_id": body_hash,
         "provider": provider.name,
-        "body_hash": body_hash,
-        "n_requests": n_requests,
+        "n_requests": sum(fault is None for _, _, fault in sent),
+        "mark_id": mark and mark.provider_batch_id,
+        "mark_created_at": mark and mark.created_at,
     }
     try:
         landing.intend(connection, batch, "warehouse")
@@ -287,21 +212,70 @@ def intend(home: Home, connection, provider: Provider, max_cost: float | None) -
     return batch
 
 
-def encoded_requests(connection, provider: Provider, stage: str, sent: list, advance):
+def choose(connection, provider: Provider, max_cost: float | None) -> None:
+    """Fill the table ``chosen`` with the requests of the next batch.
+
+    They are of one stage, and no more than the provider takes, than the limit of cost allows at
+    worst, and than makes a batch whose size no open batch has: a batch that was not heard of is
+    known by its size.
+    """
+    connection.execute(
+        """
+        create or replace temp table chosen as
+        select
+            pending.*,
+            row_number() over queue as place,
+            sum(prices.most_usd) over queue as most_usd_so_far,
+        from warehouse.pending_requests as pending
+        join warehouse.pending_prices as prices using (request_id)
+        where prices.provider = $provider and list_contains($served, pending.model)
+        window queue as (
+            order by pending.stage_order, pending.round_number, pending.request_id
+            rows unbounded preceding
+        )
+        qualify pending.stage = first_value(pending.stage) over queue
+        order by place
+        limit $most
+        """,
+        {
+            "provider": provider.name,
+            "served": served_models(connection, provider),
+            "most": provider.max_requests,
+        },
+    )
+    if max_cost is not None:
+        connection.execute(
+            "delete from chosen where most_usd_so_far > ?", [max_cost - committed(connection)]
+        )
+    (size,) = landing.first(connection, "select count(*) from chosen")
+    taken = {batch.n_requests for batch in landing.open_batches(connection)}
+    while size in taken:
+        size -= 1
+    connection.execute("delete from chosen where place > ?", [size])
+
+
+def encoded_requests(
+    connection, provider: Provider, stage: str, taken: set[int], sent: list, advance
+):
     """The lines of the next body file, up to the size that the provider takes.
 
-    Fills ``sent`` with the id and unit map of the requests that found room.
+    Their number is none of ``taken``, where a few more bytes can make it so. Fills ``sent``
+    with the id and unit map of the requests that found room, and with what is wrong with those
+    that cannot be written.
     """
     connection.execute(
         f"""
-        select inputs.*, chosen.attempt, chosen.model, chosen.max_tokens, chosen.thinking_tokens
+        select
+            inputs.*, chosen.attempt, chosen.model, chosen.max_tokens, chosen.thinking,
+            chosen.thinking_tokens, chosen.is_structured,
         from chosen
         join warehouse.{stage}_inputs as inputs using (request_id)
-        order by chosen.request_id
+        order by chosen.place
         """
     )
     names = [column[0] for column in connection.description]
-    n_bytes = 0
+    schema = rendering.schema(stage)
+    n_bytes = n_lines = 0
     is_full = False
     # Read to the end even when full: the connection wants it before its next statement.
     while rows := connection.fetchmany(256):
@@ -315,29 +289,53 @@ def encoded_requests(connection, provider: Provider, stage: str, sent: list, adv
                 stage=stage,
                 model=row.pop("model"),
                 max_tokens=row.pop("max_tokens"),
+                thinking=row.pop("thinking"),
                 thinking_tokens=row.pop("thinking_tokens"),
+                schema=schema if row.pop("is_structured") else None,
                 prompt=rendering.render(stage, row),
             )
-            line = provider.encode(request)
-            n_bytes += len(line.encode()) + 1
-            is_full = bool(sent) and n_bytes > provider.max_bytes
+            try:
+                line = provider.encode(request)
+            except EncodingError as error:
+                sent.append((request_id, row.get("unit_map"), fault(request, error)))
+                continue
+            n_bytes += len(line) + 1
+            is_full = n_lines > 0 and n_bytes > provider.max_bytes and n_lines not in taken
             if not is_full:
-                sent.append((request_id, row.get("unit_map")))
+                n_lines += 1
+                sent.append((request_id, row.get("unit_map"), None))
                 advance(1)
                 yield line
 
 
-def refuse_over_cost(connection, max_cost: float | None) -> None:
-    """Stop before the next batch would lead over the limit."""
-    if max_cost is None:
-        return
+def fault(request: Request, error: EncodingError) -> str:
+    """The result of a request that was never sent, in the form of a provider's."""
+    return json.dumps(
+        {
+            "custom_id": request.custom_id,
+            "result": {
+                "type": "errored",
+                "error": {
+                    "type": "error",
+                    "error": {"type": "encoding_error", "message": str(error)},
+                },
+            },
+        }
+    )
+
+
+def committed(connection) -> float:
+    """Dollars that were spent, or may at worst be spent on what is open.
+
+    Raises RunError if a price is unknown.
+    """
     (unpriced,) = landing.first(
         connection,
         """
         select any_value(model) from (
-            select model from intended where expected_usd is null
+            select model from chosen where most_usd_so_far is null
             union all
-            select model from warehouse.spend where usd is null
+            select model from warehouse.commitments where spent_usd + reserved_usd is null
         )
         """,
     )
@@ -346,39 +344,33 @@ def refuse_over_cost(connection, max_cost: float | None) -> None:
             f"no price is known for {unpriced!r}, so --max-cost cannot be kept: "
             "add a line to seeds/model_prices.csv"
         )
-    (spent, expected) = landing.first(
+    (usd,) = landing.first(
         connection,
-        """
-        select
-            (select coalesce(sum(usd), 0) from warehouse.spend)
-            + (
-                select coalesce(sum(prices.usd_each), 0)
-                from requests
-                anti join responses using (request_id, attempt)
-                join batches using (batch_id)
-                join warehouse.request_prices as prices using (stage, model)
-                where batches.state != 'released'
-            ),
-            (select sum(expected_usd) from intended),
-        """,
+        "select coalesce(sum(spent_usd + reserved_usd), 0) from warehouse.commitments",
     )
-    if spent + expected > max_cost:
-        raise RunError(
-            f"${spent:.2f} are spent or on their way, and the next batch is expected to cost "
-            f"${expected:.2f}: over --max-cost {max_cost:.2f}, so it was not sent"
-        )
+    return usd
 
 
-def hand_in(home: Home, provider: Provider, body_hash: str) -> None:
-    """Hand in a batch whose intent is committed, and record its id."""
-    body = home.batches / f"{body_hash}.jsonl"
-    try:
-        if not body.exists():
-            raise RefusedError(f"its body file {body} is gone")
-        provider_batch_id = provider.submit(body)
-    except RefusedError as error:
-        with landing.opened(home.landing) as connection:
-            landing.release(connection, body_hash)
-        raise ProviderError(f"{provider.name} refused a batch: {error}") from error
+def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> None:
+    """Say that the limit of cost is why something was not asked, if it is."""
+    if max_cost is None:
+        return
     with landing.opened(home.landing) as connection:
-        landing.submitted(connection, body_hash, provider_batch_id)
+        attach_warehouse(home, connection)
+        (n_pending, next_usd) = landing.first(
+            connection,
+            """
+            select count(*), min(most_usd)
+            from warehouse.pending_prices
+            where provider = ? and most_usd is not null
+            """,
+            [provider.name],
+        )
+        choose(connection, provider, None)
+        usd = committed(connection)
+    if n_pending and usd + next_usd > max_cost:
+        raise RunError(
+            f"${usd:.2f} are spent or on their way, and the next request may cost up to "
+            f"${next_usd:.4f}: over --max-cost {max_cost:.2f}, so {n_pending:,} requests were "
+            "not sent"
+        )

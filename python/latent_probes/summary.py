@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from latent_probes import terminal, warehouse
+from latent_probes import batches, terminal, warehouse
 from latent_probes.home import Home
 
 BAR_WIDTH = 32
@@ -93,6 +93,39 @@ def status(home: Home) -> None:
             from spend order by round_number, stage_order
             """,
         )
+
+
+def interrupted(home: Home) -> None:
+    """What goes on, and costs, although the run was stopped."""
+    open_batches = batches.open_at(home)
+    for batch in open_batches:
+        terminal.say(
+            f"still on its way: {batch.n_requests:,} requests at {batch.provider} "
+            f"({batch.provider_batch_id or 'not known to have been taken'})"
+        )
+    if open_batches:
+        terminal.say(
+            "Stopped. What is on its way goes on, and is billed: `latent-probes run` lands it, "
+            "`latent-probes cancel` stops it."
+        )
+    else:
+        terminal.say("Stopped. Nothing is on its way; `latent-probes run` goes on.")
+
+
+def canceled(home: Home) -> None:
+    """What a provider still has to give back after a cancel."""
+    open_batches = batches.open_at(home)
+    for batch in open_batches:
+        terminal.say(
+            f"canceling: {batch.n_requests:,} requests at {batch.provider} "
+            f"({batch.provider_batch_id})"
+        )
+    if open_batches:
+        terminal.say(
+            "A provider takes a while to stop; `latent-probes run --once` lands what was answered."
+        )
+    else:
+        terminal.say("Nothing is on its way.")
 
 
 def exported(home: Home) -> None:

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import regex
 
 from latent_probes.files import hash_of, written_whole
-from latent_probes.providers import Batch, ProviderError, Request, Result
+from latent_probes.providers import ListedBatch, ProviderError, Request
 
 MODEL = "lexical"
 ANSWER_WORDS = 8
@@ -41,6 +43,8 @@ class Lexical:
     max_requests = 10_000
     max_bytes = 256 << 20
     poll_seconds = 0.1
+    # What was handed in is on the disk.
+    settle_seconds = 0.0
 
     def __init__(self, spool: Path):
         self.spool = spool
@@ -49,7 +53,7 @@ class Lexical:
         """Only itself: a round that asks for a language model is never answered offline."""
         return model == MODEL
 
-    def encode(self, request: Request) -> str:
+    def encode(self, request: Request) -> bytes:
         """One JSON object with the stage, the id and the prompt."""
         return json.dumps(
             {
@@ -57,54 +61,41 @@ class Lexical:
                 "stage": request.stage,
                 "prompt": request.prompt,
             }
-        )
+        ).encode()
 
     def submit(self, body: Path) -> str:
         """Keep the body; a second copy of it changes nothing."""
         batch_id = f"lexical-{hash_of(body)}"
         with written_whole(self.spool / f"{batch_id}.jsonl") as kept:
-            kept.write_bytes(body.read_bytes())
+            shutil.copyfile(body, kept)
         return batch_id
 
-    def find(self, body_hash: str, n_requests: int) -> str | None:
-        """The batch with that body, if it was handed in."""
-        batch_id = f"lexical-{body_hash}"
-        return batch_id if (self.spool / f"{batch_id}.jsonl").exists() else None
-
-    def list(self) -> Iterator[Batch]:
+    def list(self) -> Iterator[ListedBatch]:
         """Every batch has ended: it is answered when it is downloaded."""
-        kept = sorted(self.spool.glob("lexical-*.jsonl"), key=lambda path: path.stat().st_mtime)
-        for path in reversed(kept):
+        kept = [(path.stat().st_mtime, path) for path in self.spool.glob("lexical-*.jsonl")]
+        for changed_at, path in sorted(kept, reverse=True):
             with path.open("rb") as file:
-                yield Batch(path.stem, sum(1 for _ in file), has_ended=True)
+                yield ListedBatch(
+                    path.stem,
+                    sum(1 for _ in file),
+                    datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None),
+                    has_ended=True,
+                )
 
     def download(self, provider_batch_id: str, results: Path) -> None:
-        """Answer the batch into ``results``, and forget it."""
+        """Answer the batch into ``results``."""
         kept = self.spool / f"{provider_batch_id}.jsonl"
         if not kept.exists():
             raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")
-        with (
-            kept.open(encoding="utf-8") as requests,
-            written_whole(results) as partial,
-            partial.open("w", encoding="utf-8") as file,
-        ):
+        with kept.open(encoding="utf-8") as requests, results.open("w", encoding="utf-8") as file:
             for line in requests:
                 file.write(json.dumps(answer(json.loads(line)), ensure_ascii=False) + "\n")
-        kept.unlink()
-
-    def parse(self, results: Path) -> Iterator[Result]:
-        """One result per line; every one succeeded."""
-        with results.open(encoding="utf-8") as file:
-            for line in file:
-                result = json.loads(line)
-                yield Result(
-                    result["custom_id"],
-                    "succeeded",
-                    json.dumps(result["message"], ensure_ascii=False),
-                )
 
     def cancel(self, provider_batch_id: str) -> None:
-        """Forget the batch."""
+        """There is nothing to stop: an answer costs nothing and comes at once."""
+
+    def forget(self, provider_batch_id: str) -> None:
+        """Delete the batch."""
         (self.spool / f"{provider_batch_id}.jsonl").unlink(missing_ok=True)
 
 
@@ -119,19 +110,20 @@ def answer(request: dict) -> dict:
         "answerer": answer_question,
         "judge": judge_answer,
     }[request["stage"]](prompt, request["custom_id"])
+    message = {
+        "type": "message",
+        "role": "assistant",
+        "model": MODEL,
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "usage": {
+            "input_tokens": len(prompt.split()),
+            "output_tokens": len(text.split()),
+        },
+    }
     return {
         "custom_id": request["custom_id"],
-        "message": {
-            "type": "message",
-            "role": "assistant",
-            "model": MODEL,
-            "content": [{"type": "text", "text": text}],
-            "stop_reason": "end_turn",
-            "usage": {
-                "input_tokens": len(prompt.split()),
-                "output_tokens": len(text.split()),
-            },
-        },
+        "result": {"type": "succeeded", "message": message},
     }
 
 
@@ -266,14 +258,14 @@ def probe(
         "target": target,
         "units": named,
         "first_words": " ".join(regex.findall(r"[\p{L}\p{N}]+", atom)[:4]),
-        "typicality": None
+        "typicality": "none"
         if target == "prefix"
         else ("typical" if holders >= min(3, len(others)) else "atypical"),
         "verbalizer_prompt": f"What does the author {where} about {', '.join(thread)}?",
         "target_response": " ".join(dict.fromkeys(words)) or atom[:80],
         "incorrect_plausible_answer": " ".join(wrong),
         "synergy_check": f"{len(words)} content words.",
-        "distribution_check": None
+        "distribution_check": ""
         if target == "prefix"
         else f"{holders} of {len(others)} other documents hold half of its content words.",
         "difficulty_check": f"{len(set(words) & set(near))} of {len(set(words))} content words "

@@ -1,0 +1,224 @@
+"""Any server of ``/v1/messages``: Claude without a batch's wait, or a model of one's own.
+
+It plays a batch service in a folder: a batch that was handed in is kept there, and asked when its
+results are downloaded, a few messages at a time. Every answer is appended to a file of the folder
+before anything else is done with it, so that a kill loses at most what is in flight.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anthropic
+import httpx2
+import orjson
+
+from latent_probes import terminal
+from latent_probes.files import hash_of, written_whole
+from latent_probes.providers import (
+    ListedBatch,
+    ProviderError,
+    UnreachableError,
+    anthropic_api,
+)
+from latent_probes.providers.anthropic_api import encode, serves
+
+MOST_TRIES = 8
+LONGEST_WAIT_SECONDS = 600.0
+# Statuses that say something of one request, and nothing of the next.
+FAULTS_OF_A_REQUEST = {400, 413, 422}
+# But an empty account says 400 too: so many equal errors in a row stop the run.
+MOST_EQUAL_ERRORS = 20
+
+
+class AnthropicMessages:
+    """The Messages API. ``spool`` is the folder that stands for the batch service."""
+
+    name = "anthropic-messages"
+    max_requests = 10_000
+    max_bytes = 64 << 20
+    poll_seconds = 10.0
+    # What was handed in is on the disk.
+    settle_seconds = 0.0
+
+    serves = staticmethod(serves)
+    encode = staticmethod(encode)
+
+    def __init__(self, spool: Path, in_flight: int):
+        self.spool = spool
+        self.in_flight = in_flight
+        self.client = anthropic_api.connect(max_retries=0)
+        self.not_before = 0.0
+
+    def submit(self, body: Path) -> str:
+        """Keep the body; nothing is asked yet, and a second copy of it changes nothing."""
+        batch_id = f"messages-{hash_of(body)}"
+        with written_whole(self.spool / f"{batch_id}.jsonl") as kept:
+            shutil.copyfile(body, kept)
+        return batch_id
+
+    def list(self) -> Iterator[ListedBatch]:
+        """Every batch has ended: it is asked when it is downloaded."""
+        kept = [
+            (path.stat().st_mtime, path)
+            for path in self.spool.glob("messages-*.jsonl")
+            if not path.name.endswith(".answers.jsonl")
+        ]
+        for changed_at, path in sorted(kept, reverse=True):
+            with path.open("rb") as file:
+                yield ListedBatch(
+                    path.stem,
+                    sum(1 for _ in file),
+                    datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None),
+                    has_ended=True,
+                )
+
+    def download(self, provider_batch_id: str, results: Path) -> None:
+        """Ask what is not answered yet, then copy the answers to ``results``."""
+        body = self.spool / f"{provider_batch_id}.jsonl"
+        answers = self.spool / f"{provider_batch_id}.answers.jsonl"
+        if not body.exists():
+            raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")
+        drop_torn_line(answers)
+        with answers.open("rb") as file:
+            answered = {orjson.loads(line)["custom_id"] for line in file}
+        with body.open("rb") as file:
+            requests = [line for line in file if orjson.loads(line)["custom_id"] not in answered]
+        if requests:
+            with terminal.progress("asking", len(requests), "messages") as advance:
+                self.ask_all(requests, answers, advance)
+        shutil.copyfile(answers, results)
+
+    def cancel(self, provider_batch_id: str) -> None:
+        """Ask no more: what is not answered yet comes back as canceled."""
+        drop_torn_line(answers := self.spool / f"{provider_batch_id}.answers.jsonl")
+        with answers.open("rb") as file:
+            answered = {orjson.loads(line)["custom_id"] for line in file}
+        with (self.spool / f"{provider_batch_id}.jsonl").open("rb") as requests:
+            for request in requests:
+                custom_id = orjson.loads(request)["custom_id"]
+                if custom_id not in answered:
+                    append(answers, result_line(custom_id, "canceled"))
+
+    def forget(self, provider_batch_id: str) -> None:
+        """Delete the batch and its answers."""
+        for suffix in (".jsonl", ".answers.jsonl"):
+            (self.spool / f"{provider_batch_id}{suffix}").unlink(missing_ok=True)
+
+    def ask_all(self, requests: list[bytes], answers: Path, advance) -> None:
+        """Ask requests, some at a time, and append each answer as it comes.
+
+        An error ends it when what is in flight has come; so does Ctrl-C.
+        """
+        pending = iter(requests)
+        lock = threading.Lock()
+        stopped = threading.Event()
+        errors_in_a_row: list[str] = []
+
+        def work() -> None:
+            while not stopped.is_set():
+                with lock:
+                    request = next(pending, None)
+                if request is None:
+                    return
+                try:
+                    result, error = self.ask(request, stopped)
+                except BaseException:
+                    stopped.set()
+                    raise
+                with lock:
+                    append(answers, result)
+                    advance(1)
+                    if error not in errors_in_a_row:
+                        errors_in_a_row.clear()
+                    if error is not None:
+                        errors_in_a_row.append(error)
+                    if len(errors_in_a_row) >= MOST_EQUAL_ERRORS:
+                        stopped.set()
+                        raise ProviderError(
+                            f"{len(errors_in_a_row)} messages in a row were refused: {error}"
+                        )
+
+        with ThreadPoolExecutor(self.in_flight) as executor:
+            workers = [executor.submit(work) for _ in range(self.in_flight)]
+            try:
+                for worker in workers:
+                    worker.result()
+            finally:
+                stopped.set()
+
+    def ask(self, request: bytes, stopped: threading.Event) -> tuple[bytes, str | None]:
+        """The line of the result of one request, and what was wrong with the request.
+
+        Waits and tries again while the server is busy; raises UnreachableError when that takes
+        too long, and ProviderError for what would befall every request.
+        """
+        asked = orjson.loads(request)
+        body = orjson.dumps(asked["params"])
+        for tries in range(MOST_TRIES):
+            if stopped.wait(max(0.0, self.not_before - time.monotonic())):
+                raise UnreachableError("stopped while waiting for the server")
+            try:
+                response = self.client.post(
+                    "/v1/messages",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": {"Content-Type": "application/json"}},
+                )
+                orjson.loads(response.content)
+                return result_line(asked["custom_id"], "succeeded", message=response.content), None
+            except anthropic.APIStatusError as error:
+                if error.status_code in FAULTS_OF_A_REQUEST:
+                    line = result_line(
+                        asked["custom_id"], "errored", error=orjson.dumps(error.body)
+                    )
+                    return line, str(anthropic_api.explained(error))
+                reason = anthropic_api.explained(error)
+                wait = anthropic_api.wait_seconds(error)
+            except (anthropic.AnthropicError, httpx2.HTTPError) as error:
+                reason, wait = anthropic_api.explained(error), None
+            except orjson.JSONDecodeError as error:
+                reason, wait = UnreachableError(f"an answer that is no JSON: {error}"), None
+            if not isinstance(reason, UnreachableError):
+                raise reason
+            wait = min(2.0**tries, 60.0) if wait is None else wait
+            if wait > LONGEST_WAIT_SECONDS:
+                raise UnreachableError(f"{reason} (it asks to wait {wait:,.0f} seconds)")
+            # All wait together: a server that is busy for one is busy for all.
+            self.not_before = max(self.not_before, time.monotonic() + wait)
+        raise reason
+
+
+def result_line(custom_id: str, outcome: str, **raw: bytes) -> bytes:
+    """A line of results; ``raw`` is what the server said, as it came but for its line breaks."""
+    line = orjson.dumps({"custom_id": custom_id, "result": {"type": outcome}})[:-2]
+    for name, value in raw.items():
+        # Raw line breaks in JSON stand between its parts, never inside a string.
+        line += b',"' + name.encode() + b'":' + value.replace(b"\r", b" ").replace(b"\n", b" ")
+    return line + b"}}\n"
+
+
+def append(answers: Path, line: bytes) -> None:
+    """Add a line to a file, on the disk."""
+    with answers.open("ab") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def drop_torn_line(answers: Path) -> None:
+    """Cut off a last line that a kill left unfinished; make the file if there is none."""
+    answers.touch()
+    with answers.open("r+b") as file:
+        end = 0
+        for line in file:
+            if line.endswith(b"\n"):
+                end += len(line)
+        file.truncate(end)
