@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-VERSION = 1
+VERSION = 2
 LOCK_TIMEOUT_SECONDS = 60.0
 
 TABLES = """
@@ -88,6 +88,16 @@ create table if not exists requests (
     input_hash varchar not null,
     unit_map json,
     primary key (request_id, attempt),
+);
+
+-- One row per request, model and wording of the prompt whose tokens were counted before sending.
+create table if not exists token_counts (
+    request_id varchar not null,
+    model varchar not null,
+    prompt_hash varchar not null,
+    input_tokens bigint not null,
+    counted_at timestamp not null,
+    primary key (request_id, model, prompt_hash),
 );
 
 -- One row per attempt that ended: succeeded, errored, expired or canceled.

@@ -30,8 +30,8 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
     """Ask everything that should be asked, until nothing is pending.
 
     With ``once``: land what has ended, submit what is pending, and leave. Stops with RunError
-    before the expected cost, with what was spent and what is open, goes over ``max_cost``
-    dollars. Raises RunError if another run is at work.
+    before what was spent, with all that is open answered at full length, could go over
+    ``max_cost`` dollars. Raises RunError if another run is at work.
     """
     with locked(home):
         settle(home, provider)
@@ -269,7 +269,7 @@ def intend(home: Home, connection, provider: Provider, max_cost: float | None) -
         """,
         [rendering.prompt_hash(stage)],
     )
-    refuse_over_cost(connection, max_cost)
+    refuse_over_cost(connection, provider, max_cost)
     (n_requests,) = landing.first(connection, "select count(*) from intended")
     batch = {
         "batch_id": body_hash,
@@ -327,17 +327,28 @@ def encoded_requests(connection, provider: Provider, stage: str, sent: list, adv
                 yield line
 
 
-def refuse_over_cost(connection, max_cost: float | None) -> None:
-    """Stop before the next batch would lead over the limit."""
+def refuse_over_cost(connection, provider: Provider, max_cost: float | None) -> None:
+    """Stop before the next batch could lead over the limit, at whatever length it is answered."""
     if max_cost is None:
         return
+    connection.execute(
+        """
+        create or replace temp table intended_prices as
+        select model, most_usd
+        from intended
+        left join (
+            select request_id, most_usd from warehouse.pending_prices where provider = ?
+        ) using (request_id)
+        """,
+        [provider.name],
+    )
     (unpriced,) = landing.first(
         connection,
         """
         select any_value(model) from (
-            select model from intended where expected_usd is null
+            select model from intended_prices where most_usd is null
             union all
-            select model from warehouse.spend where usd is null
+            select model from warehouse.commitments where spent_usd + reserved_usd is null
         )
         """,
     )
@@ -346,26 +357,21 @@ def refuse_over_cost(connection, max_cost: float | None) -> None:
             f"no price is known for {unpriced!r}, so --max-cost cannot be kept: "
             "add a line to seeds/model_prices.csv"
         )
-    (spent, expected) = landing.first(
+    (spent, reserved, most) = landing.first(
         connection,
         """
         select
-            (select coalesce(sum(usd), 0) from warehouse.spend)
-            + (
-                select coalesce(sum(prices.usd_each), 0)
-                from requests
-                anti join responses using (request_id, attempt)
-                join batches using (batch_id)
-                join warehouse.request_prices as prices using (stage, model)
-                where batches.state != 'released'
-            ),
-            (select sum(expected_usd) from intended),
+            coalesce(sum(spent_usd), 0),
+            coalesce(sum(reserved_usd), 0),
+            (select sum(most_usd) from intended_prices),
+        from warehouse.commitments
         """,
     )
-    if spent + expected > max_cost:
+    if spent + reserved + most > max_cost:
         raise RunError(
-            f"${spent:.2f} are spent or on their way, and the next batch is expected to cost "
-            f"${expected:.2f}: over --max-cost {max_cost:.2f}, so it was not sent"
+            f"${spent:.2f} are spent, ${reserved:.2f} may follow for what is on its way, and the "
+            f"next batch may cost up to ${most:.2f}: over --max-cost {max_cost:.2f}, so it was "
+            "not sent"
         )
 
 
