@@ -6,8 +6,29 @@ spent as (
     select
         coalesce(sum(n_attempts), 0) as n_attempts,
         coalesce(sum(n_open + n_succeeded + n_failed), 0) as n_states,
-        coalesce(sum(input_tokens + output_tokens), 0) as n_tokens,
+        coalesce(
+            sum(
+                input_tokens
+                + output_tokens
+                + cache_write_five_minutes_tokens
+                + cache_write_one_hour_tokens
+                + cache_read_tokens
+            ),
+            0
+        ) as n_tokens,
     from {{ ref('spend') }}
+
+),
+
+usage as (
+
+    select unnest([
+        body ->> '$.usage.input_tokens',
+        body ->> '$.usage.output_tokens',
+        body ->> '$.usage.cache_creation_input_tokens',
+        body ->> '$.usage.cache_read_input_tokens',
+    ])::bigint as n_tokens,
+    from {{ ref('stg_responses') }}
 
 ),
 
@@ -15,17 +36,7 @@ landed as (
 
     select
         (select count(*) from {{ ref('stg_requests') }}) as n_attempts,
-        (
-            select
-                coalesce(
-                    sum(
-                        (body ->> '$.usage.input_tokens')::bigint
-                        + (body ->> '$.usage.output_tokens')::bigint
-                    ),
-                    0
-                )
-            from {{ ref('stg_responses') }}
-        ) as n_tokens,
+        (select coalesce(sum(n_tokens), 0) from usage) as n_tokens,
 
 )
 

@@ -1,4 +1,4 @@
--- One row per request that should be asked now, with what it is expected to cost.
+-- One row per request that should be asked now.
 {{ config(materialized='view') }}
 
 with
@@ -14,17 +14,15 @@ select
     requests.round_number,
     requests.model,
     requests.input_hash,
+    requests.input_characters,
     stages.stage_order,
     stages.max_tokens,
     -- A model that nobody has described is told nothing of thinking, and held to no schema.
     coalesce(features.thinking, 'none') as thinking,
     stages.thinking_tokens,
     coalesce(features.is_structured, false) as is_structured,
-    {{ expected_usd('requests.input_characters') }} as expected_usd,
 from {{ ref('all_requests') }} as requests
 join states using (request_id)
 join {{ ref('stages') }} as stages using (stage)
 left join {{ ref('model_features') }} as features on requests.model = features.model
-left join {{ ref('request_prices') }} as prices
-    on requests.stage = prices.stage and requests.model = prices.model
 where states.state = 'pending'

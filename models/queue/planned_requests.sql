@@ -1,4 +1,4 @@
--- One row per round and stage: requests still to be asked, and what they are expected to cost.
+-- One row per round and stage: requests that are still to be asked.
 -- Answers and judgements of probes that are not written yet are counted as if every slot became one.
 with
 
@@ -41,7 +41,6 @@ pending as (
         round_number,
         stage,
         count(*) as n_requests,
-        sum(expected_usd) as usd,
     from {{ ref('pending_requests') }}
     group by round_number, stage
 
@@ -77,12 +76,8 @@ select
         when 'judge'
             then coalesce(coming.n_answers_coming, 0) + coalesce(unanswered.n_answers_unjudged, 0)
     end as n_coming,
-    coalesce(pending.usd, 0)
-    + n_coming * prices.usd_each as usd,
 from stages
 left join pending using (round_number, stage)
 left join coming using (round_number)
 left join unanswered using (round_number)
-left join {{ ref('request_prices') }} as prices
-    on stages.stage = prices.stage and stages.model = prices.model
 order by stages.round_number, stages.stage_order

@@ -1,5 +1,5 @@
--- One row per model and stage: tokens that a request takes, and what a token costs.
--- Measured where responses have landed, else expected (seeds/stages.csv).
+-- One row per provider, stage and model: the tokens of a request, and what they cost there.
+-- Measured where responses have landed, else counted before sending, else estimated.
 with
 
 measured as (
@@ -7,7 +7,12 @@ measured as (
     select
         stage,
         asked_model as model,
-        avg(input_tokens) as input_tokens,
+        avg(
+            input_tokens
+            + cache_write_five_minutes_tokens
+            + cache_write_one_hour_tokens
+            + cache_read_tokens
+        ) as input_tokens,
         avg(output_tokens) as output_tokens,
     from {{ ref('responses') }}
     where outcome = 'succeeded'
@@ -15,9 +20,26 @@ measured as (
 
 ),
 
-asked as (
+-- Of the wording of the prompt that was counted last.
+counted as (
 
     select
+        requests.stage,
+        counts.model,
+        avg(counts.input_tokens) as input_tokens,
+    from {{ ref('stg_token_counts') }} as counts
+    join {{ ref('all_requests') }} as requests using (request_id)
+    group by requests.stage, counts.model, counts.prompt_hash
+    qualify row_number() over (
+        partition by requests.stage, counts.model
+        order by max(counts.counted_at) desc, counts.prompt_hash
+    ) = 1
+
+),
+
+asked as (
+
+    select distinct
         unnest(['generator', 'answerer', 'judge']) as stage,
         unnest([generator_model, answerer_model, judge_model]) as model,
     from {{ ref('round_settings') }}
@@ -26,24 +48,36 @@ asked as (
 
 prices as (
 
-    select distinct
+    select
+        providers.provider,
         asked.stage,
         asked.model,
-        measured.input_tokens as measured_input_tokens,
+        case
+            when measured.stage is not null then 'measured'
+            when counted.stage is not null then 'counted'
+            else 'estimated'
+        end as tokens_are,
+        coalesce(measured.input_tokens, counted.input_tokens) as known_input_tokens,
         coalesce(measured.output_tokens, stages.expected_output_tokens) as output_tokens,
+        stages.max_tokens,
         stages.prompt_characters,
         stages.expected_input_characters,
-        list_prices.input_usd_per_million * list_prices.batch_discount / 1e6 as input_usd,
-        list_prices.output_usd_per_million * list_prices.batch_discount / 1e6 as output_usd,
+        token_prices.input_usd,
+        token_prices.output_usd,
     from asked
     join {{ ref('stages') }} as stages using (stage)
-    left join {{ ref('model_prices') }} as list_prices using (model)
-    left join measured using (stage, model)
+    cross join {{ ref('providers') }} as providers
+    left join {{ ref('token_prices') }} as token_prices
+        on providers.provider = token_prices.provider and asked.model = token_prices.model
+    left join measured on asked.stage = measured.stage and asked.model = measured.model
+    left join counted on asked.stage = counted.stage and asked.model = counted.model
 
 )
 
 select
     *,
-    {{ expected_usd('expected_input_characters') }} as usd_each,
+    {{ expected_input_tokens('expected_input_characters') }} as input_tokens,
+    {{ request_usd('expected_input_characters', 'output_tokens') }} as expected_usd,
+    {{ request_usd('expected_input_characters', 'max_tokens') }} as most_usd,
 from prices
-order by stage, model
+order by provider, stage, model

@@ -16,7 +16,16 @@ read as (
                 "model": "VARCHAR",
                 "stop_reason": "VARCHAR",
                 "content": [{"type": "VARCHAR", "text": "VARCHAR"}],
-                "usage": {"input_tokens": "BIGINT", "output_tokens": "BIGINT"}
+                "usage": {
+                    "input_tokens": "BIGINT",
+                    "output_tokens": "BIGINT",
+                    "cache_creation_input_tokens": "BIGINT",
+                    "cache_read_input_tokens": "BIGINT",
+                    "cache_creation": {
+                        "ephemeral_5m_input_tokens": "BIGINT",
+                        "ephemeral_1h_input_tokens": "BIGINT"
+                    }
+                }
             }'
         ) as message,
     from {{ ref('stg_responses') }} as landed
@@ -33,6 +42,15 @@ spoken as (
         message.stop_reason,
         message.usage.input_tokens,
         message.usage.output_tokens,
+        coalesce(message.usage.cache_creation.ephemeral_1h_input_tokens, 0)
+            as cache_write_one_hour_tokens,
+        -- Where the usage does not tell the two apart, all that was written is for five minutes.
+        coalesce(
+            message.usage.cache_creation.ephemeral_5m_input_tokens,
+            message.usage.cache_creation_input_tokens - cache_write_one_hour_tokens,
+            0
+        ) as cache_write_five_minutes_tokens,
+        coalesce(message.usage.cache_read_input_tokens, 0) as cache_read_tokens,
         array_to_string(
             list_transform(
                 list_filter(message.content, lambda block: block.type = 'text'),

@@ -1,26 +1,48 @@
--- One row per round, stage and model: what was asked, what came back, and what it cost.
+-- One row per round, stage, model and provider: what was asked, what came back, what it cost.
+with
+
+asked as (
+
+    select
+        requests.round_number,
+        requests.stage,
+        requests.model,
+        batches.provider,
+        count(*) as n_attempts,
+        count(*) filter (where responses.outcome is null) as n_open,
+        count(*) filter (where responses.outcome = 'succeeded') as n_succeeded,
+        count(*) filter (where responses.outcome != 'succeeded') as n_failed,
+        count(*) filter (where responses.is_usable is false and responses.outcome = 'succeeded')
+            as n_unusable,
+        {% for kind in [
+            'input_tokens',
+            'output_tokens',
+            'cache_write_five_minutes_tokens',
+            'cache_write_one_hour_tokens',
+            'cache_read_tokens',
+        ] -%}
+        coalesce(sum(responses.{{ kind }}), 0)::bigint as {{ kind }},
+        {% endfor %}
+    from {{ ref('stg_requests') }} as requests
+    join {{ ref('stg_batches') }} as batches using (batch_id)
+    left join {{ ref('responses') }} as responses
+        on requests.request_id = responses.request_id and requests.attempt = responses.attempt
+    group by requests.round_number, requests.stage, requests.model, batches.provider
+
+)
+
 select
-    requests.round_number,
-    requests.stage,
+    asked.round_number,
+    asked.stage,
     stages.stage_order,
-    requests.model,
-    count(*) as n_attempts,
-    count(*) filter (where responses.outcome is null) as n_open,
-    count(*) filter (where responses.outcome = 'succeeded') as n_succeeded,
-    count(*) filter (where responses.outcome != 'succeeded') as n_failed,
-    count(*) filter (where responses.is_usable is false and responses.outcome = 'succeeded')
-        as n_unusable,
-    coalesce(sum(responses.input_tokens), 0)::bigint as input_tokens,
-    coalesce(sum(responses.output_tokens), 0)::bigint as output_tokens,
+    asked.* exclude (round_number, stage),
     -- Null, not nothing, where no price is known.
-    sum(
-        coalesce(responses.input_tokens, 0) * prices.input_usd
-        + coalesce(responses.output_tokens, 0) * prices.output_usd
-    ) as usd,
-from {{ ref('stg_requests') }} as requests
-join {{ ref('stages') }} as stages on requests.stage = stages.stage
-left join {{ ref('responses') }} as responses using (request_id, attempt)
-left join {{ ref('request_prices') }} as prices
-    on requests.stage = prices.stage and requests.model = prices.model
-group by requests.round_number, requests.stage, stages.stage_order, requests.model
-order by requests.round_number, stages.stage_order, requests.model
+    asked.input_tokens * prices.input_usd
+    + asked.output_tokens * prices.output_usd
+    + asked.cache_write_five_minutes_tokens * prices.cache_write_five_minutes_usd
+    + asked.cache_write_one_hour_tokens * prices.cache_write_one_hour_usd
+    + asked.cache_read_tokens * prices.cache_read_usd as usd,
+from asked
+join {{ ref('stages') }} as stages using (stage)
+left join {{ ref('token_prices') }} as prices using (provider, model)
+order by asked.round_number, stages.stage_order, asked.model, asked.provider

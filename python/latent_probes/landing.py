@@ -108,6 +108,16 @@ create table if not exists requests (
     primary key (request_id, attempt),
 );
 
+-- One row per request, model and wording of the prompt whose tokens were counted before sending.
+create table if not exists token_counts (
+    request_id varchar not null,
+    model varchar not null,
+    prompt_hash varchar not null,
+    input_tokens bigint not null,
+    counted_at timestamp not null,
+    primary key (request_id, model, prompt_hash),
+);
+
 -- One row per attempt that ended: succeeded, errored, expired, canceled, whatever else the
 -- provider says, or missing: the provider's results do not speak of it. The body is the line of
 -- the results as it came.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import files, terminal, units, warehouse
+from latent_probes import files, summary, terminal, units, warehouse
 from latent_probes.home import Home
 
 # Rows of one document stand together, so long texts repeat within a row group: with the limits
@@ -218,11 +218,28 @@ def card(home: Home, connection) -> str:
         ),
         spend=markdown(
             connection,
-            """
+            f"""
             select
-                round_number as round, stage, model, n_attempts as requests,
-                input_tokens as "input tokens", output_tokens as "output tokens", usd as "USD"
-            from spend order by round_number, stage_order
+                round_number as round, stage, model, provider, n_attempts as requests,
+                input_tokens as "input tokens",
+                cache_write_five_minutes_tokens + cache_write_one_hour_tokens as "cache writes",
+                cache_read_tokens as "cache reads", output_tokens as "output tokens",
+                {terminal.dollars("usd")} as spent
+            from spend order by round_number, stage_order, model, provider
+            """,
+        ),
+        spend_per_probe=markdown(connection, summary.spend_per_probe()),
+        prices=markdown(
+            connection,
+            f"""
+            select
+                model, provider,
+                {terminal.dollars("input_usd * 1e6", 3)} as "million tokens of input",
+                {terminal.dollars("output_usd * 1e6", 3)} as "of output",
+                priced_on as "priced on", source
+            from token_prices
+            where (model, provider) in (select (model, provider) from spend)
+            order by model, provider
             """,
         ),
         columns=markdown(

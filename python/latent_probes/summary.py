@@ -15,11 +15,13 @@ BAR_WIDTH = 32
 
 
 def show(connection, title: str, query: str) -> None:
-    """Print the result of a query as a table; numbers to the right."""
+    """Print the result of a query as a table; numbers and dollars to the right."""
     rows = connection.execute(query).fetchall()
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for (name, *_), *values in zip(connection.description, *rows, strict=True):
-        is_number = all(isinstance(value, int | float | None) for value in values)
+        is_number = all(
+            isinstance(value, int | float | None) or str(value).startswith("$") for value in values
+        )
         table.add_column(name, justify="right" if is_number else "left")
     for row in rows:
         table.add_row(*(Text(shown(value)) for value in row))
@@ -42,26 +44,47 @@ def shown(value) -> str:
 
 
 def plan(home: Home) -> None:
-    """What would be asked in each round, and its expected price."""
+    """What would be asked in each round, and its expected price in batches and one by one."""
+    prices = """
+        select
+            round_number, stage, any_value(tokens_are) as tokens_are,
+            any_value(usd) filter (where provider = 'anthropic-batches') as in_batches,
+            any_value(usd) filter (where provider = 'anthropic-messages') as by_messages
+        from planned_prices group by round_number, stage
+    """
     with warehouse.opened(home) as connection:
+        connection.execute(
+            f"""
+            create temp table planned as
+            from planned_requests join ({prices}) using (round_number, stage)
+            where n_pending + n_coming > 0
+            """
+        )
         show(
             connection,
             "Requests to be asked",
-            """
+            f"""
             select
                 round_number as round, round_state as state, stage, model,
-                n_pending as "pending now", n_coming as "then at most",
-                coalesce('$' || printf('%.2f', usd), 'no price known') as expected
-            from planned_requests
-            where n_pending + n_coming > 0
+                n_pending as "pending now", n_coming as "then at most", tokens_are as tokens,
+                {terminal.dollars("in_batches")} as "in batches",
+                {terminal.dollars("by_messages")} as "by messages"
+            from planned
             order by round_number, stage_order
             """,
         )
-        total, unpriced = connection.execute(
-            "select coalesce(sum(usd), 0), list(distinct model) filter (where usd is null) "
-            "from planned_requests where n_pending + n_coming > 0"
+        in_batches, by_messages, unpriced = connection.execute(
+            f"""
+            select
+                {terminal.dollars("coalesce(sum(in_batches), 0)")},
+                {terminal.dollars("coalesce(sum(by_messages), 0)")},
+                list(distinct model order by model) filter (where in_batches is null)
+            from planned
+            """
         ).fetchall()[0]
-    terminal.say(f"Expected to cost at most ${total:.2f}.")
+    terminal.say(
+        f"Expected to cost at most {in_batches} in batches, {by_messages} by single messages."
+    )
     for model in unpriced or []:
         terminal.say(f"No price is known for {model}: add a line to seeds/model_prices.csv.")
 
@@ -85,14 +108,26 @@ def status(home: Home) -> None:
         show(
             connection,
             "Requests",
-            """
+            f"""
             select
-                round_number as round, stage, model, n_attempts as attempts, n_open as open,
-                n_succeeded as succeeded, n_failed as failed, n_unusable as unusable,
-                coalesce('$' || printf('%.2f', usd), 'no price known') as spent
-            from spend order by round_number, stage_order
+                round_number as round, stage, model, provider, n_attempts as attempts,
+                n_open as open, n_succeeded as succeeded, n_failed as failed,
+                n_unusable as unusable, {terminal.dollars("usd")} as spent
+            from spend order by round_number, stage_order, model, provider
             """,
         )
+        show(connection, "Spent", spend_per_probe())
+
+
+def spend_per_probe() -> str:
+    """The query for what each stage and round cost, in all and for each published probe."""
+    return f"""
+        select
+            coalesce(round_number::varchar, 'all') as round, stage, n_probes as probes,
+            {terminal.dollars("usd")} as spent,
+            case when n_probes > 0 then {terminal.dollars("usd_per_probe", 5)} end as "per probe"
+        from spend_per_probe order by round_number nulls last, stage_order
+    """
 
 
 def interrupted(home: Home) -> None:

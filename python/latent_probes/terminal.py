@@ -33,6 +33,11 @@ def printable(text: str) -> str:
     )
 
 
+def dollars(column: str, decimals: int = 2) -> str:
+    """SQL for a column of dollars as people read it; an unknown price is no price of nothing."""
+    return f"coalesce('$' || format('{{:,.{decimals}f}}', {column}), 'no price known')"
+
+
 @contextmanager
 def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
     """Show how far something is; yields a function that takes how much more is done."""

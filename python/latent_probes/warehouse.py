@@ -24,6 +24,7 @@ TESTS_BEFORE_SPENDING = (
     "rounds_share_no_document",
     "a_landed_request_leaves_the_queue",
     "no_request_is_asked_too_often",
+    "commitments_cover_every_attempt",
 )
 
 
@@ -56,7 +57,9 @@ def build_queue(home: Home) -> None:
     Only what lies between them: seeds, rollouts and rounds do not change within a run.
     """
     call_dbt(
-        home, ["run", "--select", "responses+,+pending_requests", "spend"], "updating the queue"
+        home,
+        ["run", "--select", "responses+,+pending_prices", "responses+,+commitments"],
+        "updating the queue",
     )
 
 

@@ -1,0 +1,36 @@
+-- One row per round and stage, per round (stage `all`), and for all rounds (no round number):
+-- what was spent, also for each published probe.
+with
+
+spent as (
+
+    select
+        round_number,
+        coalesce(stage, 'all') as stage,
+        coalesce(stage_order, 4) as stage_order,
+        {{ known_sum('usd') }} as usd,
+    from {{ ref('spend') }}
+    group by grouping sets ((round_number, stage, stage_order), (round_number), ())
+
+),
+
+published as (
+
+    select
+        round_number,
+        count(*) as n_probes,
+    from {{ ref('published_probes') }}
+    group by grouping sets ((round_number), ())
+
+)
+
+select
+    spent.round_number,
+    spent.stage,
+    spent.stage_order,
+    coalesce(published.n_probes, 0) as n_probes,
+    spent.usd,
+    spent.usd / nullif(published.n_probes, 0) as usd_per_probe,
+from spent
+left join published on spent.round_number is not distinct from published.round_number
+order by spent.round_number, spent.stage_order

@@ -1,0 +1,33 @@
+-- One row per round, stage and provider: what the planned requests are expected to cost there.
+with
+
+pending as (
+
+    select
+        round_number,
+        stage,
+        provider,
+        sum(expected_usd) as usd,
+    from {{ ref('pending_prices') }}
+    group by round_number, stage, provider
+
+)
+
+select
+    planned.round_number,
+    planned.stage,
+    planned.stage_order,
+    planned.model,
+    prices.provider,
+    prices.tokens_are,
+    -- Null where no price is known: so is the price of those that come.
+    coalesce(pending.usd, 0) + planned.n_coming * prices.expected_usd as usd,
+from {{ ref('planned_requests') }} as planned
+join {{ ref('request_prices') }} as prices
+    on planned.stage = prices.stage and planned.model = prices.model
+left join pending
+    on
+        planned.round_number = pending.round_number
+        and planned.stage = pending.stage
+        and prices.provider = pending.provider
+order by planned.round_number, planned.stage_order, prices.provider

@@ -1,0 +1,33 @@
+-- Every attempt that was not released is in the commitments: what came back as it is in the spend,
+-- what is open at no less than its longest answer.
+with
+
+attempts as (
+
+    select
+        attempts.round_number,
+        attempts.stage,
+        attempts.model,
+        batches.provider,
+        count(*) filter (where attempts.state = 'open') as n_open,
+    from {{ ref('attempts') }} as attempts
+    join {{ ref('stg_batches') }} as batches using (batch_id)
+    where attempts.state != 'released'
+    group by all
+
+)
+
+select
+    attempts.*,
+    commitments.spent_usd,
+    commitments.reserved_usd,
+    spend.usd,
+from attempts
+join {{ ref('stages') }} as stages using (stage)
+left join {{ ref('token_prices') }} as prices using (provider, model)
+left join {{ ref('spend') }} as spend using (round_number, stage, model, provider)
+left join {{ ref('commitments') }} as commitments using (round_number, stage, model, provider)
+where
+    commitments.round_number is null
+    or commitments.spent_usd is distinct from if(spend.round_number is null, 0, spend.usd)
+    or commitments.reserved_usd < attempts.n_open * stages.max_tokens * prices.output_usd

@@ -1,0 +1,34 @@
+-- By stage, by round and in all it is the spend, shared by the published probes.
+with
+
+sums as (
+
+    select
+        (select {{ known_sum('usd') }} from {{ ref('spend') }}) as spent,
+        (
+            select {{ known_sum('usd') }} from {{ ref('spend_per_probe') }} where stage != 'all'
+        ) as by_stage,
+        (
+            select {{ known_sum('usd') }} from {{ ref('spend_per_probe') }}
+            where stage = 'all' and round_number is not null
+        ) as by_round,
+        (select usd from {{ ref('spend_per_probe') }} where round_number is null) as in_all,
+        (
+            select usd_per_probe * n_probes from {{ ref('spend_per_probe') }}
+            where round_number is null
+        ) as of_probes,
+        (
+            select n_probes from {{ ref('spend_per_probe') }} where round_number is null
+        ) as n_probes,
+        (select count(*) from {{ ref('train') }}) as n_published,
+
+)
+
+select *
+from sums
+where
+    round(by_stage, 6) is distinct from round(spent, 6)
+    or round(by_round, 6) is distinct from round(spent, 6)
+    or round(in_all, 6) is distinct from round(spent, 6)
+    or round(of_probes, 6) is distinct from round(if(n_published > 0, spent, null), 6)
+    or n_probes != n_published
