@@ -131,6 +131,7 @@ VIOLATIONS = {
         *TRAIN,
         f"update train set verbalizer_prompt = 'Is it ' || upper(atom_text) {ONE_SUFFIX}",
     ],
+    "what_was_sent_is_of_a_started_round": ["delete from landing.started_rounds"],
     "words_are_counted_outward": [
         "update probes set signed_index = signed_index + 1 where scope = 'word'"
     ],
