@@ -23,10 +23,10 @@ spent as (
 usage as (
 
     select unnest([
-        body ->> '$.usage.input_tokens',
-        body ->> '$.usage.output_tokens',
-        body ->> '$.usage.cache_creation_input_tokens',
-        body ->> '$.usage.cache_read_input_tokens',
+        body ->> '$.result.message.usage.input_tokens',
+        body ->> '$.result.message.usage.output_tokens',
+        body ->> '$.result.message.usage.cache_creation_input_tokens',
+        body ->> '$.result.message.usage.cache_read_input_tokens',
     ])::bigint as n_tokens,
     from {{ ref('stg_responses') }}
 
