@@ -300,8 +300,9 @@ def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -
         return f"it has {n_results:,} results for {batch.n_requests:,} requests"
     if listed and listed.counts is not None:
         for outcome, n_counted in listed.counts.items():
-            if counts.get(outcome, 0) > n_counted:
-                return f"{counts[outcome]:,} results {outcome}, where {n_counted:,} are counted"
+            n_found = counts.get(outcome, 0)
+            if n_found != n_counted:
+                return f"{n_found:,} results are {outcome}, where {n_counted:,} are counted"
     return None
 
 

@@ -126,6 +126,12 @@ def copy_of_project(folder: Path) -> Checkout:
     return Checkout(folder)
 
 
+@pytest.fixture(scope="session")
+def new_checkout():
+    """Makes a fresh checkout in a folder."""
+    return copy_of_project
+
+
 @pytest.fixture
 def checkout(tmp_path) -> Checkout:
     """A fresh checkout in which nothing was done yet."""
