@@ -26,6 +26,8 @@ from latent_probes.providers import lexical
 
 MODEL = "claude-haiku-4-5-20251001"
 NEW_MODEL = "claude-haiku-5-5"
+# One pool for all clients, as making one reads all certificates.
+HTTP = anthropic.DefaultHttpxClient()
 DIGEST = "0123456789abcdef0123456789abcdef"
 SCORE_SCHEMA = {
     "type": "object",
@@ -48,10 +50,8 @@ def client(server):
 
 def client_of(server, **options):
     """The real client, on the stand-in."""
-    return anthropic.Anthropic(
-        **{"api_key": server.key, "base_url": server.address, "max_retries": 0, "timeout": 10}
-        | options
-    )
+    usual = {"api_key": server.key, "max_retries": 0, "timeout": 10}
+    return anthropic.Anthropic(base_url=server.address, http_client=HTTP, **(usual | options))
 
 
 def params_of(prompt, **changes):
@@ -138,11 +138,11 @@ def test_every_request_is_processing_until_the_batch_ends(server, client):
 
 
 def test_a_batch_ends_after_the_seconds_that_were_set():
-    with StandIn(seconds=0.3) as server:
+    with StandIn(seconds=60) as server:
         client = client_of(server)
         batch = create(client)
         assert client.messages.batches.retrieve(batch.id).processing_status == "in_progress"
-        time.sleep(0.35)
+        server.pass_time(60)
         assert client.messages.batches.retrieve(batch.id).processing_status == "ended"
 
 
@@ -173,14 +173,14 @@ def test_a_limit_out_of_range_is_refused(client, limit):
 
 def test_a_canceled_batch_ends_with_the_rest_of_its_requests_canceled(server, client):
     server.service.seconds = 3600
-    server.service.seconds_to_cancel = 0.3
+    server.service.seconds_to_cancel = 60
     server.service.done_at_cancel = 0.5
     batch = create(client, requests_of("judge", 4))
     canceling = client.messages.batches.cancel(batch.id)
     assert canceling.processing_status == "canceling"
     assert canceling.cancel_initiated_at is not None
     assert canceling.request_counts.processing == 4
-    time.sleep(0.35)
+    server.pass_time(60)
     ended = client.messages.batches.retrieve(batch.id)
     assert ended.processing_status == "ended"
     assert (ended.request_counts.succeeded, ended.request_counts.canceled) == (2, 2)
@@ -609,12 +609,12 @@ def test_silence_has_an_end(server, client):
     ],
 )
 def test_a_late_commit_leaves_a_batch_later(server, client, name, error):
-    server.plan(name, seconds=0.3)
+    server.plan(name, seconds=60)
     with pytest.raises(error):
         create(client)
     assert server.ledger.batches == {}
     assert client.messages.batches.list().data == []
-    time.sleep(0.35)
+    server.pass_time(60)
     assert len(client.messages.batches.list().data) == len(server.ledger.batches) == 1
 
 
@@ -662,11 +662,11 @@ def test_every_look_can_fail_once(server, client, place, name, error):
 
 def test_a_stale_list_hides_the_newest_batch_for_a_while(server, client):
     old, new = create(client), create(client)
-    server.plan("stale list", seconds=0.3)
+    server.plan("stale list", seconds=60)
     for _ in range(2):
         assert [batch.id for batch in client.messages.batches.list()] == [old.id]
     assert client.messages.batches.retrieve(new.id).id == new.id
-    time.sleep(0.35)
+    server.pass_time(60)
     assert [batch.id for batch in client.messages.batches.list()] == [new.id, old.id]
 
 
@@ -897,9 +897,10 @@ def test_a_fault_happens_as_often_as_planned(server, client):
 def test_chance_is_seeded():
     def fails(client):
         try:
-            return not client.messages.batches.list()
+            client.messages.batches.list()
         except anthropic.OverloadedError:
             return True
+        return False
 
     def failures(seed):
         with StandIn(seed=seed) as server:
@@ -1030,4 +1031,14 @@ def test_a_process_refuses_a_fault_that_there_is_not(address):
     answer = httpx2.post(f"{address}/faults", json={"fault": "bad luck"})
     assert answer.status_code == 400
     assert "bad luck" in answer.json()["error"]["message"]
-    assert httpx2.post(f"{address}/faults", json={"seed": 1, "share": 0}).status_code == 200
+
+
+def test_a_process_takes_chaos_and_forgets_it(address):
+    client = anthropic.Anthropic(api_key="secret", base_url=address, max_retries=0)
+    chaos = {"seed": 1, "share": 1, "at": ["list"], "without": ["stale list"]}
+    assert httpx2.post(f"{address}/faults", json=chaos).status_code == 200
+    with pytest.raises(anthropic.APIError):
+        for _ in range(20):
+            client.messages.batches.list()
+    assert httpx2.delete(f"{address}/faults").status_code == 200
+    assert all(client.messages.batches.list().data == [] for _ in range(20))

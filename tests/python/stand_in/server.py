@@ -83,6 +83,10 @@ class StandIn:
         with self.service.lock:
             return self.service.ledger.copy()
 
+    def pass_time(self, seconds: float) -> None:
+        """Let so many seconds pass for the batches, without waiting for them."""
+        self.service.seconds_ahead += seconds
+
     def end_batches(self) -> None:
         """Let every batch end now."""
         self.service.end_all()
@@ -423,6 +427,11 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(400, str(error)) from error
         self.send({})
 
+    def clear_faults(self) -> None:
+        """DELETE /faults: forget what is planned."""
+        self.stand_in.faults.clear()
+        self.send({})
+
 
 def model_as_json(name: str) -> dict:
     """A model as the API shows it, without what nobody asks for."""
@@ -449,5 +458,6 @@ ROUTES: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("GET", "/v1/models/([^/]+)", Handler.retrieve_model),
     ("GET", "/ledger", Handler.show_ledger),
     ("POST", "/faults", Handler.plan_fault),
+    ("DELETE", "/faults", Handler.clear_faults),
 )
-OPEN_ROUTES = (Handler.show_ledger, Handler.plan_fault)
+OPEN_ROUTES = (Handler.show_ledger, Handler.plan_fault, Handler.clear_faults)

@@ -113,7 +113,12 @@ class Service:
         self.batches: dict[str, Batch] = {}
         self.late: list[tuple[float, Requests]] = []
         self.stale: tuple[str, float] = ("", 0.0)
+        self.seconds_ahead = 0.0
         self.ledger = Ledger()
+
+    def now(self) -> float:
+        """The time, as far as batches are concerned."""
+        return time.time() + self.seconds_ahead
 
     def keep(self, requests: list[dict]) -> Requests:
         """Write the parameters to the file, so that no large batch stays in memory."""
@@ -122,7 +127,8 @@ class Service:
             try:
                 checks.check_sense(request["params"])
             except RefusedError as error:
-                errors[request["custom_id"]] = error
+                # A traceback would keep the whole body in memory.
+                errors[request["custom_id"]] = error.with_traceback(None)
         with self.lock:
             borders = array("Q", [self.file.seek(0, os.SEEK_END)])
             for request in requests:
@@ -138,7 +144,9 @@ class Service:
 
     def commit(self, requests: Requests, at: float | None = None) -> Batch:
         """Make a batch; return it as it is before anything happens to it."""
-        now = time.time() if at is None else at
+        if at is None:
+            self.catch_up()
+        now = self.now() if at is None else at
         batch = Batch(f"msgbatch_{secrets.token_hex(12)}", requests, now, now + self.seconds)
         with self.lock:
             self.batches[batch.id] = batch
@@ -148,11 +156,11 @@ class Service:
     def commit_later(self, requests: Requests, seconds: float) -> None:
         """Make a batch when so many seconds have passed."""
         with self.lock:
-            self.late.append((time.time() + seconds, requests))
+            self.late.append((self.now() + seconds, requests))
 
     def catch_up(self) -> None:
         """Do what time has brought about."""
-        now = time.time()
+        now = self.now()
         with self.lock:
             for late in [late for late in self.late if late[0] <= now]:
                 self.late.remove(late)
@@ -181,7 +189,7 @@ class Service:
         """Let every batch end now."""
         with self.lock:
             for batch in self.batches.values():
-                batch.ends_at = min(batch.ends_at, time.time())
+                batch.ends_at = min(batch.ends_at, self.now())
             self.catch_up()
 
     def get(self, batch_id: str) -> Batch:
@@ -196,13 +204,13 @@ class Service:
         """Leave the newest batch out of the list for so many seconds."""
         self.catch_up()
         with self.lock:
-            self.stale = (next(reversed(self.batches), ""), time.time() + seconds)
+            self.stale = (next(reversed(self.batches), ""), self.now() + seconds)
 
     def newest_first(self) -> list[Batch]:
         """The batches that the list shows."""
         self.catch_up()
         with self.lock:
-            hidden = self.stale[0] if time.time() < self.stale[1] else None
+            hidden = self.stale[0] if self.now() < self.stale[1] else None
             return [batch for batch in reversed(self.batches.values()) if batch.id != hidden]
 
     def page(self, limit: int, after_id: str | None, before_id: str | None) -> dict:
@@ -233,7 +241,7 @@ class Service:
                 raise RefusedError(400, f"Batch {batch_id} cannot be canceled: it has ended.")
             self.ledger.cancels.append(batch_id)
             if batch.cancel_initiated_at is None:
-                batch.cancel_initiated_at = time.time()
+                batch.cancel_initiated_at = self.now()
                 ends_at = batch.cancel_initiated_at + self.seconds_to_cancel
                 batch.ends_at = min(batch.ends_at, ends_at)
             return batch
