@@ -157,9 +157,7 @@ def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
         "select n_pending, n_coming from planned_requests "
         "where round_number = 2 and stage = 'generator'"
     ) == [(3, 0)]
-    prices = dict(
-        finished.query("select provider, sum(usd) from planned_prices group by provider")
-    )
+    prices = dict(finished.query("select provider, sum(usd) from planned_prices group by provider"))
     assert 0.001 < prices["anthropic-batches"] < 1
     assert prices["anthropic-messages"] == pytest.approx(2 * prices["anthropic-batches"])
     total = f"${prices['anthropic-batches']:.2f} in batches, ${prices['anthropic-messages']:.2f} by"
