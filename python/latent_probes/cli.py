@@ -35,7 +35,7 @@ Once = Annotated[
 ]
 MaxCost = Annotated[
     float | None,
-    typer.Option(metavar="DOLLARS", help="Stop before all that was ever sent costs more."),
+    typer.Option(metavar="DOLLARS", help="Stop before all that was ever sent could cost more."),
 ]
 
 
