@@ -20,14 +20,9 @@ spent as (
 
 ),
 
-usage as (
+usages as (
 
-    select unnest([
-        body ->> '$.result.message.usage.input_tokens',
-        body ->> '$.result.message.usage.output_tokens',
-        body ->> '$.result.message.usage.cache_creation_input_tokens',
-        body ->> '$.result.message.usage.cache_read_input_tokens',
-    ])::bigint as n_tokens,
+    select body -> '$.result.message.usage' as usage,
     from {{ ref('stg_responses') }}
 
 ),
@@ -36,7 +31,19 @@ landed as (
 
     select
         (select count(*) from {{ ref('stg_requests') }}) as n_attempts,
-        (select coalesce(sum(n_tokens), 0) from usage) as n_tokens,
+        (
+            select
+                coalesce(
+                    sum(
+                        (usage ->> 'input_tokens')::bigint
+                        + (usage ->> 'output_tokens')::bigint
+                        + coalesce((usage ->> 'cache_creation_input_tokens')::bigint, 0)
+                        + coalesce((usage ->> 'cache_read_input_tokens')::bigint, 0)
+                    ),
+                    0
+                )
+            from usages
+        ) as n_tokens,
 
 )
 

@@ -2,12 +2,12 @@
 -- Whether the provider serves the model is the provider's own affair.
 with
 
-factors as (
+discounted as (
 
     select
         providers.provider,
         prices.*,
-        if(providers.is_discounted, prices.batch_discount, 1) / 1e6 as factor,
+        if(providers.is_discounted, prices.batch_discount, 1) as share,
     from {{ ref('providers') }} as providers
     cross join {{ ref('model_prices') }} as prices
 
@@ -16,12 +16,12 @@ factors as (
 select
     provider,
     model,
-    input_usd_per_million * factor as input_usd,
-    output_usd_per_million * factor as output_usd,
-    cache_write_five_minutes_usd_per_million * factor as cache_write_five_minutes_usd,
-    cache_write_one_hour_usd_per_million * factor as cache_write_one_hour_usd,
-    cache_read_usd_per_million * factor as cache_read_usd,
+    input_usd_per_million * share / 1e6 as input_usd,
+    output_usd_per_million * share / 1e6 as output_usd,
+    cache_write_five_minutes_usd_per_million * share / 1e6 as cache_write_five_minutes_usd,
+    cache_write_one_hour_usd_per_million * share / 1e6 as cache_write_one_hour_usd,
+    cache_read_usd_per_million * share / 1e6 as cache_read_usd,
     priced_on,
     source,
-from factors
+from discounted
 order by provider, model

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from latent_probes import home, runner
-from latent_probes.providers import ProviderError, RefusedError, Result
+from latent_probes import home, landing, runner
+from latent_probes.providers import Batch, ProviderError, RefusedError, Result
 from latent_probes.providers.lexical import Lexical
 
 CLAIMS = "select count(*) from claims"
@@ -91,16 +91,54 @@ def test_errors_are_asked_again_and_nonsense_is_given_up(checkout, here):
     ) == [(0,)]
 
 
-def test_a_limit_of_cost_is_kept_before_anything_is_sent(checkout):
+def price_the_baseline(checkout):
+    """Let the baseline cost $9 for a million tokens, read or written."""
     prices = checkout.folder / "seeds" / "model_prices.csv"
     prices.write_text(prices.read_text().replace("lexical,lexical,0,0,", "lexical,lexical,9,9,"))
+
+
+def test_a_limit_of_cost_is_kept_before_anything_is_sent(checkout):
+    price_the_baseline(checkout)
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     run = ("latent-probes", "run", "--provider", "lexical", "--max-cost")
-    assert "over --max-cost 0.01" in checkout.fails(*run, "0.01")
+    # The generator is expected to cost $2.38, and 20 answers of 28,000 tokens alone cost $5.04.
+    assert "may cost up to $5.80: over --max-cost 4.00" in checkout.fails(*run, "4")
     assert checkout.query("select count(*) from requests", "landing") == [(0,)]
     # The generator's batch fits, what was spent for it counts, the answers do not fit.
-    assert "over --max-cost" in checkout.fails(*run, "3.5")
+    assert "$0.56 are spent, $0.00 may follow" in checkout.fails(*run, "7")
     assert checkout.query("select distinct stage from requests", "landing") == [("generator",)]
+
+
+class Slow(Lexical):
+    """The baseline, but nothing that it was given ever ends."""
+
+    def list(self):
+        """Every batch is still on its way."""
+        for batch in super().list():
+            yield Batch(batch.provider_batch_id, batch.n_requests, has_ended=False)
+
+
+def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
+    price_the_baseline(checkout)
+    provider = Slow(here.batches / "lexical")
+    runner.run(here, provider, once=True, max_cost=6)
+    with landing.opened(here.landing) as connection:
+        runner.attach_warehouse(here, connection)
+        ((stage, spent, reserved),) = connection.execute(
+            "select stage, spent_usd, reserved_usd from warehouse.commitments"
+        ).fetchall()
+    assert (stage, spent) == ("generator", 0)
+    assert reserved == pytest.approx(5.80, abs=0.01)
+    # Three more requests cost less than $1, and would lead over the limit all the same.
+    checkout.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    with pytest.raises(runner.RunError, match=r"\$0.00 are spent, \$5.80 may follow"):
+        runner.run(here, provider, once=True, max_cost=6)
+    # Once it has landed, it costs what it has cost: there is room for three, not for the answers.
+    with pytest.raises(runner.RunError, match=r"\$0.56 are spent, \$0.\d\d may follow"):
+        runner.run(here, Lexical(here.batches / "lexical"), once=True, max_cost=6)
+    assert checkout.query(
+        "select round_number, count(*) from requests group by all order by all", "landing"
+    ) == [(1, 20), (2, 3)]
 
 
 def test_an_unknown_price_cannot_be_limited(checkout):

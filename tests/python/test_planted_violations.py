@@ -22,7 +22,7 @@ TRAIN = [
 ]
 PENDING = [
     "create table changed as from pending_requests",
-    "drop view pending_requests",
+    "drop view pending_requests cascade",
     "alter table changed rename to pending_requests",
 ]
 ONE_SUFFIX = (
@@ -65,6 +65,12 @@ VIOLATIONS = {
         *PUBLISHED,
         f"update published_probes set atom_text = atom_text || ' ' {ONE_SUFFIX}",
     ],
+    "commitments_cover_every_attempt": [
+        "create table changed as from commitments",
+        "drop view commitments",
+        "alter table changed rename to commitments",
+        "update commitments set spent_usd = spent_usd + 1 where stage = 'judge'",
+    ],
     "context_is_the_other_side": [
         *TRAIN,
         f"update train set context = trim(context) || '.' {ONE_SUFFIX}",
@@ -106,6 +112,7 @@ VIOLATIONS = {
         "update chosen_documents set sentences = sentences[:len(sentences) // 2]"
     ],
     "spend_counts_every_attempt": ["update spend set n_attempts = n_attempts - 1"],
+    "spend_per_probe_closes": ["update spend_per_probe set usd = usd + 1 where stage = 'judge'"],
     "splits_lie_before_white_space": [
         "update splits set split_offset = split_offset - 1 where split_group = 'word_lens'"
     ],

@@ -153,12 +153,16 @@ def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
     finished.add_round(f"2,3,2,gemma-3-270m,-2,5,{model},{model},{model},false")
     said = finished.runs("latent-probes", "plan")
     assert model in said
-    ((n_pending, n_coming, usd),) = finished.query(
-        "select n_pending, n_coming, usd from planned_requests "
+    assert finished.query(
+        "select n_pending, n_coming from planned_requests "
         "where round_number = 2 and stage = 'generator'"
-    )
-    assert (n_pending, n_coming) == (3, 0)
-    assert 0.001 < usd < 1
+    ) == [(3, 0)]
+    prices = dict(finished.query("select provider, sum(usd) from planned_prices group by provider"))
+    assert 0.001 < prices["anthropic-batches"] < 1
+    assert prices["anthropic-messages"] == pytest.approx(2 * prices["anthropic-batches"])
+    total = f"${prices['anthropic-batches']:.2f} in batches, ${prices['anthropic-messages']:.2f} by"
+    assert total in said
+    assert "estimated" in said
     assert finished.query(
         "select n_pending, n_coming from planned_requests "
         "where round_number = 2 and stage = 'judge'"
