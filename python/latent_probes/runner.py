@@ -53,8 +53,7 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
             elif not n_submitted:
                 break
         warehouse.build(home, tested=not once)
-        if not once:
-            refuse_over_cost(home, provider, max_cost)
+        refuse_over_cost(home, provider, max_cost)
 
 
 def collect(home: Home, provider: Provider) -> int:
@@ -245,7 +244,7 @@ def choose(connection, provider: Provider, max_cost: float | None) -> None:
     )
     if max_cost is not None:
         connection.execute(
-            "delete from chosen where most_usd_so_far > ?", [max_cost - committed(connection)]
+            "delete from chosen where most_usd_so_far > ?", [max_cost - sum(committed(connection))]
         )
     (size,) = landing.first(connection, "select count(*) from chosen")
     taken = {batch.n_requests for batch in landing.open_batches(connection)}
@@ -324,8 +323,8 @@ def fault(request: Request, error: EncodingError) -> str:
     )
 
 
-def committed(connection) -> float:
-    """Dollars that were spent, or may at worst be spent on what is open.
+def committed(connection) -> tuple[float, float]:
+    """Dollars that were spent, and that may at worst follow for what is open.
 
     Raises RunError if a price is unknown.
     """
@@ -344,11 +343,11 @@ def committed(connection) -> float:
             f"no price is known for {unpriced!r}, so --max-cost cannot be kept: "
             "add a line to seeds/model_prices.csv"
         )
-    (usd,) = landing.first(
+    return landing.first(
         connection,
-        "select coalesce(sum(spent_usd + reserved_usd), 0) from warehouse.commitments",
+        "select coalesce(sum(spent_usd), 0), coalesce(sum(reserved_usd), 0) "
+        "from warehouse.commitments",
     )
-    return usd
 
 
 def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> None:
@@ -357,20 +356,13 @@ def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> 
         return
     with landing.opened(home.landing) as connection:
         attach_warehouse(home, connection)
-        (n_pending, next_usd) = landing.first(
-            connection,
-            """
-            select count(*), min(most_usd)
-            from warehouse.pending_prices
-            where provider = ? and most_usd is not null
-            """,
-            [provider.name],
-        )
         choose(connection, provider, None)
-        usd = committed(connection)
-    if n_pending and usd + next_usd > max_cost:
+        (n_pending,) = landing.first(connection, "select count(*) from warehouse.pending_requests")
+        next_usd = landing.first(connection, "select most_usd_so_far from chosen where place = 1")
+        spent, reserved = committed(connection)
+    if next_usd and spent + reserved + next_usd[0] > max_cost:
         raise RunError(
-            f"${usd:.2f} are spent or on their way, and the next request may cost up to "
-            f"${next_usd:.4f}: over --max-cost {max_cost:.2f}, so {n_pending:,} requests were "
-            "not sent"
+            f"${spent:.2f} are spent, ${reserved:.2f} may follow for what is on its way, and the "
+            f"next request may cost up to ${next_usd[0]:.4f}: over --max-cost {max_cost:.2f}, so "
+            f"{n_pending:,} requests were not sent"
         )

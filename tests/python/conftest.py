@@ -33,7 +33,8 @@ class Checkout:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a person who keeps the files in `home`."""
-        return os.environ | {
+        outside = {name: value for name, value in os.environ.items() if "ANTHROPIC" not in name}
+        return outside | {
             "LATENT_PROBES_HOME": "home",
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
             "NO_COLOR": "1",

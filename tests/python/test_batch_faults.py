@@ -145,9 +145,10 @@ def assert_nothing_lost_or_doubled(home: Path, server: StandIn, undisturbed: dic
         assert rows("select request_id from claims order by all").fetchall() == [
             (request_id,) for request_id in sorted(undisturbed)
         ]
-        assert rows(
-            "select state from batches where state not in ('landed', 'released')"
-        ).fetchall() == []
+        assert (
+            rows("select state from batches where state not in ('landed', 'released')").fetchall()
+            == []
+        )
         # What the provider's results left out, three times, was paid and had to be asked again.
         unheard = dict(
             rows(

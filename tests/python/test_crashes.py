@@ -13,21 +13,23 @@ STEPS = (
     "files.write_by_hash after",
     "landing.intend before",
     "landing.intend after",
+    "landing.sending after",
     "Lexical.submit before",
     "Lexical.submit after",
     "landing.submitted before",
     "landing.submitted after",
     "Lexical.download before",
     "Lexical.download after",
-    "runner.stage_results after",
+    "landing.stage_results after",
     "landing.add_responses before",
     "landing.add_responses after",
+    "Lexical.forget after",
     "warehouse.build_queue before",
 )
 
 DYING_RUN = """
 import os, sys
-from latent_probes import cli, files, landing, runner, warehouse
+from latent_probes import cli, files, landing, warehouse
 from latent_probes.providers.lexical import Lexical
 
 name, moment = sys.argv.pop(1).split()

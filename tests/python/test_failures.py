@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 
 import pytest
 
 from latent_probes import home, landing, runner
-from latent_probes.providers import Batch, ProviderError, RefusedError, Result
+from latent_probes.providers import ProviderError, RefusedError
 from latent_probes.providers.lexical import Lexical
 
 CLAIMS = "select count(*) from claims"
@@ -25,24 +26,24 @@ class Moody(Lexical):
         """Refuse once, then take everything."""
         if self.refusals:
             self.refusals -= 1
-            raise RefusedError("too many requests")
+            raise RefusedError("no such model")
         return super().submit(body)
 
-    def parse(self, results):
+    def download(self, provider_batch_id, results):
         """Judge requests by the last digit of their id: 0 never valid, 1 once not, 2 errs once."""
-        for result in super().parse(results):
-            request_id, _, attempt = result.custom_id.rpartition("-")
-            mood = request_id[-1] if request_id.startswith("judge") else None
-            if mood == "0" or (mood == "1" and attempt == "1"):
-                message = json.loads(result.body)
-                message["content"] = [{"type": "text", "text": "0.7/1"}]
-                yield Result(result.custom_id, "succeeded", json.dumps(message))
-            elif mood == "2" and attempt == "1":
-                yield Result(result.custom_id, "errored", '{"type": "overloaded_error"}')
-            elif mood == "3" and attempt == "1":
-                pass  # an attempt without a result has expired
-            else:
-                yield result
+        super().download(provider_batch_id, results)
+        lines = [json.loads(line) for line in results.read_text().splitlines()]
+        with results.open("w") as file:
+            for line in lines:
+                request_id, _, attempt = line["custom_id"].rpartition("-")
+                mood = request_id[-1] if request_id.startswith("judge") else None
+                if mood == "0" or (mood == "1" and attempt == "1"):
+                    line["result"]["message"]["content"] = [{"type": "text", "text": "0.7/1"}]
+                elif mood == "2" and attempt == "1":
+                    line["result"] = {"type": "errored", "error": {"type": "overloaded_error"}}
+                elif mood == "3" and attempt == "1":
+                    continue
+                file.write(json.dumps(line) + "\n")
 
 
 @pytest.fixture
@@ -60,6 +61,8 @@ def test_errors_are_asked_again_and_nonsense_is_given_up(checkout, here):
         runner.run(here, provider, once=False, max_cost=None)
     assert checkout.query("select state from batches", "landing") == [("released",)]
     assert checkout.query(CLAIMS, "landing") == [(0,)]
+    # Nothing was sent, so the round is not frozen.
+    assert checkout.query("select count(*) from started_rounds", "landing") == [(0,)]
 
     runner.run(here, provider, once=False, max_cost=None)
     # A refused batch is no attempt that counts; its requests were asked in the next.
@@ -97,16 +100,31 @@ def price_the_baseline(checkout):
     prices.write_text(prices.read_text().replace("lexical,lexical,0,0,", "lexical,lexical,9,9,"))
 
 
-def test_a_limit_of_cost_is_kept_before_anything_is_sent(checkout):
+RUN_WITH_LIMIT = ("latent-probes", "run", "--provider", "lexical", "--max-cost")
+
+
+def test_nothing_is_sent_that_could_go_over_the_limit(checkout):
     price_the_baseline(checkout)
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-    run = ("latent-probes", "run", "--provider", "lexical", "--max-cost")
-    # The generator is expected to cost $2.38, and 20 answers of 28,000 tokens alone cost $5.04.
-    assert "may cost up to $5.80: over --max-cost 4.00" in checkout.fails(*run, "4")
+    # A generator request is expected to cost $0.12, and 28,000 tokens of answer cost $0.25 alone.
+    said = checkout.fails(*RUN_WITH_LIMIT, "0.2")
+    assert "$0.00 are spent, $0.00 may follow" in said
+    assert "over --max-cost 0.20" in said
+    assert "20 requests were not sent" in said
     assert checkout.query("select count(*) from requests", "landing") == [(0,)]
-    # The generator's batch fits, what was spent for it counts, the answers do not fit.
-    assert "$0.56 are spent, $0.00 may follow" in checkout.fails(*run, "7")
-    assert checkout.query("select distinct stage from requests", "landing") == [("generator",)]
+
+
+def test_a_batch_is_cut_to_what_the_limit_allows(checkout):
+    price_the_baseline(checkout)
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    asked = "select stage, count(*) from requests group by all order by min(attempt), stage desc"
+    assert "over --max-cost 4.00" in checkout.fails(*RUN_WITH_LIMIT, "4", "--once")
+    # 13 answers fit at full length. They were shorter, so that the other 7 fit after them.
+    assert checkout.query(asked, "landing") == [("generator", 13)]
+    assert "over --max-cost 4.00" in checkout.fails(*RUN_WITH_LIMIT, "4", "--once")
+    asked = dict(checkout.query(asked, "landing"))
+    assert asked["generator"] == 20
+    assert 0 < asked["answerer"] < 13 * 6 * 5
 
 
 class Slow(Lexical):
@@ -115,7 +133,7 @@ class Slow(Lexical):
     def list(self):
         """Every batch is still on its way."""
         for batch in super().list():
-            yield Batch(batch.provider_batch_id, batch.n_requests, has_ended=False)
+            yield dataclasses.replace(batch, has_ended=False)
 
 
 def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
@@ -129,15 +147,18 @@ def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
         ).fetchall()
     assert (stage, spent) == ("generator", 0)
     assert reserved == pytest.approx(5.80, abs=0.01)
-    # Three more requests cost less than $1, and would lead over the limit all the same.
+    # One more request costs less than $0.30, and would lead over the limit all the same.
     checkout.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
     with pytest.raises(runner.RunError, match=r"\$0.00 are spent, \$5.80 may follow"):
         runner.run(here, provider, once=True, max_cost=6)
-    # Once it has landed, it costs what it has cost: there is room for three, not for the answers.
-    with pytest.raises(runner.RunError, match=r"\$0.56 are spent, \$0.\d\d may follow"):
+    assert checkout.query("select distinct round_number from requests", "landing") == [(1,)]
+    # Once it has landed, it costs what it has cost.
+    with pytest.raises(runner.RunError, match=r"\$0.56 are spent, \$5.\d\d may follow"):
         runner.run(here, Lexical(here.batches / "lexical"), once=True, max_cost=6)
     assert checkout.query(
-        "select round_number, count(*) from requests group by all order by all", "landing"
+        "select round_number, count(*) from requests where stage = 'generator' "
+        "group by all order by all",
+        "landing",
     ) == [(1, 20), (2, 3)]
 
 
@@ -165,7 +186,11 @@ def test_help_comes_without_the_heavy_imports(checkout):
     [
         (("land", "nowhere.jsonl"), "no such file"),
         (("land", "sample/rollouts.jsonl", "--column", "doc_id"), "OURS=THEIRS"),
-        (("run", "--provider", "other"), "choose one of: lexical"),
+        (
+            ("run", "--provider", "other"),
+            "choose one of: anthropic-batches, anthropic-messages, lexical",
+        ),
+        (("run", "--provider", "anthropic-batches"), "set ANTHROPIC_API_KEY"),
         (("export",), "no probes yet"),
     ],
 )
