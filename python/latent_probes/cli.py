@@ -37,6 +37,14 @@ Provider = Annotated[
         "lexical (the offline baseline).",
     ),
 ]
+Counter = Annotated[
+    str | None,
+    typer.Option(
+        "--provider",
+        metavar="NAME",
+        help="Have this provider count the tokens of some of the requests, which is free.",
+    ),
+]
 Once = Annotated[
     bool,
     typer.Option("--once", help="Land what has ended, submit what is pending, and leave."),
@@ -79,12 +87,19 @@ def land(paths: Paths, column: Columns = None) -> None:
 
 
 @app.command()
-def plan() -> None:
-    """Show what would be asked in each round, and what it is expected to cost."""
-    from latent_probes import home, summary, warehouse
+def plan(provider: Counter = None) -> None:
+    """Show what would be asked in each round, and what it is expected to cost.
+
+    Tokens are those measured in answers that landed, else those that a provider counted, else
+    estimated from characters; the plan says which.
+    """
+    from latent_probes import home, providers, runner, summary, warehouse
 
     here = home.find()
     warehouse.build(here, tested=False)
+    if provider is not None:
+        runner.count(here, providers.create(provider, here))
+        warehouse.build(here, tested=False)
     summary.plan(here)
 
 

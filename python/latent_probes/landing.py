@@ -611,6 +611,15 @@ def add_responses(connection, batch_id: str) -> None:
         )
 
 
+def add_token_counts(connection, counts: list[tuple[str, str, str, int]]) -> None:
+    """Land what a provider counted: request_id, model, prompt_hash, input tokens."""
+    with transaction(connection):
+        connection.executemany(
+            "insert or replace into token_counts values (?, ?, ?, ?, now() at time zone 'utc')",
+            counts,
+        )
+
+
 def open_batches(connection) -> list[Batch]:
     """Batches that are intended or submitted, oldest first."""
     rows = connection.execute(

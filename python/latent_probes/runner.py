@@ -24,6 +24,9 @@ from latent_probes.providers import (
     UnreachableError,
 )
 
+# Requests of each stage and model whose tokens are counted for a plan.
+COUNTED_AT_MOST = 20
+
 
 class RunError(Exception):
     """The queue cannot be drained; the message says why and what to do."""
@@ -63,6 +66,53 @@ def collect(home: Home, provider: Provider) -> int:
     except UnreachableError as error:
         terminal.say(f"{provider.name} is not to be heard ({error}); trying again")
         return 0
+
+
+def count(home: Home, provider: Provider) -> None:
+    """Have the provider count the tokens of some pending requests of each stage and model."""
+    counts = []
+    with locked(home):
+        with landing.opened(home.landing) as connection:
+            attach_warehouse(home, connection)
+            lines = sampled_lines(connection, provider)
+        with terminal.progress("counting", len(lines), "requests") as advance:
+            for request_id, model, prompt_hash, line in lines:
+                counts.append((request_id, model, prompt_hash, provider.count(line)))
+                advance(1)
+        if counts:
+            with landing.opened(home.landing) as connection:
+                landing.add_token_counts(connection, counts)
+
+
+def sampled_lines(connection, provider: Provider) -> list[tuple[str, str, str, bytes]]:
+    """Encoded pending requests: request_id, model, prompt_hash, line. Ids are hashes, so the
+    first ones are a sample.
+    """
+    lines = []
+    served = served_models(connection, provider)
+    for stage in rendering.STAGES:
+        connection.execute(
+            """
+            create or replace temp table chosen as
+            select *, row_number() over (order by model, request_id) as place
+            from warehouse.pending_requests
+            where stage = $stage and list_contains($served, model)
+            qualify row_number() over (partition by model order by request_id) <= $most
+            """,
+            {"stage": stage, "served": served, "most": COUNTED_AT_MOST},
+        )
+        models = dict(connection.execute("select request_id, model from chosen").fetchall())
+        sent: list[tuple[str, str | None, str | None]] = []
+        encoded = list(
+            encoded_requests(connection, provider, stage, set(), sent, lambda more: None)
+        )
+        ids = [request_id for request_id, _, fault in sent if fault is None]
+        prompt_hash = rendering.prompt_hash(stage)
+        lines += [
+            (request_id, models[request_id], prompt_hash, line)
+            for request_id, line in zip(ids, encoded, strict=True)
+        ]
+    return lines
 
 
 def cancel(home: Home, create_provider) -> None:

@@ -102,6 +102,9 @@ class Provider(Protocol):
         Raises EncodingError if it holds what JSON cannot.
         """
 
+    def count(self, line: bytes) -> int:
+        """Input tokens of an encoded request, which costs nothing to ask."""
+
     def submit(self, body: Path) -> str:
         """Hand in a body file, once; return the provider's batch id.
 

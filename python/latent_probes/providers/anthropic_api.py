@@ -71,6 +71,17 @@ def encode(request: Request) -> bytes:
         raise EncodingError(str(error)) from error
 
 
+def count(client: anthropic.Anthropic, line: bytes) -> int:
+    """Input tokens of an encoded request, as the API counts them."""
+    parameters = orjson.loads(line)["params"]
+    # Counting looks at the input alone.
+    del parameters["max_tokens"]
+    try:
+        return client.messages.count_tokens(**parameters).input_tokens
+    except (anthropic.AnthropicError, httpx2.HTTPError) as error:
+        raise explained(error) from None
+
+
 def explained(error: Exception) -> ProviderError:
     """What an error of the SDK means to a run; it names no header and no key."""
     if isinstance(error, anthropic.APIStatusError):

@@ -39,6 +39,10 @@ class AnthropicBatches:
     def __init__(self):
         self.client = anthropic_api.connect(max_retries=4)
 
+    def count(self, line: bytes) -> int:
+        """What the API counts."""
+        return anthropic_api.count(self.client, line)
+
     def submit(self, body: Path) -> str:
         """Send the file as it lies on the disk, once."""
         try:

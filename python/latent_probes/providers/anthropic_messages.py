@@ -57,6 +57,10 @@ class AnthropicMessages:
         self.client = anthropic_api.connect(max_retries=0)
         self.not_before = 0.0
 
+    def count(self, line: bytes) -> int:
+        """What the API counts."""
+        return anthropic_api.count(self.client, line)
+
     def submit(self, body: Path) -> str:
         """Keep the body; nothing is asked yet, and a second copy of it changes nothing."""
         batch_id = f"messages-{hash_of(body)}"
