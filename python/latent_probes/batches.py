@@ -230,11 +230,11 @@ def collect(home: Home, provider: Provider) -> int:
             n_landed += land(home, provider, batch, listed)
         if not unseen:
             break
+    # A kill after the download finds the results here.
+    kept = [batch for batch in unseen.values() if results_file(home, batch.batch_id).exists()]
+    n_landed += sum(land(home, provider, batch, None) for batch in kept)
     for batch in unseen.values():
-        # A kill after the download finds the results here.
-        if results_file(home, batch.batch_id).exists():
-            n_landed += land(home, provider, batch, None)
-        elif age_of(batch) > provider.settle_seconds:
+        if batch not in kept and age_of(batch) > provider.settle_seconds:
             raise ProviderError(
                 f"{provider.name} does not list {batch.provider_batch_id}, a batch of "
                 f"{batch.n_requests:,} requests: is the key of the workspace that sent it? "
@@ -265,7 +265,7 @@ def land(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | Non
             counts = landing.staged_counts(connection, batch.batch_id)
             fault = fault_of(batch, listed, counts)
             if n_downloads and fault:
-                if not set(counts) - {"stray"} and batch.was_adopted:
+                if batch.was_adopted and landing.staged_is_foreign(connection, batch.batch_id):
                     landing.disown(connection, batch.batch_id, batch.provider_batch_id, "foreign")
                     terminal.say(f"{batch.provider_batch_id} is not ours: {fault}")
                     return 0
@@ -308,7 +308,7 @@ def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -
 
 def dominant_error(connection, batch: Batch) -> str | None:
     """One error that most requests of a batch have, and that will not pass by itself."""
-    error, n_errors, has_success = landing.first(
+    error, n_errors, n_attempts, has_success = landing.first(
         connection,
         """
         with errors as (
@@ -328,15 +328,17 @@ def dominant_error(connection, batch: Batch) -> str | None:
         select
             max_by(error, n_errors),
             coalesce(max(n_errors), 0),
+            -- With those that could not be encoded, which are no requests of the provider's.
+            (select count(*) from requests where batch_id = $batch_id),
             exists (from responses where outcome = 'succeeded'),
         from counted
         """,
         {"batch_id": batch.batch_id, "passing": list(PASSING_ERRORS)},
     )
-    if n_errors * 2 <= batch.n_requests or (n_errors < FEW_ERRORS and has_success):
+    if n_errors * 2 <= n_attempts or (n_errors < FEW_ERRORS and has_success):
         return None
     return (
-        f"{n_errors:,} of {batch.n_requests:,} requests failed with the same error: {error}. "
+        f"{n_errors:,} of {n_attempts:,} requests failed with the same error: {error}. "
         "Mend that, then run again: they are asked again, up to the limit of max_attempts"
     )
 

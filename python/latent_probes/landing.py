@@ -8,15 +8,26 @@ deleted at any time, this file may not.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
+import pyarrow
 
 VERSION = 2
 LOCK_TIMEOUT_SECONDS = 60.0
+LINES_AT_ONCE = 256
+LINES = pyarrow.schema(
+    {
+        "line_number": pyarrow.int64(),
+        "line": pyarrow.large_string(),
+        "is_text": pyarrow.bool_(),
+    }
+)
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -301,6 +312,7 @@ def intend(connection, batch: dict, warehouse: str) -> None:
             where
                 intended.request_id = claims.request_id
                 and intended.attempt > claims.attempt
+                and intended.fault is null
                 and exists (
                     from responses
                     where
@@ -378,6 +390,7 @@ def intend(connection, batch: dict, warehouse: str) -> None:
             """,
             batch,
         )
+        unfreeze_rounds(connection)
 
 
 def sending(connection, batch_id: str) -> None:
@@ -452,59 +465,83 @@ def release(connection, batch_id: str) -> None:
             [batch_id],
         )
         connection.execute("update batches set state = 'released' where batch_id = ?", [batch_id])
-        for table in ("started_rounds", "started_round_documents"):
-            connection.execute(
-                f"""
-                delete from {table}
-                where round_number not in (
-                    select round_number
-                    from requests
-                    join batches using (batch_id)
-                    where batches.state != 'released'
-                )
-                """
+        unfreeze_rounds(connection)
+
+
+def unfreeze_rounds(connection) -> None:
+    """Forget the settings of rounds of which nothing was sent."""
+    for table in ("started_rounds", "started_round_documents"):
+        connection.execute(
+            f"""
+            delete from {table}
+            where round_number not in (
+                select round_number
+                from requests
+                join batches using (batch_id)
+                where batches.state != 'released'
             )
+            """
+        )
 
 
 def stage_results(connection, results: Path) -> None:
     """Read a file of results into the temporary table ``staged``: a row per line, in order.
 
     A line is ``{"custom_id": …, "result": {"type": …, …}}``. Where it is no such line, or no
-    valid JSON, its request_id is null.
+    valid JSON, its request_id is null. A line without any text is none.
     """
-    connection.execute(
-        """
-        create or replace temp table staged as
-        with lines as (
-            select
-                row_number() over () as line_number,
-                line,
-                case when json_valid(line) then line end as body,
-            from read_csv(
-                ?, columns = {'line': 'varchar'}, header = false, auto_detect = false,
-                -- One column: a character that JSON never holds unescaped separates nothing.
-                delim = '\x01', quote = '', escape = '', max_line_size = 268435456
-            )
-        ),
-        named as (
-            select
-                *,
-                regexp_extract(
-                    body ->> '$.custom_id', '^(.+)-([0-9]+)$', ['request_id', 'attempt']
-                ) as name,
-                body ->> '$.result.type' as outcome,
-            from lines
+    with results.open("rb") as file:
+        connection.register(
+            "lines", pyarrow.RecordBatchReader.from_batches(LINES, batches_of_lines(file))
         )
-        select
-            line_number,
-            line,
-            if(outcome is null, null, nullif(name.request_id, '')) as request_id,
-            try_cast(name.attempt as bigint) as attempt,
-            outcome,
-        from named
-        """,
-        [str(results)],
-    )
+        connection.execute(
+            """
+            create or replace temp table staged as
+            with named as (
+                select
+                    line_number,
+                    line,
+                    regexp_extract(
+                        body ->> '$.custom_id', '^(.+)-([0-9]+)$', ['request_id', 'attempt']
+                    ) as name,
+                    body ->> '$.result.type' as outcome,
+                from (
+                    select *, case when is_text and json_valid(line) then line end as body
+                    from lines
+                )
+            )
+            select
+                line_number,
+                line,
+                if(outcome is null, null, nullif(name.request_id, '')) as request_id,
+                try_cast(name.attempt as bigint) as attempt,
+                outcome,
+            from named
+            order by line_number
+            """
+        )
+        connection.unregister("lines")
+
+
+def batches_of_lines(file: BinaryIO) -> Iterator[pyarrow.RecordBatch]:
+    """The lines of a file that hold anything, some at a time.
+
+    Bytes that are no text are escaped: a download may be cut off inside a character.
+    """
+    rows: list[dict] = []
+    for line_number, raw in enumerate(file, start=1):
+        line = raw.rstrip(b"\r\n")
+        if not line.strip():
+            continue
+        try:
+            text, is_text = line.decode(), True
+        except UnicodeDecodeError:
+            text, is_text = line.decode(errors="backslashreplace"), False
+        rows.append({"line_number": line_number, "line": text, "is_text": is_text})
+        if len(rows) == LINES_AT_ONCE:
+            yield pyarrow.RecordBatch.from_pylist(rows, LINES)
+            rows = []
+    yield pyarrow.RecordBatch.from_pylist(rows, LINES)
 
 
 def staged_counts(connection, batch_id: str) -> dict[str, int]:
@@ -535,6 +572,28 @@ def staged_counts(connection, batch_id: str) -> dict[str, int]:
             [batch_id],
         ).fetchall()
     )
+
+
+def staged_is_foreign(connection, batch_id: str) -> bool:
+    """Whether ``staged`` holds results, and none of them is of the batch.
+
+    Results that are cut off or unreadable say nothing of whose they are.
+    """
+    (is_foreign,) = first(
+        connection,
+        """
+        select count(*) > 0 and bool_and(requests.request_id is null)
+        from staged
+        left join requests
+            on
+                staged.request_id = requests.request_id
+                and staged.attempt = requests.attempt
+                and requests.batch_id = ?
+        where staged.outcome is not null
+        """,
+        [batch_id],
+    )
+    return bool(is_foreign)
 
 
 def add_responses(connection, batch_id: str) -> None:

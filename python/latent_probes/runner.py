@@ -53,6 +53,8 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
                 warehouse.build_queue(home)
             elif batches.open_at(home):
                 time.sleep(provider.poll_seconds)
+                # A batch that turned out to be somebody else's: ours is looked for again.
+                batches.settle(home, provider, patient=True)
             elif not n_submitted:
                 break
         warehouse.build(home, tested=not once)

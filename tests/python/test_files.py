@@ -76,28 +76,30 @@ def test_missing_folders_are_made(tmp_path):
 
 
 def test_a_written_body_is_named_by_its_hash(tmp_path):
-    name = files.write_by_hash(tmp_path / "bodies", ["one", "zwölf 👩\u200d👧", ""])
+    name = files.write_by_hash(
+        tmp_path / "bodies", [b"one", "zwölf 👩\u200d👧".encode(), b"\xff", b""]
+    )
     path = tmp_path / "bodies" / f"{name}.jsonl"
-    assert path.read_bytes() == "one\nzwölf 👩\u200d👧\n\n".encode()
+    assert path.read_bytes() == "one\nzwölf 👩\u200d👧\n".encode() + b"\xff\n\n"
     assert name == files.hash_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_same_lines_are_the_same_file(tmp_path):
-    first = files.write_by_hash(tmp_path, iter(["one", "two"]))
-    assert files.write_by_hash(tmp_path, ["one", "two"]) == first
-    assert files.write_by_hash(tmp_path, ["two", "one"]) != first
+    first = files.write_by_hash(tmp_path, iter([b"one", b"two"]))
+    assert files.write_by_hash(tmp_path, [b"one", b"two"]) == first
+    assert files.write_by_hash(tmp_path, [b"two", b"one"]) != first
 
 
 def test_lines_that_fail_leave_no_body(tmp_path):
     def lines():
-        yield "one"
+        yield b"one"
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
         files.write_by_hash(tmp_path, lines())
     assert not list(tmp_path.glob("*.jsonl"))
-    assert len(files.write_by_hash(tmp_path, ["two"])) == 64
+    assert len(files.write_by_hash(tmp_path, [b"two"])) == 64
     assert [path.read_text() for path in tmp_path.glob("*.jsonl")] == ["two\n"]
 
 
@@ -111,3 +113,20 @@ def test_a_touched_file_is_no_longer_the_same(tmp_path):
     assert files.same_file(path) != seen
     path.write_text("longer")
     assert files.same_file(path)[0] == 6
+
+
+def test_what_is_replaced_is_gone_from_its_old_place(tmp_path):
+    old, new = tmp_path / "old.txt", tmp_path / "new.txt"
+    old.write_text("old")
+    new.write_text("new")
+    files.replace(new, old)
+    assert old.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_a_replacement_that_is_not_there_leaves_the_old_file(tmp_path):
+    old = tmp_path / "old.txt"
+    old.write_text("old")
+    with pytest.raises(FileNotFoundError):
+        files.replace(tmp_path / "new.txt", old)
+    assert old.read_text() == "old"

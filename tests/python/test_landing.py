@@ -1,14 +1,21 @@
 """The landing file: who may open it, what is claimed, and what lands."""
 
+import json
 import subprocess
 import sys
 import time
+from datetime import datetime
 
 import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from latent_probes import landing
+from latent_probes.landing import Batch
 
+FAULT = '{"custom_id": "x-1", "result": {"type": "errored"}}'
+MARKED_AT = datetime(2026, 1, 2, 3, 4, 5)
 HOLDER = """
 import sys, time, duckdb
 connection = duckdb.connect(sys.argv[1])
@@ -51,6 +58,11 @@ def rows(connection, query):
     return connection.execute(query).fetchall()
 
 
+def strays(connection):
+    """What is kept of lines that are no responses."""
+    return rows(connection, "select reason, line from stray_results")
+
+
 def state(connection):
     """Everything in the landing file."""
     tables = rows(
@@ -60,38 +72,51 @@ def state(connection):
     return {table: rows(connection, f"from landing.{table} order by all") for (table,) in tables}
 
 
-def intend(connection, batch_id, *attempts, round_number=1):
-    """Intend a batch of attempts, each a request id and a number."""
+def intend(connection, batch_id, *attempts, round_number=1, faults=(), mark=None):
+    """Intend a batch of attempts, each a request id and a number; some cannot be encoded."""
     connection.execute(
         """
         create or replace temp table intended (
             request_id varchar, attempt bigint, stage varchar, round_number bigint,
-            model varchar, prompt_hash varchar, input_hash varchar, unit_map varchar
+            model varchar, prompt_hash varchar, input_hash varchar, unit_map varchar, fault varchar
         )
         """
     )
     for request_id, attempt in attempts:
+        fault = FAULT if request_id in faults else None
         connection.execute(
-            "insert into intended values (?, ?, 'generator', ?, 'lexical', 'p', 'i', '[1]')",
-            [request_id, attempt, round_number],
+            "insert into intended values (?, ?, 'generator', ?, 'lexical', 'p', 'i', '[1]', ?)",
+            [request_id, attempt, round_number, fault],
         )
     batch = {
         "batch_id": batch_id,
         "provider": "lexical",
-        "body_hash": f"hash of {batch_id}",
-        "n_requests": len(attempts),
+        "n_requests": sum(request_id not in faults for request_id, _ in attempts),
+        "mark_id": mark,
+        "mark_created_at": mark and MARKED_AT,
     }
     landing.intend(connection, batch, "warehouse")
 
 
-def land(connection, batch_id, *results):
-    """Land results, each a request id, an attempt and an outcome."""
-    connection.execute(
-        "create or replace temp table results "
-        "(request_id varchar, attempt bigint, outcome varchar, body varchar)"
+def result(request_id, attempt, outcome="succeeded", **more):
+    """A line of results."""
+    custom_id = f"{request_id}-{attempt}"
+    return json.dumps({"custom_id": custom_id, "result": {"type": outcome, **more}})
+
+
+def stage(connection, folder, content):
+    """Stage a file of results that holds these bytes; return what is staged of each line."""
+    path = folder / "results.jsonl"
+    path.write_bytes(content)
+    landing.stage_results(connection, path)
+    return rows(
+        connection, "select request_id, attempt, outcome, line from staged order by line_number"
     )
-    for result in results:
-        connection.execute("insert into results values (?, ?, ?, '{\"n\": 1}')", result)
+
+
+def land(connection, folder, batch_id, *lines):
+    """Land lines of results."""
+    stage(connection, folder, "".join(f"{line}\n" for line in lines).encode())
     landing.add_responses(connection, batch_id)
 
 
@@ -225,6 +250,7 @@ def test_first_is_the_first_row_or_none(connection):
 def test_an_intent_claims_its_requests(connection):
     intend(connection, "one", ("a", 1), ("b", 1))
     assert claims(connection) == [("a", 1), ("b", 1)]
+    assert responses(connection) == []
     assert batch_states(connection) == {"one": "intended"}
     assert rows(connection, "select request_id, batch_id, unit_map from requests order by all") == [
         ("a", "one", "[1]"),
@@ -244,9 +270,9 @@ def test_an_open_request_cannot_be_intended_again(connection, attempt, is_submit
     assert state(connection) == before
 
 
-def test_an_answered_request_cannot_be_intended_again(connection):
+def test_an_answered_request_cannot_be_intended_again(connection, tmp_path):
     intend(connection, "one", ("a", 1))
-    land(connection, "one", ("a", 1, "succeeded"))
+    land(connection, tmp_path, "one", result("a", 1))
     before = state(connection)
     with pytest.raises(duckdb.ConstraintException):
         intend(connection, "two", ("b", 1), ("a", 1))
@@ -261,34 +287,34 @@ def test_a_request_cannot_be_twice_in_a_batch(connection):
 
 
 @pytest.mark.parametrize("outcome", ["errored", "expired", "canceled"])
-def test_a_failed_request_can_be_intended_again(connection, outcome):
+def test_a_failed_request_can_be_intended_again(connection, tmp_path, outcome):
     intend(connection, "one", ("a", 1), ("b", 1))
-    land(connection, "one", ("a", 1, outcome), ("b", 1, "succeeded"))
+    land(connection, tmp_path, "one", result("a", 1, outcome), result("b", 1))
     assert claims(connection) == [("b", 1)]
     intend(connection, "two", ("a", 2))
     assert claims(connection) == [("a", 2), ("b", 1)]
 
 
-def test_a_failed_attempt_cannot_be_intended_under_its_number(connection):
+def test_a_failed_attempt_cannot_be_intended_under_its_number(connection, tmp_path):
     intend(connection, "one", ("a", 1))
-    land(connection, "one", ("a", 1, "errored"))
+    land(connection, tmp_path, "one", result("a", 1, "errored"))
     before = state(connection)
     with pytest.raises(duckdb.ConstraintException):
         intend(connection, "two", ("a", 1))
     assert state(connection) == before
 
 
-def test_an_unusable_answer_gives_its_claim_to_a_later_attempt(connection):
+def test_an_unusable_answer_gives_its_claim_to_a_later_attempt(connection, tmp_path):
     intend(connection, "one", ("a", 1))
-    land(connection, "one", ("a", 1, "succeeded"))
+    land(connection, tmp_path, "one", result("a", 1))
     intend(connection, "two", ("a", 2))
     assert claims(connection) == [("a", 2)]
     assert responses(connection) == [("a", 1, "succeeded")]
 
 
-def test_an_open_later_attempt_keeps_its_claim(connection):
+def test_an_open_later_attempt_keeps_its_claim(connection, tmp_path):
     intend(connection, "one", ("a", 1))
-    land(connection, "one", ("a", 1, "succeeded"))
+    land(connection, tmp_path, "one", result("a", 1))
     intend(connection, "two", ("a", 2))
     before = state(connection)
     with pytest.raises(duckdb.ConstraintException):
@@ -296,9 +322,9 @@ def test_an_open_later_attempt_keeps_its_claim(connection):
     assert state(connection) == before
 
 
-def test_a_refused_intent_leaves_the_claims_of_unusable_answers(connection):
+def test_a_refused_intent_leaves_the_claims_of_unusable_answers(connection, tmp_path):
     intend(connection, "one", ("unusable", 1), ("open", 1))
-    land(connection, "one", ("unusable", 1, "succeeded"), ("open", 1, "errored"))
+    land(connection, tmp_path, "one", result("unusable", 1), result("open", 1, "errored"))
     intend(connection, "two", ("open", 2))
     before = state(connection)
     with pytest.raises(duckdb.ConstraintException):
@@ -368,118 +394,503 @@ def test_a_refused_intent_freezes_no_round(connection):
     assert rows(connection, "select round_number from started_rounds") == [(1,)]
 
 
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_round_of_which_nothing_else_was_sent_is_no_longer_frozen(connection, is_taken):
+    intend(connection, "one", ("a", 1), round_number=1)
+    intend(connection, "two", ("c", 1), round_number=2)
+    intend(connection, "three", ("b", 1), round_number=1)
+    if is_taken:
+        landing.submitted(connection, "three", "batch-3")
+    landing.release(connection, "one")
+    landing.release(connection, "two")
+    assert rows(connection, "select round_number from started_rounds") == [(1,)]
+    assert rows(connection, "select distinct round_number from started_round_documents") == [(1,)]
+
+
+def test_a_round_is_frozen_anew_after_its_release(connection):
+    intend(connection, "one", ("a", 1))
+    landing.release(connection, "one")
+    connection.execute("update warehouse.round_settings set n_docs = 99")
+    intend(connection, "two", ("a", 2))
+    assert rows(connection, "select n_docs from started_rounds") == [(99,)]
+    assert len(rows(connection, "from started_round_documents")) == 2
+
+
+def test_a_round_that_landed_stays_frozen(connection, tmp_path):
+    intend(connection, "one", ("a", 1))
+    land(connection, tmp_path, "one", result("a", 1, "errored"))
+    intend(connection, "two", ("a", 2))
+    landing.release(connection, "two")
+    assert rows(connection, "select round_number from started_rounds") == [(1,)]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(8, 8), (3, 5)])
+def test_more_answers_may_be_asked_for_later_and_fewer_never(connection, asked, kept):
+    intend(connection, "one", ("a", 1))
+    connection.execute("update warehouse.round_settings set n_answers = ?", [asked])
+    intend(connection, "two", ("b", 1))
+    assert rows(connection, "select n_answers from started_rounds") == [(kept,)]
+
+
+# Faults ----------------------------------------------------------------------------------------
+
+
+def test_a_fault_is_answered_at_once_and_claims_nothing(connection):
+    intend(connection, "one", ("a", 1), ("x", 1), faults=["x"])
+    assert responses(connection) == [("x", 1, "errored")]
+    assert rows(connection, "select body from responses") == [(FAULT,)]
+    assert claims(connection) == [("a", 1)]
+    assert rows(connection, "select n_requests, state from batches") == [(1, "intended")]
+    intend(connection, "two", ("x", 2))
+
+
+def test_the_answer_to_a_fault_stays_when_its_batch_lands(connection, tmp_path):
+    intend(connection, "one", ("a", 1), ("x", 1), faults=["x"])
+    land(connection, tmp_path, "one", result("a", 1))
+    assert responses(connection) == [("a", 1, "succeeded"), ("x", 1, "errored")]
+    assert rows(connection, "select body from responses where request_id = 'x'") == [(FAULT,)]
+
+
+def test_a_batch_in_which_nothing_could_be_encoded_is_released(connection):
+    intend(connection, "one", ("x", 1), ("y", 1), faults=["x", "y"])
+    assert batch_states(connection) == {"one": "released"}
+    assert landing.open_batches(connection) == []
+    assert claims(connection) == []
+    assert responses(connection) == [("x", 1, "errored"), ("y", 1, "errored")]
+
+
+def test_a_batch_in_which_nothing_could_be_encoded_freezes_no_round(connection):
+    intend(connection, "one", ("x", 1), faults=["x"])
+    assert rows(connection, "from started_rounds") == []
+    assert rows(connection, "from started_round_documents") == []
+
+
+def test_a_fault_leaves_the_claim_of_an_unusable_answer(connection, tmp_path):
+    intend(connection, "one", ("a", 1))
+    land(connection, tmp_path, "one", result("a", 1))
+    intend(connection, "two", ("a", 2), faults=["a"])
+    assert claims(connection) == [("a", 1)]
+    intend(connection, "three", ("a", 3))
+    assert claims(connection) == [("a", 3)]
+
+
 # Batches ---------------------------------------------------------------------------------------
 
 
-def test_open_batches_are_those_intended_or_submitted_oldest_first(connection):
+def test_open_batches_are_those_intended_or_submitted_oldest_first(connection, tmp_path):
     for number, batch_id in enumerate(["z", "y", "x", "w"]):
-        intend(connection, batch_id, (f"request-{number}", 1))
-    landing.submitted(connection, "z", "batch-1")
+        intend(connection, batch_id, (f"request-{number}", 1), mark=f"before-{batch_id}")
+    landing.submitted(connection, "z", "batch-1", was_adopted=True)
     landing.release(connection, "y")
-    land(connection, "w", ("request-3", 1, "succeeded"))
+    landing.sending(connection, "x")
+    land(connection, tmp_path, "w", result("request-3", 1))
+    (submitted_at,) = landing.first(
+        connection, "select submitted_at from batches where batch_id = 'z'"
+    )
+    assert submitted_at is not None
     assert landing.open_batches(connection) == [
-        {
-            "batch_id": "z",
-            "provider": "lexical",
-            "body_hash": "hash of z",
-            "n_requests": 1,
-            "provider_batch_id": "batch-1",
-            "state": "submitted",
-        },
-        {
-            "batch_id": "x",
-            "provider": "lexical",
-            "body_hash": "hash of x",
-            "n_requests": 1,
-            "provider_batch_id": None,
-            "state": "intended",
-        },
+        Batch(
+            batch_id="z",
+            provider="lexical",
+            n_requests=1,
+            mark_id="before-z",
+            mark_created_at=MARKED_AT,
+            n_sends=0,
+            was_adopted=True,
+            provider_batch_id="batch-1",
+            state="submitted",
+            submitted_at=submitted_at,
+        ),
+        Batch(
+            batch_id="x",
+            provider="lexical",
+            n_requests=1,
+            mark_id="before-x",
+            mark_created_at=MARKED_AT,
+            n_sends=1,
+            was_adopted=False,
+            provider_batch_id=None,
+            state="intended",
+            submitted_at=None,
+        ),
     ]
 
 
-def test_a_batch_that_landed_is_not_submitted_again(connection):
+def test_a_batch_has_no_mark_where_the_provider_listed_nothing(connection):
+    intend(connection, "one", ("a", 1))
+    (batch,) = landing.open_batches(connection)
+    assert (batch.mark_id, batch.mark_created_at) == (None, None)
+
+
+def test_sendings_are_counted_but_for_those_refused(connection):
+    intend(connection, "one", ("a", 1))
+    intend(connection, "two", ("b", 1))
+    seen = []
+    for step in (landing.sending, landing.sending, landing.refused, landing.sending):
+        step(connection, "one")
+        seen.append([batch.n_sends for batch in landing.open_batches(connection)])
+    assert seen == [[1, 0], [2, 0], [1, 0], [2, 0]]
+
+
+def test_a_batch_that_landed_is_not_submitted_again(connection, tmp_path):
     intend(connection, "one", ("a", 1))
     landing.submitted(connection, "one", "batch-1")
-    land(connection, "one", ("a", 1, "succeeded"))
+    land(connection, tmp_path, "one", result("a", 1))
     landing.submitted(connection, "one", "batch-2")
     assert rows(connection, "select state, provider_batch_id from batches") == [
         ("landed", "batch-1")
     ]
 
 
+def test_a_disowned_batch_is_intended_again(connection):
+    intend(connection, "one", ("a", 1), mark="before")
+    landing.sending(connection, "one")
+    landing.submitted(connection, "one", "foreign-1", was_adopted=True)
+    landing.disown(connection, "one", "foreign-1", "foreign")
+    assert landing.open_batches(connection) == [
+        Batch("one", "lexical", 1, "before", MARKED_AT, 1, False, None, "intended", None)
+    ]
+    assert claims(connection) == [("a", 1)]
+    landing.submitted(connection, "one", "batch-1")
+    assert batch_states(connection) == {"one": "submitted"}
+
+
+def test_a_disowned_copy_leaves_the_batch_that_we_go_by(connection):
+    intend(connection, "one", ("a", 1))
+    landing.submitted(connection, "one", "batch-1")
+    before = landing.open_batches(connection)
+    landing.disown(connection, "one", "batch-2", "surplus")
+    assert landing.open_batches(connection) == before
+    assert rows(connection, "select provider_batch_id, batch_id, reason from disowned_batches") == [
+        ("batch-2", "one", "surplus")
+    ]
+
+
+def test_what_is_disowned_twice_keeps_its_first_reason(connection):
+    intend(connection, "one", ("a", 1))
+    landing.disown(connection, "one", "batch-2", "surplus")
+    landing.disown(connection, "one", "batch-2", "foreign")
+    assert rows(connection, "select reason from disowned_batches") == [("surplus",)]
+
+
+def test_known_are_the_batches_that_landed_are_open_or_disowned(connection, tmp_path):
+    assert landing.known_ids(connection) == set()
+    for number, batch_id in enumerate(["landed", "open", "intended", "released"]):
+        intend(connection, batch_id, (f"request-{number}", 1))
+    landing.submitted(connection, "landed", "batch-1")
+    land(connection, tmp_path, "landed", result("request-0", 1))
+    landing.submitted(connection, "open", "batch-2")
+    landing.submitted(connection, "intended", "batch-3")
+    landing.disown(connection, "intended", "batch-3", "foreign")
+    landing.release(connection, "released")
+    assert landing.known_ids(connection) == {"batch-1", "batch-2", "batch-3"}
+
+
+# Staging ---------------------------------------------------------------------------------------
+
+
+def text_result(text, **options):
+    """A line of results with a message."""
+    body = {"custom_id": "a-1", "result": {"type": "succeeded", "message": text}}
+    return json.dumps(body, **options)
+
+
+READABLE = {
+    "control characters": text_result("".join(map(chr, range(32)))),
+    "quotes": text_result("\"double\" 'single' `back` \\ \\\\ \\n"),
+    "commas, tabs and bars": text_result("a,b;c\td|e"),
+    "unicode line separators": text_result("a\u2028b\u2029c\x85d\x0b\x0c", ensure_ascii=False),
+    "NUL escapes": text_result("a\x00b"),
+    "astral characters": text_result("👩\u200d👧 𝔘", ensure_ascii=False),
+    "escaped astral characters": text_result("👩\u200d👧 𝔘"),
+    "nested JSON": text_result({"deep": [{"custom_id": "z-9", "result": {"type": "errored"}}]}),
+    "JSON in a string": text_result(text_result('{"custom_id": "z-9"}')),
+    "many brackets": text_result(json.loads("[" * 900 + "]" * 900)),
+    "5 MB": text_result("long " * 1_000_000),
+    "space around": f"  {text_result('a')} \t",
+    "a comment sign": text_result("# -- /* //"),
+}
+
+
+@pytest.mark.parametrize("line", READABLE.values(), ids=READABLE)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", ""], ids=["lf", "crlf", "none"])
+def test_a_result_is_staged_and_lands_as_it_came(connection, tmp_path, line, line_end):
+    expected = [("a", 1, "succeeded", line)]
+    assert stage(connection, tmp_path, f"{line}{line_end}".encode()) == expected
+    intend(connection, "one", ("a", 1))
+    landing.add_responses(connection, "one")
+    assert rows(connection, "select request_id, attempt, outcome, body from responses") == expected
+
+
+UNREADABLE = {
+    "no JSON": b"<html>busy</html>",
+    "a torn line": result("a", 1).encode()[:-1],
+    "a line torn in a string": b'{"custom_id": "a-1", "result": {"type": "succe',
+    "a line torn in a character": text_result("é", ensure_ascii=False).encode()[:-4],
+    "two results": f"{result('a', 1)}{result('b', 1)}".encode(),
+    "a lone surrogate": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\\ud800"}}',
+    "bytes that are no text": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\xff"}}',
+    "bytes behind a backslash": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\\\xff"}}',
+    "a raw U+0001": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\x01"}}',
+    "a raw NUL": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\x00"}}',
+    "a number": b"1",
+    "null": b"null",
+    "a list": b'["custom_id", "result"]',
+    "no custom_id": b'{"result": {"type": "succeeded"}}',
+    "a custom_id that is no text": b'{"custom_id": 7, "result": {"type": "succeeded"}}',
+    "no attempt": b'{"custom_id": "a", "result": {"type": "succeeded"}}',
+    "no request": b'{"custom_id": "-1", "result": {"type": "succeeded"}}',
+    "an attempt that is no number": b'{"custom_id": "a-one", "result": {"type": "succeeded"}}',
+    "an attempt with a fraction": b'{"custom_id": "a-1.5", "result": {"type": "succeeded"}}',
+    "no result": b'{"custom_id": "a-1"}',
+    "a result that is a text": b'{"custom_id": "a-1", "result": "succeeded"}',
+    "no type": b'{"custom_id": "a-1", "result": {"message": {}}}',
+    "a type of null": b'{"custom_id": "a-1", "result": {"type": null}}',
+}
+
+
+@pytest.mark.parametrize("line", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_line_is_kept_as_a_stray_between_results(connection, tmp_path, line):
+    intend(connection, "one", ("a", 1), ("b", 1))
+    content = b"\n".join([result("b", 1).encode(), line, b""])
+    staged = stage(connection, tmp_path, content)
+    shown = line.decode(errors="backslashreplace")
+    assert [(row[0], row[3]) for row in staged] == [("b", result("b", 1)), (None, shown)]
+    assert landing.staged_counts(connection, "one") == {"succeeded": 1, "stray": 1}
+    landing.add_responses(connection, "one")
+    assert strays(connection) == [("unreadable", shown)]
+    assert responses(connection) == [("a", 1, "missing"), ("b", 1, "succeeded")]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\r\n \n\t\r\n"])
+def test_a_file_without_text_has_no_lines(connection, tmp_path, content):
+    assert stage(connection, tmp_path, content) == []
+    intend(connection, "one", ("a", 1))
+    assert landing.staged_counts(connection, "one") == {}
+    landing.add_responses(connection, "one")
+    assert strays(connection) == []
+    assert responses(connection) == [("a", 1, "missing")]
+
+
+@pytest.mark.parametrize(
+    ("custom_id", "request_id", "attempt"),
+    [
+        ("a-b--c-12", "a-b--c", 12),
+        ("round-1-judge-0a3f-1", "round-1-judge-0a3f", 1),
+        ("--1", "-", 1),
+        ("ü-2", "ü", 2),
+        ("a-99999999999999999999", "a", None),
+    ],
+)
+def test_the_attempt_stands_after_the_last_dash(
+    connection, tmp_path, custom_id, request_id, attempt
+):
+    line = json.dumps({"custom_id": custom_id, "result": {"type": "succeeded"}})
+    assert stage(connection, tmp_path, line.encode()) == [(request_id, attempt, "succeeded", line)]
+
+
+def test_line_breaks_may_differ_within_a_file(connection, tmp_path):
+    names = ["a", "b", "c", "d"]
+    breaks = ["\r\n", "\n", "\n\r\n", "\r"]
+    content = "".join(
+        result(name, 1) + line_end for name, line_end in zip(names, breaks, strict=True)
+    )
+    assert [row[0] for row in stage(connection, tmp_path, content.encode())] == names
+
+
+def test_staged_lines_keep_their_order(connection, tmp_path):
+    lines = [result(f"r-{number}", 1, message="z" * (number % 900)) for number in range(5_000)]
+    content = "\n".join(reversed(lines)).encode()
+    assert [row[3] for row in stage(connection, tmp_path, content)] == lines[::-1]
+
+
+def test_what_was_staged_before_is_gone(connection, tmp_path):
+    stage(connection, tmp_path, result("a", 1).encode())
+    assert [row[0] for row in stage(connection, tmp_path, result("b", 1).encode())] == ["b"]
+
+
+def test_counts_are_by_outcome_with_strays_apart(connection, tmp_path):
+    intend(connection, "one", *((name, 1) for name in "abcd"))
+    intend(connection, "two", ("z", 1))
+    lines = [
+        result("a", 1),
+        result("b", 1, "expired"),
+        result("c", 1),
+        result("d", 1, "paused by the moon"),
+        result("a", 1, "errored"),
+        result("a", 2),
+        result("z", 1),
+        "torn",
+    ]
+    stage(connection, tmp_path, "\n".join(lines).encode())
+    assert landing.staged_counts(connection, "one") == {
+        "succeeded": 2,
+        "expired": 1,
+        "paused by the moon": 1,
+        "stray": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_foreign"),
+    [
+        ([], False),
+        (["torn", "<html>"], False),
+        (['{"type": "error", "error": {"type": "api_error"}}'], False),
+        ([result("z", 1), result("z", 2)], True),
+        ([result("z", 1), "torn"], True),
+        (['{"custom_id": "theirs", "result": {"type": "succeeded"}}'], True),
+        ([result("z", 1), result("a", 1)], False),
+        ([result("a", 2)], True),
+        ([result("b", 1)], True),
+    ],
+)
+def test_staged_results_are_foreign_if_none_is_ours(connection, tmp_path, lines, is_foreign):
+    intend(connection, "one", ("a", 1))
+    intend(connection, "two", ("b", 1))
+    stage(connection, tmp_path, "\n".join(lines).encode())
+    assert landing.staged_is_foreign(connection, "one") == is_foreign
+
+
 # Responses -------------------------------------------------------------------------------------
 
 
-def test_results_land_with_their_bodies_and_close_the_batch(connection):
+def test_results_land_with_their_lines_and_close_the_batch(connection, tmp_path):
     intend(connection, "one", ("a", 1), ("b", 1))
-    land(connection, "one", ("b", 1, "errored"), ("a", 1, "succeeded"))
+    lines = result("b", 1, "errored", error={"n": 1}), result("a", 1, message={"n": 2})
+    land(connection, tmp_path, "one", *lines)
     assert responses(connection) == [("a", 1, "succeeded"), ("b", 1, "errored")]
-    assert rows(connection, "select distinct body from responses") == [('{"n": 1}',)]
+    assert rows(connection, "select body from responses order by request_id") == [
+        (lines[1],),
+        (lines[0],),
+    ]
     assert batch_states(connection) == {"one": "landed"}
     assert claims(connection) == [("a", 1)]
+    assert strays(connection) == []
 
 
-def test_a_missing_result_lands_as_expired_and_gives_its_claim_back(connection):
+def test_a_result_that_did_not_come_is_missing_and_gives_its_claim_back(connection, tmp_path):
     intend(connection, "one", ("a", 1), ("b", 1))
-    land(connection, "one", ("a", 1, "succeeded"))
-    assert responses(connection) == [("a", 1, "succeeded"), ("b", 1, "expired")]
-    assert rows(connection, "select body from responses where request_id = 'b'") == [("{}",)]
+    land(connection, tmp_path, "one", result("a", 1))
+    assert responses(connection) == [("a", 1, "succeeded"), ("b", 1, "missing")]
+    assert rows(connection, "select body from responses where request_id = 'b'") == [(None,)]
     assert claims(connection) == [("a", 1)]
     intend(connection, "two", ("b", 2))
 
 
-def test_no_results_at_all_give_every_claim_back(connection):
+def test_no_results_at_all_give_every_claim_back(connection, tmp_path):
     intend(connection, "one", ("a", 1), ("b", 1))
-    land(connection, "one")
-    assert [outcome for _, _, outcome in responses(connection)] == ["expired", "expired"]
+    land(connection, tmp_path, "one")
+    assert [outcome for _, _, outcome in responses(connection)] == ["missing", "missing"]
     assert claims(connection) == []
 
 
 @pytest.mark.parametrize("stranger", [("stranger", 1), ("a", 2), ("b", 1)])
-def test_a_result_that_the_batch_did_not_ask_for_lands_nothing(connection, stranger):
+def test_a_result_that_the_batch_did_not_ask_for_is_a_stray(connection, tmp_path, stranger):
     intend(connection, "one", ("a", 1))
     intend(connection, "two", ("b", 1))
-    before = state(connection)
-    with pytest.raises(landing.LandingError, match=f"a result for {stranger[0]}, .* not ask"):
-        land(connection, "one", ("a", 1, "succeeded"), (*stranger, "succeeded"))
-    assert state(connection) == before
+    land(connection, tmp_path, "one", result(*stranger), result("a", 1))
+    assert responses(connection) == [("a", 1, "succeeded")]
+    assert rows(connection, "from stray_results") == [("one", "not asked", result(*stranger))]
+    assert batch_states(connection) == {"one": "landed", "two": "intended"}
 
 
-def test_a_batch_that_landed_lands_nothing_again(connection):
+def test_of_repeated_results_the_first_counts(connection, tmp_path):
     intend(connection, "one", ("a", 1))
-    land(connection, "one", ("a", 1, "succeeded"))
-    before = state(connection)
-    with pytest.raises(duckdb.ConstraintException):
-        land(connection, "one", ("a", 1, "errored"))
-    assert state(connection) == before
+    first, second = result("a", 1, message="first"), result("a", 1, "errored")
+    land(connection, tmp_path, "one", first, second, first)
+    assert rows(connection, "select outcome, body from responses") == [("succeeded", first)]
+    assert strays(connection) == [("repeated", second), ("repeated", first)]
+    assert claims(connection) == [("a", 1)]
 
 
-def test_a_result_that_comes_twice_lands_nothing(connection):
+def test_strays_keep_their_order(connection, tmp_path):
     intend(connection, "one", ("a", 1))
-    before = state(connection)
-    with pytest.raises(duckdb.ConstraintException):
-        land(connection, "one", ("a", 1, "succeeded"), ("a", 1, "errored"))
-    assert state(connection) == before
+    lines = ["z", result("b", 1), "y", result("a", 1), result("a", 1, "errored"), "x"]
+    land(connection, tmp_path, "one", *lines)
+    assert [line for _, line in strays(connection)] == [line for line in lines if line != lines[3]]
 
 
-def test_a_body_that_is_no_json_lands_nothing(connection):
+@pytest.mark.parametrize("outcome", ["errored", "paused by the moon", "", "Succeeded"])
+def test_an_unknown_outcome_is_kept_and_gives_its_claim_back(connection, tmp_path, outcome):
     intend(connection, "one", ("a", 1))
-    connection.execute(
-        "create or replace temp table results as "
-        "select 'a' as request_id, 1 as attempt, 'succeeded' as outcome, '{\"cut' as body"
-    )
+    land(connection, tmp_path, "one", result("a", 1, outcome))
+    assert responses(connection) == [("a", 1, outcome)]
+    assert claims(connection) == []
+
+
+def test_a_batch_that_landed_lands_no_other_answer(connection, tmp_path):
+    intend(connection, "one", ("a", 1))
+    land(connection, tmp_path, "one", result("a", 1))
+    kept = "from responses", "from claims"
+    before = [rows(connection, query) for query in kept]
+    land(connection, tmp_path, "one", result("a", 1, "errored"))
+    assert [rows(connection, query) for query in kept] == before
+
+
+def test_a_landing_that_fails_lands_nothing(connection, tmp_path):
+    intend(connection, "one", ("a", 1))
+    stage(connection, tmp_path, f"{result('a', 1)}\ntorn".encode())
+    connection.execute("alter table claims rename to hidden")
     before = state(connection)
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(duckdb.Error, match="claims"):
         landing.add_responses(connection, "one")
     assert state(connection) == before
 
 
-def test_a_landed_failure_leaves_the_claim_of_a_later_attempt(connection):
+def test_a_landed_failure_leaves_the_claim_of_a_later_attempt(connection, tmp_path):
     intend(connection, "one", ("a", 1))
     landing.release(connection, "one")
     intend(connection, "two", ("a", 2))
-    land(connection, "one", ("a", 1, "errored"))
+    land(connection, tmp_path, "one", result("a", 1, "errored"))
     assert claims(connection) == [("a", 2)]
+
+
+wild_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+asked = st.sampled_from([("a", 1), ("b", 1), ("c-d", 2)])
+strange = st.sampled_from([("a", 2), ("z", 1), ("c", 2)])
+outcomes = st.sampled_from(["succeeded", "errored", "expired", "canceled", "unheard of"])
+
+
+@st.composite
+def result_lines(draw):
+    """A result, ours or not, with any text in it."""
+    name = draw(asked | strange)
+    line = result(*name, draw(outcomes), message=draw(wild_text))
+    return line if draw(st.booleans()) else json.dumps(json.loads(line), ensure_ascii=False)
+
+
+junk = wild_text.map(lambda text: text.replace("\n", " ").rstrip("\r")).filter(
+    lambda text: text.encode().strip()
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    lines=st.lists(result_lines() | junk, max_size=12),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    is_torn=st.booleans(),
+)
+def test_every_line_is_a_response_or_a_stray(connection, tmp_path, lines, line_end, is_torn):
+    for table in ("claims", "requests", "responses", "batches", "stray_results"):
+        connection.execute(f"delete from {table}")
+    intend(connection, "one", ("a", 1), ("b", 1), ("c-d", 2))
+    content = line_end.join(lines) + ("" if is_torn else line_end)
+    staged = stage(connection, tmp_path, content.encode())
+    assert [row[3] for row in staged] == lines
+    counts = landing.staged_counts(connection, "one")
+    landing.add_responses(connection, "one")
+    bodies = rows(connection, "select body from responses where outcome != 'missing'")
+    stray_lines = [line for _, line in strays(connection)]
+    assert sorted([*stray_lines, *(body for (body,) in bodies)]) == sorted(lines)
+    assert counts.get("stray", 0) == len(stray_lines)
+    assert sum(counts.values()) == len(lines)
+    assert len(responses(connection)) == 3
 
 
 def test_no_temporary_file_is_left_beside_a_closed_landing_file(path):

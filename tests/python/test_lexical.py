@@ -3,14 +3,17 @@
 import json
 import os
 import re
+from datetime import UTC, datetime, timedelta
 
+import jsonschema
 import pytest
 from conftest import unit_map_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_probes import files, providers, rendering
-from latent_probes.providers import ProviderError, Request, lexical
+from latent_probes.home import Home
+from latent_probes.providers import ListedBatch, ProviderError, Request, lexical
 
 PARAGRAPHS = [
     "The harbour lighthouse guided merchant vessels homeward. Copper lanterns burned all night.",
@@ -53,13 +56,38 @@ PROMPTS = {
 
 
 def request(stage, custom_id="request-1", prompt=None):
-    return Request(custom_id, stage, "lexical", 100, 0, prompt or PROMPTS[stage])
+    return Request(
+        custom_id=custom_id,
+        stage=stage,
+        model="lexical",
+        max_tokens=100,
+        thinking="none",
+        thinking_tokens=0,
+        schema=rendering.schema(stage),
+        prompt=prompt or PROMPTS[stage],
+    )
 
 
 def said(stage, custom_id="request-1", prompt=None):
     """The text of the answer."""
     asked = {"stage": stage, "custom_id": custom_id, "prompt": prompt or PROMPTS[stage]}
-    return lexical.answer(asked)["message"]["content"][0]["text"]
+    return text_of(lexical.answer(asked))
+
+
+def text_of(line):
+    """The text in a result."""
+    return line["result"]["message"]["content"][0]["text"]
+
+
+def batch_of(provider, folder, *lines):
+    """Hand in lines as a batch; return its id."""
+    return provider.submit(folder / f"{files.write_by_hash(folder, lines)}.jsonl")
+
+
+def downloaded(provider, batch_id, folder):
+    """The results of a batch."""
+    provider.download(batch_id, folder / "results.jsonl")
+    return [json.loads(line) for line in (folder / "results.jsonl").open(encoding="utf-8")]
 
 
 @pytest.fixture
@@ -88,8 +116,12 @@ def test_another_request_has_another_answer(stage):
 
 
 @pytest.mark.parametrize("stage", PROMPTS)
-def test_an_answer_has_the_form_of_a_message(stage):
-    message = lexical.answer(json.loads(lexical.Lexical.encode(None, request(stage))))["message"]
+def test_an_answer_has_the_form_of_a_result(stage):
+    line = lexical.answer(json.loads(lexical.Lexical.encode(None, request(stage))))
+    assert line["custom_id"] == "request-1"
+    assert line["result"]["type"] == "succeeded"
+    message = line["result"]["message"]
+    assert message["type"] == "message"
     assert message["model"] == "lexical"
     assert message["stop_reason"] == "end_turn"
     assert message["usage"]["input_tokens"] > 0
@@ -172,9 +204,19 @@ def test_written_probes_keep_to_the_rules_of_the_prompt(custom_id):
         assert set(atom) <= set(side)
         text = " ".join(document["sentences"][sentence] for sentence in atom)
         assert text.startswith(probe["first_words"])
-        assert (probe["typicality"] is None) == (probe["target"] == "prefix")
+        assert (probe["typicality"] == "none") == (probe["target"] == "prefix")
         assert probe["verbalizer_prompt"].endswith("?")
         assert name.startswith("whole") == (probe["units"] == [])
+
+
+@pytest.mark.parametrize("custom_id", ["request-1", "request-2", "request-3"])
+def test_written_probes_are_of_the_schema(custom_id):
+    written = json.loads(said("generator", custom_id))
+    assert len(written["probes"]) == 6
+    jsonschema.validate(written, rendering.schema("generator"))
+    written["probes"]["whole_1"].pop("typicality")
+    with pytest.raises(jsonschema.ValidationError, match="typicality"):
+        jsonschema.validate(written, rendering.schema("generator"))
 
 
 def test_no_sentence_is_asked_about_twice():
@@ -200,9 +242,13 @@ def test_it_serves_itself_and_nobody_else(provider):
 
 
 def test_it_is_created_by_its_name(tmp_path):
-    assert providers.create("lexical", tmp_path).name == "lexical"
-    with pytest.raises(ProviderError, match="no provider 'other'; choose one of: lexical"):
-        providers.create("other", tmp_path)
+    home = Home(tmp_path, tmp_path / "home")
+    provider = providers.create("lexical", home)
+    assert provider.name == "lexical"
+    assert provider.spool == home.batches / "lexical"
+    names = "anthropic-batches, anthropic-messages, lexical"
+    with pytest.raises(ProviderError, match=f"no provider 'other'; choose one of: {names}"):
+        providers.create("other", home)
 
 
 def test_what_is_encoded_is_one_line(provider):
@@ -216,11 +262,8 @@ def test_a_body_handed_in_twice_is_one_batch(provider, body):
     assert len(list(provider.list())) == 1
 
 
-def test_a_batch_is_found_by_the_hash_of_its_body(provider, body):
-    assert provider.find(body.stem, 3) is None
-    batch_id = provider.submit(body)
-    assert provider.find(body.stem, 3) == batch_id
-    assert provider.find("0" * 64, 3) is None
+def test_a_batch_has_the_hash_of_its_body_for_an_id(provider, body):
+    assert provider.submit(body) == f"lexical-{body.stem}"
 
 
 def test_batches_are_listed_newest_first(provider, tmp_path):
@@ -228,43 +271,49 @@ def test_batches_are_listed_newest_first(provider, tmp_path):
     batch_ids = []
     for number in range(3):
         line = provider.encode(request("judge", f"request-{number}"))
-        name = files.write_by_hash(tmp_path, [line] * (number + 1))
-        batch_ids.append(provider.submit(tmp_path / f"{name}.jsonl"))
+        batch_ids.append(batch_of(provider, tmp_path, *[line] * (number + 1)))
         os.utime(provider.spool / f"{batch_ids[-1]}.jsonl", (number, number))
     assert list(provider.list()) == [
-        providers.Batch(batch_id, number + 1, has_ended=True)
+        ListedBatch(batch_id, number + 1, datetime(1970, 1, 1, 0, 0, number), has_ended=True)
         for number, batch_id in reversed(list(enumerate(batch_ids)))
     ]
 
 
+def test_a_batch_is_listed_with_the_time_of_its_submission_in_utc(provider, body):
+    before = datetime.now(UTC).replace(tzinfo=None)
+    provider.submit(body)
+    (listed,) = provider.list()
+    assert abs(listed.created_at - before) < timedelta(seconds=30)
+
+
 def test_downloaded_results_answer_every_request(provider, body, tmp_path):
-    results = tmp_path / "results.jsonl"
-    provider.download(provider.submit(body), results)
-    parsed = list(provider.parse(results))
-    assert [result.custom_id for result in parsed] == [f"{stage}-1" for stage in PROMPTS]
-    assert {result.outcome for result in parsed} == {"succeeded"}
-    for stage, result in zip(PROMPTS, parsed, strict=True):
-        assert json.loads(result.body)["content"][0]["text"] == said(stage, f"{stage}-1")
+    results = downloaded(provider, provider.submit(body), tmp_path)
+    assert [line["custom_id"] for line in results] == [f"{stage}-1" for stage in PROMPTS]
+    assert {line["result"]["type"] for line in results} == {"succeeded"}
+    for stage, line in zip(PROMPTS, results, strict=True):
+        assert text_of(line) == said(stage, f"{stage}-1")
 
 
 def test_a_batch_is_answered_the_same_each_time(provider, body, tmp_path):
     batch_id = provider.submit(body)
     provider.download(batch_id, tmp_path / "first.jsonl")
-    # What was downloaded is forgotten, so it is handed in again.
-    assert list(provider.list()) == []
-    assert provider.submit(body) == batch_id
     provider.download(batch_id, tmp_path / "second.jsonl")
-    assert (tmp_path / "first.jsonl").read_bytes() == (tmp_path / "second.jsonl").read_bytes()
+    provider.forget(batch_id)
+    provider.download(provider.submit(body), tmp_path / "third.jsonl")
+    contents = {(tmp_path / f"{name}.jsonl").read_bytes() for name in ("first", "second", "third")}
+    assert len(contents) == 1
+
+
+def test_results_take_the_place_of_older_ones(provider, body, tmp_path):
+    (tmp_path / "results.jsonl").write_text("old\n" * 100_000)
+    assert len(downloaded(provider, provider.submit(body), tmp_path)) == len(PROMPTS)
 
 
 def test_wild_text_comes_through_the_service(provider, tmp_path):
     wild = "Überraschung\u2028Straßenbahn \x00 \x85 naïveté 数据处理工作 \r\n"
     line = provider.encode(request("answerer", prompt=answerer_prompt(excerpt=wild)))
-    name = files.write_by_hash(tmp_path, [line])
-    provider.download(provider.submit(tmp_path / f"{name}.jsonl"), tmp_path / "results.jsonl")
-    [result] = provider.parse(tmp_path / "results.jsonl")
-    [content] = json.loads(result.body)["content"]
-    assert content["text"] == "überraschung straßenbahn naïveté 数据处理工作"
+    [result] = downloaded(provider, batch_of(provider, tmp_path, line), tmp_path)
+    assert text_of(result) == "überraschung straßenbahn naïveté 数据处理工作"
 
 
 def test_an_unknown_batch_cannot_be_downloaded(provider, tmp_path):
@@ -273,18 +322,18 @@ def test_an_unknown_batch_cannot_be_downloaded(provider, tmp_path):
     assert not (tmp_path / "results.jsonl").exists()
 
 
-def test_a_download_that_fails_leaves_no_results(provider, tmp_path):
-    lines = [provider.encode(request("judge")), '{"custom_id": "cut off']
-    name = files.write_by_hash(tmp_path, lines)
-    with pytest.raises(json.JSONDecodeError):
-        provider.download(provider.submit(tmp_path / f"{name}.jsonl"), tmp_path / "results.jsonl")
-    assert not (tmp_path / "results.jsonl").exists()
+def test_a_forgotten_batch_is_not_listed(provider, body, tmp_path):
+    batch_id = provider.submit(body)
+    other_id = batch_of(provider, tmp_path, provider.encode(request("judge", "other")))
+    provider.forget(batch_id)
+    assert [listed.provider_batch_id for listed in provider.list()] == [other_id]
+    with pytest.raises(ProviderError, match=f"no batch {batch_id}"):
+        provider.download(batch_id, tmp_path / "results.jsonl")
+    provider.forget(batch_id)
 
 
-def test_a_canceled_batch_is_forgotten(provider, body):
+def test_a_canceled_batch_is_answered_all_the_same(provider, body, tmp_path):
     batch_id = provider.submit(body)
     provider.cancel(batch_id)
-    assert provider.find(body.stem, 3) is None
-    assert list(provider.list()) == []
-    provider.cancel(batch_id)
-    assert provider.submit(body) == batch_id
+    provider.cancel("lexical-unknown")
+    assert len(downloaded(provider, batch_id, tmp_path)) == len(PROMPTS)

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import jinja2
+import jsonschema
 import pytest
 from conftest import unit_map_of
 from hypothesis import given, settings
@@ -297,10 +299,16 @@ def test_a_missing_input_of_the_generator_is_an_error(missing):
 
 
 @pytest.mark.parametrize("stage", rendering.STAGES)
-def test_a_prompt_hash_is_that_of_the_template(stage):
+def test_a_prompt_hash_is_that_of_template_and_schema(stage):
     template = (rendering.FOLDER / f"{stage}.md").read_bytes()
-    assert rendering.prompt_hash(stage) == hashlib.sha256(template).hexdigest()[:16]
-    assert rendering.prompt_hash(stage) == rendering.prompt_hash(stage)
+    schema = json.dumps(rendering.schema(stage)).encode()
+    assert rendering.prompt_hash(stage) == hashlib.sha256(template + schema).hexdigest()[:16]
+
+
+def test_another_schema_is_another_prompt(monkeypatch):
+    before = rendering.prompt_hash("generator")
+    monkeypatch.setattr(rendering, "schema", lambda stage: {"type": "object"})
+    assert rendering.prompt_hash("generator") != before
 
 
 def test_every_stage_has_a_template_of_its_own():
@@ -311,3 +319,95 @@ def test_every_stage_has_a_template_of_its_own():
 @pytest.mark.parametrize("stage", rendering.STAGES)
 def test_the_same_inputs_render_the_same_prompt(stage):
     assert prompt_around(stage, TEXT) == prompt_around(stage, TEXT)
+
+
+# The schema ------------------------------------------------------------------------------------
+
+# What structured outputs take; anything else is refused, with the whole request.
+SCHEMA_KEYWORDS = {
+    "$defs",
+    "$ref",
+    "additionalProperties",
+    "enum",
+    "items",
+    "properties",
+    "required",
+    "type",
+}
+MODEL = Path(__file__).parents[2] / "models" / "generation" / "generator_outputs.sql"
+
+
+def schemas_in(schema):
+    """A schema and all schemas inside it."""
+    yield schema
+    for name in ("properties", "$defs"):
+        for inner in schema.get(name, {}).values():
+            yield from schemas_in(inner)
+    if "items" in schema:
+        yield from schemas_in(schema["items"])
+
+
+def test_only_the_generator_has_a_schema():
+    assert rendering.schema("answerer") is None
+    assert rendering.schema("judge") is None
+    jsonschema.Draft202012Validator.check_schema(rendering.schema("generator"))
+
+
+def test_the_schema_uses_no_keyword_that_structured_outputs_refuse():
+    used = set().union(*schemas_in(rendering.schema("generator")))
+    assert used <= SCHEMA_KEYWORDS
+
+
+def test_every_object_of_the_schema_has_all_its_properties_and_no_more():
+    objects = [
+        inner
+        for inner in schemas_in(rendering.schema("generator"))
+        if inner.get("type") == "object"
+    ]
+    assert len(objects) == 4
+    for inner in objects:
+        assert inner["additionalProperties"] is False
+        assert inner["required"] == list(inner["properties"])
+
+
+def test_every_reference_of_the_schema_is_defined():
+    schema = rendering.schema("generator")
+    referred = {inner["$ref"] for inner in schemas_in(schema) if "$ref" in inner}
+    assert referred == {f"#/$defs/{name}" for name in schema["$defs"]}
+
+
+def fields_read(sql):
+    """The fields of an answer, and of a probe in it, that ``generator_outputs`` reads."""
+    answer = re.search(r"from_json\(\s*json,\s*'(\{.*?\})'", sql, re.DOTALL)[1]
+    probe = re.search(r"STRUCT\((.*?)\)\)", answer)[1]
+    return list(json.loads(answer)), [field.split()[0] for field in probe.split(", ")]
+
+
+def test_the_schema_names_the_fields_that_are_read():
+    schema = rendering.schema("generator")
+    answer, probe = fields_read(MODEL.read_text())
+    assert list(schema["properties"]) == answer
+    assert list(schema["$defs"]["probe"]["properties"]) == probe
+
+
+def test_what_is_checked_of_a_mended_answer_are_the_fields_of_the_schema():
+    schema = rendering.schema("generator")
+    sql = MODEL.read_text()
+    keys = re.search(r"mapped\.keys != \[(.*?)\]", sql, re.DOTALL)[1]
+    known = re.search(r"key not in \((.*?)\)", sql, re.DOTALL)[1]
+    assert re.findall(r"'(\w+)'", keys) == sorted(schema["properties"])
+    assert re.findall(r"'(\w+)'", known) == list(schema["$defs"]["probe"]["properties"])
+
+
+def test_the_example_of_the_prompt_has_the_fields_of_the_schema():
+    schema = rendering.schema("generator")
+    example = generator_prompt(TEXT).rsplit("\n", 1)[1]
+    probes = schema["properties"]["probes"]["properties"]
+    splits = schema["properties"]["splits"]["properties"]
+    fields = schema["$defs"]["probe"]["properties"]
+    assert set(re.findall(r'"(\w+)":', example)) == {
+        *schema["properties"],
+        *probes,
+        *splits,
+        *fields,
+    }
