@@ -7,6 +7,7 @@ deleted at any time, this file may not.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -528,20 +529,41 @@ def batches_of_lines(file: BinaryIO) -> Iterator[pyarrow.RecordBatch]:
 
     Bytes that are no text are escaped: a download may be cut off inside a character.
     """
-    rows: list[dict] = []
+    rows: list[tuple[int, str, bool]] = []
     for line_number, raw in enumerate(file, start=1):
         line = raw.rstrip(b"\r\n")
         if not line.strip():
             continue
         try:
-            text, is_text = line.decode(), True
+            rows.append((line_number, without_lone_surrogates(line.decode()), True))
         except UnicodeDecodeError:
-            text, is_text = line.decode(errors="backslashreplace"), False
-        rows.append({"line_number": line_number, "line": text, "is_text": is_text})
+            rows.append((line_number, line.decode(errors="backslashreplace"), False))
         if len(rows) == LINES_AT_ONCE:
-            yield pyarrow.RecordBatch.from_pylist(rows, LINES)
+            yield batch_of_lines(rows)
             rows = []
-    yield pyarrow.RecordBatch.from_pylist(rows, LINES)
+    yield batch_of_lines(rows)
+
+
+def batch_of_lines(rows: list[tuple[int, str, bool]]) -> pyarrow.RecordBatch:
+    """Rows as columns."""
+    columns = zip(*rows, strict=True) if rows else ([], [], [])
+    return pyarrow.record_batch(
+        [pyarrow.array(column, field.type) for column, field in zip(columns, LINES, strict=True)],
+        LINES,
+    )
+
+
+def without_lone_surrogates(line: str) -> str:
+    """A line of JSON as it is, but for halves of characters, which no database can hold."""
+    if "\\ud" not in line.lower():
+        return line
+    try:
+        value = json.dumps(json.loads(line), ensure_ascii=False)
+        value.encode()
+    except ValueError as error:
+        if isinstance(error, UnicodeEncodeError):
+            return value.encode(errors="replace").decode()
+    return line
 
 
 def staged_counts(connection, batch_id: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from latent_probes import home, landing, runner
+from latent_probes import home, landing, queue, runner
 from latent_probes.providers import ProviderError, RefusedError
 from latent_probes.providers.lexical import Lexical
 
@@ -141,7 +141,7 @@ def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
     provider = Slow(here.batches / "lexical")
     runner.run(here, provider, once=True, max_cost=6)
     with landing.opened(here.landing) as connection:
-        runner.attach_warehouse(here, connection)
+        queue.attach_warehouse(here, connection)
         ((stage, spent, reserved),) = connection.execute(
             "select stage, spent_usd, reserved_usd from warehouse.commitments"
         ).fetchall()
@@ -149,11 +149,11 @@ def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
     assert reserved == pytest.approx(5.80, abs=0.01)
     # One more request costs less than $0.30, and would lead over the limit all the same.
     checkout.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
-    with pytest.raises(runner.RunError, match=r"\$0.00 are spent, \$5.80 may follow"):
+    with pytest.raises(queue.QueueError, match=r"\$0.00 are spent, \$5.80 may follow"):
         runner.run(here, provider, once=True, max_cost=6)
     assert checkout.query("select distinct round_number from requests", "landing") == [(1,)]
     # Once it has landed, it costs what it has cost.
-    with pytest.raises(runner.RunError, match=r"\$0.56 are spent, \$5.\d\d may follow"):
+    with pytest.raises(queue.QueueError, match=r"\$0.56 are spent, \$5.\d\d may follow"):
         runner.run(here, Lexical(here.batches / "lexical"), once=True, max_cost=6)
     assert checkout.query(
         "select round_number, count(*) from requests where stage = 'generator' "
