@@ -1,0 +1,14 @@
+"""`latent-probes` for tests: it asks a batch service often, and gives up soon."""
+
+import httpx2
+
+from latent_probes import cli
+from latent_probes.providers import anthropic_api
+from latent_probes.providers.anthropic_batches import AnthropicBatches
+
+AnthropicBatches.poll_seconds = 0.05
+AnthropicBatches.settle_seconds = 0.6
+anthropic_api.TIMEOUT = httpx2.Timeout(2.0)
+
+if __name__ == "__main__":
+    cli.main()
