@@ -1,0 +1,203 @@
+"""Valid generator answers, and the same answers damaged as language models damage them.
+
+Damage is drawn from a seed, so that a corpus is the same each time. A kind of damage takes the JSON
+text of a valid answer and a source of chance.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+
+import regex
+
+STRING = regex.compile(r'"(?:[^"\\]|\\.)*"')
+TEXT_FIELDS = (
+    "verbalizer_prompt",
+    "target_response",
+    "incorrect_plausible_answer",
+    "synergy_check",
+    "distribution_check",
+    "difficulty_check",
+)
+# What is hard to mend: quotes at either end, before commas, colons and brackets, in other scripts.
+SENTENCES = [
+    "She calls the ledger a “second memory” and keeps it under the floor until March.",
+    'The keeper says, "No, not tonight," and bars the door before the delegates arrive.',
+    '"We were never asked," the mayor repeats, which turns the vote against the mill.',
+    'The inspector reads the sign aloud: "Closed until further notice".',
+    'It ends on the word "salt"',
+    'Everyone at the table, "friends", "rivals", and the two clerks, signs the same page.',
+    'He lists the rooms as "kitchen": cold, "attic": locked, and "cellar": flooded.',
+    "The café on Żeromski Street closes; its owner, José Ñúñez, leaves 3 crates behind.",
+    "Das Boot blieb im Hafen — niemand fragte, warum.",
+    "彼女は手紙を読まずに燃やした。 Nobody mentions it again.",
+    "The second argument depends on the first (see the note on drainage) and on the price of coal.",
+    "It's the brother's debt, not the sister's, that the court settles.",
+    "The path is C:\\ledger\\1871, a name that no reader could guess.",
+    "The list has three parts:\n- the bridge,\n- the toll,\n- what the engineer 'forgot'.",
+    "Column one\tcolumn two: figures follow, then a blank line.\n\nThen the story resumes.",
+    "The report sets {status} to [open] and moves on to the harbour accounts.",
+    "A careful reader sees only the storm; that the cargo was insured twice is said later 🚢.",
+    "The committee postpones the decision, and the narrator starts to doubt the map.",
+    "Neither half states it, yet each sentence leans toward the daughter's return.",
+    "What follows is a list of prices from the winter of 1902, ending with candles at 4d.",
+]
+
+
+def valid_answers(n: int, seed: int) -> list[dict]:
+    """So many answers of the form that the prompt asks for."""
+    chance = random.Random(seed)
+
+    def prose() -> str:
+        return " ".join(chance.sample(SENTENCES, chance.choice((1, 1, 2, 3))))
+
+    def probe(units: list[str]) -> dict:
+        target = chance.choice(("suffix", "prefix"))
+        fields = {field: prose() for field in TEXT_FIELDS}
+        if target == "prefix":
+            fields["distribution_check"] = None
+        return {
+            "target": target,
+            "units": units,
+            "first_words": " ".join(prose().split()[:4]),
+            "typicality": chance.choice(("typical", "atypical")) if target == "suffix" else None,
+            **fields,
+        }
+
+    answers = []
+    for _ in range(n):
+        label = f"d{chance.randint(1, 4)}"
+        splits = ("word_lens", "sentence", "paragraph", "whole")
+        answers.append(
+            {
+                "document": label,
+                "document_rationale": prose(),
+                "splits": {name: f"{label}.s{chance.randint(3, 20)}" for name in splits},
+                "split_rationale": prose(),
+                "probes": {
+                    **{f"sentence_{i}": probe([f"{label}.s{20 + i}"]) for i in (1, 2, 3)},
+                    **{f"paragraph_{i}": probe([f"{label}.p{i}"]) for i in (1, 2)},
+                    "whole_1": probe([]),
+                },
+            }
+        )
+    return answers
+
+
+def written(answer: dict, chance: random.Random) -> str:
+    """An answer as JSON: in one line or indented, with or without escapes for other scripts."""
+    return json.dumps(
+        answer, indent=chance.choice((None, 2)), ensure_ascii=chance.random() < 0.1
+    )
+
+
+def in_some_strings(
+    text: str, chance: random.Random, fits: str, change: Callable[[str], str]
+) -> str:
+    """The text with the inside of up to three strings changed that hold ``fits``."""
+    found = [match.span() for match in STRING.finditer(text) if fits in match[0][1:-1]]
+    for start, end in sorted(chance.sample(found, min(len(found), chance.randint(1, 3))))[::-1]:
+        text = text[: start + 1] + change(text[start + 1 : end - 1]) + text[end - 1 :]
+    return text
+
+
+def at_some_place(text: str, chance: random.Random, pattern: str, replacement: str) -> str:
+    """The text with one match of ``pattern`` outside of strings replaced."""
+    places = [
+        match.span() for match in regex.finditer(rf"{STRING.pattern}(*SKIP)(*FAIL)|{pattern}", text)
+    ]
+    start, end = chance.choice(places)
+    return text[:start] + replacement + text[end:]
+
+
+def unescaped_quotes(text: str, chance: random.Random) -> str:
+    return in_some_strings(text, chance, '\\"', lambda value: value.replace('\\"', '"'))
+
+
+def one_unescaped_quote(text: str, chance: random.Random) -> str:
+    return in_some_strings(text, chance, '\\"', lambda value: value.replace('\\"', '"', 1))
+
+
+def raw_newlines(text: str, chance: random.Random) -> str:
+    return in_some_strings(
+        text, chance, "\\n", lambda value: value.replace("\\n", "\n").replace("\\t", "\t")
+    )
+
+
+def quotes_and_newlines(text: str, chance: random.Random) -> str:
+    return raw_newlines(unescaped_quotes(text, chance), chance)
+
+
+def invalid_escapes(text: str, chance: random.Random) -> str:
+    return in_some_strings(text, chance, "'", lambda value: value.replace("'", "\\'"))
+
+
+def missing_comma(text: str, chance: random.Random) -> str:
+    return at_some_place(text, chance, ",", "")
+
+
+def trailing_comma(text: str, chance: random.Random) -> str:
+    return at_some_place(text, chance, r"(?=\s*\})", ",")
+
+
+def missing_brace(text: str, chance: random.Random) -> str:
+    return text.rstrip("}\n ") + "}" * chance.randint(0, 2)
+
+
+def single_quotes(text: str, chance: random.Random) -> str:
+    return repr(json.loads(text))
+
+
+def fence_and_prose(text: str, chance: random.Random) -> str:
+    return f"Here is the {{object}}:\n\n```json\n{text}\n```\n\nI hope that {{this}} helps."
+
+
+def truncation(text: str, chance: random.Random) -> str:
+    return text[: chance.randrange(1, len(text))]
+
+
+def lone_surrogate(text: str, chance: random.Random) -> str:
+    return in_some_strings(text, chance, " ", lambda value: value.replace(" ", " \\ud83d ", 1))
+
+
+def not_a_number(text: str, chance: random.Random) -> str:
+    return at_some_place(text, chance, "null|\\[\\s*\\]", "NaN")
+
+
+def comment_lines(text: str, chance: random.Random) -> str:
+    return at_some_place(text, chance, r"(?<=,)\s", "\n// the next field\n")
+
+
+def doubled_braces(text: str, chance: random.Random) -> str:
+    return f"{{{text}}}"
+
+
+def two_objects(text: str, chance: random.Random) -> str:
+    other = json.loads(text)
+    other["document_rationale"] = "On second thought."
+    return f"{text}\n\nA better answer:\n\n{json.dumps(other)}"
+
+
+DAMAGES = {
+    damage.__name__: damage
+    for damage in (
+        unescaped_quotes,
+        one_unescaped_quote,
+        raw_newlines,
+        quotes_and_newlines,
+        invalid_escapes,
+        missing_comma,
+        trailing_comma,
+        missing_brace,
+        single_quotes,
+        fence_and_prose,
+        truncation,
+        lone_surrogate,
+        not_a_number,
+        comment_lines,
+        doubled_braces,
+        two_objects,
+    )
+}
