@@ -31,7 +31,8 @@ settled as (
 
 ),
 
-mended as (
+-- Else mended again for each use of the column.
+mended as materialized (
 
     select
         *,

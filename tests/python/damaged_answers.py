@@ -1,4 +1,4 @@
-"""Valid generator answers, and the same answers damaged as language models damage them.
+"""Valid generator answers, the same damaged as language models damage them, and what is read of them.
 
 Damage is drawn from a seed, so that a corpus is the same each time. A kind of damage takes the JSON
 text of a valid answer and a source of chance.
@@ -7,11 +7,19 @@ text of a valid answer and a source of chance.
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import duckdb
 import regex
 
+from latent_probes import udfs
+
+ROOT = Path(__file__).parents[2]
 STRING = regex.compile(r'"(?:[^"\\]|\\.)*"')
 TEXT_FIELDS = (
     "verbalizer_prompt",
@@ -201,3 +209,66 @@ DAMAGES = {
         two_objects,
     )
 }
+
+
+class Reader:
+    """The model generator_outputs, compiled once, over answers instead of a warehouse."""
+
+    def __init__(self, folder: Path):
+        subprocess.run(
+            [
+                *(Path(sys.executable).parent / "dbt", "compile", "--quiet"),
+                *("--select", "generator_outputs", "--project-dir", ROOT),
+                *("--target-path", folder / "target", "--log-path", folder / "logs"),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | {"LATENT_PROBES_HOME": str(folder)},
+            cwd=ROOT,
+        )
+        (compiled,) = folder.glob("target/compiled/**/generator_outputs.sql")
+        self.query = compiled.read_text()
+        self.connection = duckdb.connect()
+        udfs.register(self.connection)
+        self.connection.execute("attach ':memory:' as warehouse")
+        self.connection.execute(
+            "create table answers (request_id bigint, stop_reason varchar, text varchar)"
+        )
+        labels = json.dumps([{"label": f"d{number}"} for number in range(1, 5)])
+        for table, columns in {
+            "responses": "request_id, 1 as attempt, 'm' as model, stop_reason, text",
+            "generator_requests": "request_id, 1 as round_number, request_id as doc_id, "
+            "1 as row_seed, 'now' as input_hash",
+            "attempts": "request_id, 1 as attempt, 'usable' as state, 'now' as input_hash",
+            "stg_requests": f"request_id, 1 as attempt, '{labels}' as unit_map",
+        }.items():
+            self.connection.execute(
+                f"create view warehouse.main.{table} as select {columns} from memory.main.answers"
+            )
+
+    def read(self, texts: list[str], stop_reason: str | None = "end_turn") -> list[dict]:
+        """What the model makes of each text: reason for rejection, whether mended, output."""
+        self.connection.execute("delete from answers")
+        self.connection.execute(
+            "insert into answers select generate_subscripts(texts, 1), $stop_reason, unnest(texts) "
+            "from (select $texts::varchar[] as texts)",
+            {"stop_reason": stop_reason, "texts": texts},
+        )
+        rows = self.connection.execute(
+            f"select rejection_reason, was_repaired, output from ({self.query}) order by request_id"
+        ).fetchall()
+        names = ("rejection_reason", "was_repaired", "output")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def damaged(kind: str, answers: list[dict]) -> list[str]:
+    """The text of each answer, damaged."""
+    chance = random.Random(kind)
+    return [DAMAGES[kind](written(answer, chance), chance) for answer in answers]
+
+
+def is_part_of(output: dict, answer: dict) -> bool:
+    """Whether every field of the output is the answer's; a probe may be missing as a whole."""
+    return output | {"probes": None} == answer | {"probes": None} and all(
+        answer["probes"].get(name) == probe for name, probe in output["probes"].items()
+    )
