@@ -114,16 +114,29 @@ compared as (
     select
         repaired.request_id,
         bool_or(
-            nodes.key not in (
-                'document', 'document_rationale', 'splits', 'split_rationale', 'probes',
-                'word_lens', 'sentence', 'paragraph', 'whole',
-                'sentence_1', 'sentence_2', 'sentence_3', 'paragraph_1', 'paragraph_2', 'whole_1',
-                'target', 'units', 'first_words', 'typicality', 'verbalizer_prompt',
-                'target_response', 'incorrect_plausible_answer', 'synergy_check',
-                'distribution_check', 'difficulty_check'
-            )
-            and not regexp_full_match(nodes.key, '\d+')
-        ) as has_unknown_key,
+            case
+                when nodes.key is null then false
+                when
+                    nodes.key in (
+                        'splits', 'probes', 'sentence_1', 'sentence_2', 'sentence_3',
+                        'paragraph_1', 'paragraph_2', 'whole_1'
+                    )
+                    then nodes.type != 'OBJECT'
+                when nodes.key = 'units' then nodes.type != 'ARRAY'
+                when
+                    nodes.key in (
+                        'document', 'document_rationale', 'split_rationale',
+                        'word_lens', 'sentence', 'paragraph', 'whole',
+                        'target', 'first_words', 'typicality', 'verbalizer_prompt',
+                        'target_response', 'incorrect_plausible_answer', 'synergy_check',
+                        'distribution_check', 'difficulty_check'
+                    )
+                    -- An item of a list has its number for a key.
+                    or regexp_full_match(nodes.key, '\d+')
+                    then nodes.type not in ('VARCHAR', 'NULL')
+                else true
+            end
+        ) as is_off_schema,
         -- All but white space, commas and brackets is there, in its order.
         {{ without_separators('repaired.repaired_text') }}
         = {{ without_separators('repaired.raw_text') }}
@@ -159,7 +172,7 @@ select
                 mapped.keys != [
                     'document', 'document_rationale', 'probes', 'split_rationale', 'splits'
                 ]
-                or compared.has_unknown_key
+                or compared.is_off_schema
             )
             then 'repaired_answer_off_schema'
         when mapped.was_repaired and not compared.is_the_raw_text then 'repaired_text_differs'

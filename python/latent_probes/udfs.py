@@ -147,7 +147,7 @@ def repaired(text: str | None) -> str | None:
         if not isinstance(value, dict):
             return None
         mended = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    # Nested too deeply, or NaN or a number of thousands of digits.
+    # Nested too deeply, or NaN.
     except (RecursionError, ValueError):
         return None
     # json-repair reads an escaped pair as two surrogates; a lone one is no character.
