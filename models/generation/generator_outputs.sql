@@ -116,13 +116,16 @@ compared as (
         bool_or(
             case
                 when nodes.key is null then false
+                when nodes.key = 'probes' then nodes.type != 'OBJECT'
+                when nodes.key = 'units' then nodes.type != 'ARRAY'
+                -- A field that is missing has been swallowed by another.
+                when nodes.key = 'splits' then len(json_keys(nodes.value)) != 4
                 when
                     nodes.key in (
-                        'splits', 'probes', 'sentence_1', 'sentence_2', 'sentence_3',
+                        'sentence_1', 'sentence_2', 'sentence_3',
                         'paragraph_1', 'paragraph_2', 'whole_1'
                     )
-                    then nodes.type != 'OBJECT'
-                when nodes.key = 'units' then nodes.type != 'ARRAY'
+                    then len(json_keys(nodes.value)) != 10
                 when
                     nodes.key in (
                         'document', 'document_rationale', 'split_rationale',
@@ -145,6 +148,8 @@ compared as (
             or contains(repaired.raw_text, '"' || (nodes.atom ->> '$') || '"')
             -- A text that holds a field has swallowed it.
             and not regexp_matches(nodes.atom ->> '$', '"\w+"\s*:\s*(["\[{]|null)')
+            -- A quote without its pair may be the border of a text.
+            and len(regexp_extract_all(nodes.atom ->> '$', '"')) % 2 = 0
         ) as is_the_raw_text,
     from repaired
     cross join json_tree(repaired.json) as nodes
