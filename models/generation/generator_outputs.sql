@@ -148,8 +148,11 @@ compared as (
             or contains(repaired.raw_text, '"' || (nodes.atom ->> '$') || '"')
             -- A text that holds a field has swallowed it.
             and not regexp_matches(nodes.atom ->> '$', '"\w+"\s*:\s*(["\[{]|null)')
-            -- A quote without its pair may be the border of a text.
-            and len(regexp_extract_all(nodes.atom ->> '$', '"')) % 2 = 0
+            -- A quote without its pair may be the border of a text; first words may cut a pair.
+            and (
+                nodes.key = 'first_words'
+                or len(regexp_extract_all(nodes.atom ->> '$', '"')) % 2 = 0
+            )
         ) as is_the_raw_text,
     from repaired
     cross join json_tree(repaired.json) as nodes

@@ -61,14 +61,13 @@ def valid_answers(n: int, seed: int) -> list[dict]:
     def prose() -> str:
         return " ".join(chance.sample(SENTENCES, chance.choice((1, 1, 2, 3))))
 
-    def probe(units: list[str]) -> dict:
-        target = chance.choice(("suffix", "prefix"))
+    def probe(target: str, *units: str) -> dict:
         fields = {field: prose() for field in TEXT_FIELDS}
         if target == "prefix":
             fields["distribution_check"] = None
         return {
             "target": target,
-            "units": units,
+            "units": list(units),
             "first_words": " ".join(prose().split()[:4]),
             "typicality": chance.choice(("typical", "atypical")) if target == "suffix" else None,
             **fields,
@@ -85,9 +84,12 @@ def valid_answers(n: int, seed: int) -> list[dict]:
                 "splits": {name: f"{label}.s{chance.randint(3, 20)}" for name in splits},
                 "split_rationale": prose(),
                 "probes": {
-                    **{f"sentence_{i}": probe([f"{label}.s{20 + i}"]) for i in (1, 2, 3)},
-                    **{f"paragraph_{i}": probe([f"{label}.p{i}"]) for i in (1, 2)},
-                    "whole_1": probe([]),
+                    "sentence_1": probe("suffix", f"{label}.s21"),
+                    "sentence_2": probe("suffix", f"{label}.s22"),
+                    "sentence_3": probe("prefix", f"{label}.s2"),
+                    "paragraph_1": probe("suffix", f"{label}.p9"),
+                    "paragraph_2": probe("prefix", f"{label}.p1"),
+                    "whole_1": probe(chance.choice(("suffix", "prefix"))),
                 },
             }
         )
@@ -148,6 +150,26 @@ def trailing_comma(text: str, chance: random.Random) -> str:
     return at_some_place(text, chance, r"(?=\s*\})", ",")
 
 
+def missing_colon(text: str, chance: random.Random) -> str:
+    return at_some_place(text, chance, ":", "")
+
+
+def missing_quote(text: str, chance: random.Random) -> str:
+    start, end = chance.choice([match.span() for match in STRING.finditer(text)])
+    place = chance.choice((start, end - 1))
+    return text[:place] + text[place + 1 :]
+
+
+def doubled_quote(text: str, chance: random.Random) -> str:
+    start, end = chance.choice([match.span() for match in STRING.finditer(text)])
+    place = chance.choice((start, end - 1))
+    return text[:place] + '"' + text[place:]
+
+
+def stray_bracket(text: str, chance: random.Random) -> str:
+    return at_some_place(text, chance, "(?<=:) ", f" {chance.choice('{[}],')}")
+
+
 def missing_brace(text: str, chance: random.Random) -> str:
     return text.rstrip("}\n ") + "}" * chance.randint(0, 2)
 
@@ -196,6 +218,10 @@ DAMAGES = {
         invalid_escapes,
         missing_comma,
         trailing_comma,
+        missing_colon,
+        missing_quote,
+        doubled_quote,
+        stray_bracket,
         missing_brace,
         single_quotes,
         fence_and_prose,
@@ -268,11 +294,14 @@ def damaged(kind: str, answers: list[dict]) -> list[str]:
 def is_part_of(output: dict, answer: dict) -> bool:
     """Whether every field of the output is the answer's; a probe may be missing as a whole."""
 
-    def used(probe: dict) -> dict:
-        # What a prefix probe says of its typicality is never read.
+    def used(probe: dict | None) -> dict | None:
+        if probe is None:
+            return None
+        # First words are compared as words; what is only for a suffix is not read of a prefix.
+        read = probe | {"first_words": regex.findall(r"\w+", probe["first_words"] or "")}
         ignored = {"typicality": None, "distribution_check": None}
-        return probe | ignored if probe["target"] == "prefix" else probe
+        return read | ignored if probe["target"] == "prefix" else read
 
     return output | {"probes": None} == answer | {"probes": None} and all(
-        used(probe) == used(answer["probes"][name]) for name, probe in output["probes"].items()
+        used(probe) == used(answer["probes"].get(name)) for name, probe in output["probes"].items()
     )

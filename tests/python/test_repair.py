@@ -19,6 +19,8 @@ ANSWERS = valid_answers(30, seed=2)
 STRICT = {"trailing_comma", "fence_and_prose", "not_a_number"}
 # Share of answers that must come through; those of the other kinds must all be rejected.
 FLOORS = {
+    "doubled_quote": 0.0,
+    "stray_bracket": 0.0,
     "unescaped_quotes": 0.95,
     "one_unescaped_quote": 0.95,
     "raw_newlines": 0.95,
@@ -110,6 +112,46 @@ def test_nothing_is_accepted_that_the_generator_did_not_write(reader, kind):
         assert len(accepted) / len(ANSWERS) >= FLOORS[kind]
     else:
         assert not accepted
+
+
+def first_probe(answer: dict) -> dict:
+    return answer["probes"]["sentence_1"]
+
+
+def swallowing(answer: dict) -> None:
+    taken = json.dumps(answer["probes"].pop("sentence_2"), ensure_ascii=False)[:-2]
+    first_probe(answer)["difficulty_check"] += f'"}}, "sentence_2": {taken}'
+
+
+INVENTIONS = {
+    "nothing": lambda answer: None,
+    "a word": lambda answer: first_probe(answer).update(synergy_check="Invented."),
+    "a comma": lambda answer: first_probe(answer).update(synergy_check="One two."),
+    "a space": lambda answer: first_probe(answer).update(synergy_check="One,two."),
+    "a field that is lost": lambda answer: first_probe(answer).pop("difficulty_check"),
+    "a split that is lost": lambda answer: answer["splits"].pop("whole"),
+    "a probe that is lost": lambda answer: answer["probes"].pop("whole_1"),
+    "a probe in a text": swallowing,
+    "a list": lambda answer: first_probe(answer).update(synergy_check=["One, two."]),
+    "a text in place of a list": lambda answer: first_probe(answer).update(units="d1.s21"),
+    "another field": lambda answer: answer.update(note="One, two."),
+    "two texts changed places": lambda answer: first_probe(answer).update(
+        synergy_check=first_probe(answer)["difficulty_check"], difficulty_check="One, two."
+    ),
+}
+
+
+@pytest.mark.parametrize("invention", INVENTIONS)
+def test_whatever_json_repair_invents_is_found_out(reader, invention, monkeypatch):
+    answer = valid_answers(1, seed=4)[0]
+    first_probe(answer).update(synergy_check="One, two.", units=["d1.s21"])
+    text = json.dumps(answer, ensure_ascii=False)
+    text = f"{{{text}}}"
+    INVENTIONS[invention](answer)
+    monkeypatch.setattr(udfs, "repaired", lambda _: json.dumps(answer, ensure_ascii=False))
+    (outcome,) = reader.read([text])
+    assert outcome["was_repaired"]
+    assert (outcome["rejection_reason"] is None) == (invention == "nothing")
 
 
 @pytest.mark.parametrize("stop_reason", ["max_tokens", "refusal", "pause_turn", None])
