@@ -9,7 +9,7 @@ import duckdb
 import pyarrow
 import pytest
 import regex
-from damaged_answers import DAMAGES, Reader, damaged, is_part_of, valid_answers
+from damaged_answers import DAMAGES, TEXT_FIELDS, Reader, damaged, is_part_of, valid_answers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +118,7 @@ def first_probe(answer: dict) -> dict:
     return answer["probes"]["sentence_1"]
 
 
-def swallowing(answer: dict) -> None:
+def swallow(answer: dict) -> None:
     taken = json.dumps(answer["probes"].pop("sentence_2"), ensure_ascii=False)[:-2]
     first_probe(answer)["difficulty_check"] += f'"}}, "sentence_2": {taken}'
 
@@ -131,7 +131,7 @@ INVENTIONS = {
     "a field that is lost": lambda answer: first_probe(answer).pop("difficulty_check"),
     "a split that is lost": lambda answer: answer["splits"].pop("whole"),
     "a probe that is lost": lambda answer: answer["probes"].pop("whole_1"),
-    "a probe in a text": swallowing,
+    "a probe in a text": swallow,
     "a list": lambda answer: first_probe(answer).update(synergy_check=["One, two."]),
     "a text in place of a list": lambda answer: first_probe(answer).update(units="d1.s21"),
     "another field": lambda answer: answer.update(note="One, two."),
@@ -145,6 +145,7 @@ INVENTIONS = {
 def test_whatever_json_repair_invents_is_found_out(reader, invention, monkeypatch):
     answer = valid_answers(1, seed=4)[0]
     first_probe(answer).update(synergy_check="One, two.", units=["d1.s21"])
+    answer["probes"]["sentence_2"].update(dict.fromkeys(TEXT_FIELDS, "One."), first_words="One")
     text = json.dumps(answer, ensure_ascii=False)
     text = f"{{{text}}}"
     INVENTIONS[invention](answer)
