@@ -36,3 +36,8 @@
         else 'capital'
     end
 {%- endmacro %}
+
+{# A text without what stands between the fields of an object; quotes are kept. #}
+{% macro without_separators(text) -%}
+    regexp_replace({{ text }}, '[\s\p{Z},{}\[\]]+', '', 'g')
+{%- endmacro %}

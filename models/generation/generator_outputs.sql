@@ -22,9 +22,8 @@ settled as (
             when json_valid(responses.text) then responses.text
             when json_valid(regexp_extract(responses.text, '(?s)```(?:json)?\s*(\{.*?\})\s*```', 1))
                 then regexp_extract(responses.text, '(?s)```(?:json)?\s*(\{.*?\})\s*```', 1)
-            else regexp_extract(responses.text, '(?s)\{.*\}')
+            else nullif(regexp_extract(responses.text, '(?s)\{.*\}'), '')
         end as json_text,
-        regexp_extract(responses.text, '(?s)\{.*') as damaged_text,
     from {{ ref('generator_requests') }} as requests
     join states using (request_id)
     left join {{ ref('responses') }} as responses
@@ -32,7 +31,8 @@ settled as (
 
 ),
 
-mended as (
+-- Else mended again for each use of the column.
+mended as materialized (
 
     select
         *,
@@ -42,10 +42,7 @@ mended as (
             else
                 -- Only what ended normally: a cut-off answer would come back wrong but valid.
                 repair_json(
-                    case
-                        when stop_reason = 'end_turn' and not json_valid(json_text)
-                            then nullif(damaged_text, '')
-                    end
+                    case when stop_reason = 'end_turn' and not json_valid(json_text) then json_text end
                 )
         end as json,
     from settled
@@ -55,7 +52,7 @@ mended as (
 typed as (
 
     select
-        * exclude (json_text, damaged_text),
+        *,
         json is not null and not is_strict as was_repaired,
         try(
             from_json(
@@ -99,32 +96,72 @@ mapped as (
 
 ),
 
-fields as (
+repaired as (
 
     select
         request_id,
-        max(length(field)) as longest_field,
+        json,
+        unescaped(json_text) as raw_text,
+        unescaped(json) as repaired_text,
+    from typed
+    where was_repaired
+
+),
+
+-- Whatever json-repair guessed, nothing was added, lost, moved or taken for something else.
+compared as (
+
+    select
+        repaired.request_id,
         bool_or(
-            len(list_filter(json_keys(probe), lambda key: key not in (
-                'target', 'units', 'first_words', 'typicality', 'verbalizer_prompt',
-                'target_response', 'incorrect_plausible_answer', 'synergy_check',
-                'distribution_check', 'difficulty_check'
-            ))) > 0
-        ) as has_unknown_key,
-    from (
-        select
-            request_id,
-            unnest(json_extract(json, '$.probes.*')) as probe,
-            unnest(json_extract_string(json, '$.probes.*.*')) as field,
-        from typed
-        where was_repaired and json_type(json, '$.probes') = 'OBJECT'
-    )
-    group by request_id
+            case
+                when nodes.key is null then false
+                when nodes.key = 'probes' then nodes.type != 'OBJECT'
+                when nodes.key = 'units' then nodes.type != 'ARRAY'
+                -- A field that is missing has been swallowed by another.
+                when nodes.key = 'splits' then len(json_keys(nodes.value)) != 4
+                when
+                    nodes.key in (
+                        'sentence_1', 'sentence_2', 'sentence_3',
+                        'paragraph_1', 'paragraph_2', 'whole_1'
+                    )
+                    then len(json_keys(nodes.value)) != 10
+                when
+                    nodes.key in (
+                        'document', 'document_rationale', 'split_rationale',
+                        'word_lens', 'sentence', 'paragraph', 'whole',
+                        'target', 'first_words', 'typicality', 'verbalizer_prompt',
+                        'target_response', 'incorrect_plausible_answer', 'synergy_check',
+                        'distribution_check', 'difficulty_check'
+                    )
+                    -- An item of a list has its number for a key.
+                    or regexp_full_match(nodes.key, '\d+')
+                    then nodes.type not in ('VARCHAR', 'NULL')
+                else true
+            end
+        ) as is_off_schema,
+        -- All but white space, commas and brackets is there, in its order.
+        {{ without_separators('repaired.repaired_text') }}
+        = {{ without_separators('repaired.raw_text') }}
+        and bool_and(
+            nodes.type != 'VARCHAR'
+            or contains(repaired.raw_text, '"' || (nodes.atom ->> '$') || '"')
+            -- A text that holds a field has swallowed it.
+            and not regexp_matches(nodes.atom ->> '$', '"\w+"\s*:\s*(["\[{]|null)')
+            -- A quote without its pair may be the border of a text; first words may cut a pair.
+            and (
+                nodes.key = 'first_words'
+                or len(regexp_extract_all(nodes.atom ->> '$', '"')) % 2 = 0
+            )
+        ) as is_the_raw_text,
+    from repaired
+    cross join json_tree(repaired.json) as nodes
+    group by repaired.request_id, repaired.raw_text, repaired.repaired_text
 
 )
 
 select
-    mapped.* exclude (json, is_strict, keys, stop_reason),
+    mapped.* exclude (json, json_text, is_strict, keys, stop_reason),
     case
         when mapped.state = 'failed' then 'generation_failed'
         when mapped.state = 'stale' then 'answer_stale'
@@ -143,12 +180,12 @@ select
                 mapped.keys != [
                     'document', 'document_rationale', 'probes', 'split_rationale', 'splits'
                 ]
-                or coalesce(fields.has_unknown_key, true)
-                or coalesce(fields.longest_field > {{ var('longest_repaired_field') }}, true)
+                or compared.is_off_schema
             )
             then 'repaired_answer_off_schema'
+        when mapped.was_repaired and not compared.is_the_raw_text then 'repaired_text_differs'
         when mapped.chosen is null then 'unknown_document'
     end as rejection_reason,
 from mapped
-left join fields using (request_id)
+left join compared using (request_id)
 order by mapped.round_number, mapped.doc_id

@@ -1,0 +1,192 @@
+"""What becomes of generator answers that are not quite JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import duckdb
+import pyarrow
+import pytest
+import regex
+from damaged_answers import DAMAGES, TEXT_FIELDS, Reader, damaged, is_part_of, valid_answers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latent_probes import udfs
+
+ANSWERS = valid_answers(30, seed=2)
+STRICT = {"trailing_comma", "fence_and_prose", "not_a_number"}
+# Share of answers that must come through; those of the other kinds must all be rejected.
+FLOORS = {
+    "doubled_quote": 0.0,
+    "stray_bracket": 0.0,
+    "unescaped_quotes": 0.95,
+    "one_unescaped_quote": 0.95,
+    "raw_newlines": 0.95,
+    "quotes_and_newlines": 0.95,
+    "invalid_escapes": 0.95,
+    "missing_comma": 0.95,
+    "missing_brace": 0.8,
+    "doubled_braces": 0.95,
+    "truncation": 0.3,
+}
+# A structural character put in anywhere, or any character taken out.
+EDITS = st.lists(
+    st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from(["", *'"\\{}[],:\n'])), max_size=4
+)
+JSON_LIKE = st.lists(
+    st.sampled_from([*"\"\\{}[],:\n '/*#`", "a", "1", "\\ud83d", "NaN", "null"])
+).map("".join)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory) -> Reader:
+    return Reader(tmp_path_factory.mktemp("reader"))
+
+
+def strings(value) -> list[str]:
+    """Every text in an output."""
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in strings(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in strings(part)]
+    return [value] if isinstance(value, str) else []
+
+
+def occurs(value: str, text: str) -> bool:
+    """Whether the value stands between quotes in the text, once escapes are read one by one."""
+
+    def read(escapes: regex.Match) -> str:
+        try:
+            return json.loads(f'"{escapes[0]}"')
+        except json.JSONDecodeError:
+            return escapes[0].replace("\\'", "'")
+
+    return f'"{value}"' in regex.sub(r"(?s)(?:\\u[0-9a-fA-F]{4})+|\\.", read, text)
+
+
+def mended(text: str | None) -> str | None:
+    return udfs.repair_json(pyarrow.chunked_array([[text]], pyarrow.string()))[0].as_py()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text(), min_size=9, max_size=9))
+def test_what_is_strict_json_is_read_as_it_is(reader, texts):
+    answer = valid_answers(1, seed=3)[0]
+    answer["document_rationale"], answer["split_rationale"], *fields = texts
+    probe = answer["probes"]["sentence_1"]
+    probe |= dict(zip(list(probe)[2:], fields, strict=False))
+    for text in (json.dumps(answer), json.dumps(answer, ensure_ascii=False, indent=1)):
+        assert reader.read([text]) == [
+            {"rejection_reason": None, "was_repaired": False, "output": answer}
+        ]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 29), EDITS, st.booleans())
+def test_no_text_is_accepted_that_does_not_occur(reader, number, edits, is_ascii):
+    text = json.dumps(ANSWERS[number], ensure_ascii=is_ascii)
+    for share, character in edits:
+        place = int(share * len(text))
+        text = text[:place] + character + text[place + (not character) :]
+    (outcome,) = reader.read([text])
+    if outcome["was_repaired"] and outcome["rejection_reason"] is None:
+        assert all(occurs(value, text) for value in strings(outcome["output"]))
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_nothing_is_accepted_that_the_generator_did_not_write(reader, kind):
+    texts = damaged(kind, ANSWERS)
+    outcomes = reader.read(texts)
+    accepted = [number for number, row in enumerate(outcomes) if row["rejection_reason"] is None]
+    for number in accepted:
+        output, was_repaired = outcomes[number]["output"], outcomes[number]["was_repaired"]
+        assert is_part_of(output, ANSWERS[number])
+        assert was_repaired == (kind not in STRICT)
+        if was_repaired:
+            assert all(occurs(value, texts[number]) for value in strings(output))
+    if kind in STRICT:
+        assert len(accepted) == len(ANSWERS)
+    elif kind in FLOORS:
+        assert len(accepted) / len(ANSWERS) >= FLOORS[kind]
+    else:
+        assert not accepted
+
+
+def first_probe(answer: dict) -> dict:
+    return answer["probes"]["sentence_1"]
+
+
+def swallow(answer: dict) -> None:
+    taken = json.dumps(answer["probes"].pop("sentence_2"), ensure_ascii=False)[:-2]
+    first_probe(answer)["difficulty_check"] += f'"}}, "sentence_2": {taken}'
+
+
+INVENTIONS = {
+    "nothing": lambda answer: None,
+    "a word": lambda answer: first_probe(answer).update(synergy_check="Invented."),
+    "a comma": lambda answer: first_probe(answer).update(synergy_check="One two."),
+    "a space": lambda answer: first_probe(answer).update(synergy_check="One,two."),
+    "a field that is lost": lambda answer: first_probe(answer).pop("difficulty_check"),
+    "a split that is lost": lambda answer: answer["splits"].pop("whole"),
+    "a probe that is lost": lambda answer: answer["probes"].pop("whole_1"),
+    "a probe in a text": swallow,
+    "a list": lambda answer: first_probe(answer).update(synergy_check=["One, two."]),
+    "a text in place of a list": lambda answer: first_probe(answer).update(units="d1.s21"),
+    "another field": lambda answer: answer.update(note="One, two."),
+    "two texts changed places": lambda answer: first_probe(answer).update(
+        synergy_check=first_probe(answer)["difficulty_check"], difficulty_check="One, two."
+    ),
+}
+
+
+@pytest.mark.parametrize("invention", INVENTIONS)
+def test_whatever_json_repair_invents_is_found_out(reader, invention, monkeypatch):
+    answer = valid_answers(1, seed=4)[0]
+    first_probe(answer).update(synergy_check="One, two.", units=["d1.s21"])
+    answer["probes"]["sentence_2"].update(dict.fromkeys(TEXT_FIELDS, "One."), first_words="One")
+    text = json.dumps(answer, ensure_ascii=False)
+    text = f"{{{text}}}"
+    INVENTIONS[invention](answer)
+    monkeypatch.setattr(udfs, "repaired", lambda _: json.dumps(answer, ensure_ascii=False))
+    (outcome,) = reader.read([text])
+    assert outcome["was_repaired"]
+    assert (outcome["rejection_reason"] is None) == (invention == "nothing")
+
+
+@pytest.mark.parametrize("stop_reason", ["max_tokens", "refusal", "pause_turn", None])
+def test_nothing_is_mended_that_did_not_end_normally(reader, stop_reason):
+    for kind in sorted(set(DAMAGES) - STRICT):
+        outcomes = reader.read(damaged(kind, ANSWERS), stop_reason)
+        assert not any(row["was_repaired"] for row in outcomes)
+        assert all(row["rejection_reason"] for row in outcomes)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text() | JSON_LIKE | JSON_LIKE.map(lambda text: f'{{"a": {text}}}'))
+def test_a_mended_text_is_a_valid_object(text):
+    result = mended(text)
+    if result is not None:
+        valid = duckdb.execute("select json_valid($1), json_type($1)", [result]).fetchone()
+        assert valid == (True, "OBJECT")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        '{"a": NaN}',
+        '{"a": ' + "[" * 100_000,
+        '{"a": ' + '{"a": ' * 100_000,
+    ],
+)
+def test_what_cannot_be_mended_is_null(text):
+    assert mended(text) is None
+
+
+def test_mending_takes_no_more_than_a_moment_for_long_answers():
+    started = time.monotonic()
+    text = json.dumps(ANSWERS[0], ensure_ascii=False).replace('\\"', '"')
+    mended(text[:-3] * 10)
+    assert time.monotonic() - started < 5
