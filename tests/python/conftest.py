@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -24,6 +24,12 @@ class Checkout:
     """A copy of the project, and how to use it as a person would."""
 
     folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def talking_to(self, server) -> Checkout:
+        """The same checkout, used by a person who has a key of that service."""
+        address = {"ANTHROPIC_BASE_URL": server.address, "ANTHROPIC_API_KEY": server.key}
+        return replace(self, variables=address)
 
     @property
     def home(self) -> Path:
@@ -38,6 +44,7 @@ class Checkout:
             "LATENT_PROBES_HOME": "home",
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
             "NO_COLOR": "1",
+            **self.variables,
         }
 
     def start(self, *command: str) -> subprocess.Popen:
@@ -82,6 +89,13 @@ class Checkout:
                 connection.execute(statement)
         finally:
             connection.close()
+
+    def set_rounds(self, *lines: str) -> None:
+        """Write seeds/rounds.csv anew."""
+        rounds = self.folder / "seeds" / "rounds.csv"
+        rounds.write_text(rounds.read_text().splitlines()[0] + "\n")
+        for line in lines:
+            self.add_round(line)
 
     def add_round(self, line: str) -> None:
         """Append a line to seeds/rounds.csv."""
