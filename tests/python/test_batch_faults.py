@@ -31,6 +31,14 @@ WITHOUT = (
     *(f"refusal {status}" for status in (401, 402, 403, 404, 413, 422)),
     *("absurd rate limit", "negative rate limit", "rate limit until a date", "spend limit"),
 )
+UNHEARD = (
+    "late commit after an error",
+    "late commit after a reset",
+    "reset after commit",
+    "error after commit",
+    "hang after commit",
+    "reset before the body",
+)
 FAILED_RESULTS = ("invalid result", "overloaded result", "expired result", "canceled result")
 
 
@@ -177,6 +185,8 @@ def undisturbed(mortal, planned, tmp_path_factory):
 def disturbed_run(mortal, planned, undisturbed, home: Path, seed: int) -> int:
     """One scenario, drawn from its seed; return how many runs it took."""
     with StandIn(seed=seed, seconds=0.05 * (seed % 3)) as server:
+        # One that is sure to happen, and whatever else the seed has.
+        server.plan(UNHEARD[seed % len(UNHEARD)], seconds=LATE_SECONDS)
         for place, share in (("creation", 0.5), ("list", 0.15), ("download", 0.2)):
             server.chaos(seed, share, at=[place], without=WITHOUT, seconds=LATE_SECONDS)
         for name in FAILED_RESULTS:
