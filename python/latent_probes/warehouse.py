@@ -15,7 +15,7 @@ from latent_probes.home import Home
 
 SOURCES = (
     *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/**/*"),
-    *("tests/*.sql", "tests/generic/*.sql", "python/latent_probes/*.py"),
+    *("tests/*.sql", "tests/generic/*.sql", "python/latent_probes/**/*.py"),
 )
 
 

@@ -653,7 +653,7 @@ def test_results_that_stay_different_from_the_counts_land_as_they_are(home, serv
     assert batches.collect(home, service) == 3
     assert len(service.downloads) == batches.MOST_DOWNLOADS
     assert outcomes(home) == ALL_SUCCEEDED
-    assert "3 results succeeded, where 2 are counted" in capsys.readouterr().out
+    assert "3 results are succeeded, where 2 are counted" in capsys.readouterr().out
 
 
 def test_results_that_agree_with_the_counts_are_downloaded_once(home, service):

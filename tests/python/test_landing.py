@@ -628,7 +628,6 @@ UNREADABLE = {
     "a line torn in a string": b'{"custom_id": "a-1", "result": {"type": "succe',
     "a line torn in a character": text_result("é", ensure_ascii=False).encode()[:-4],
     "two results": f"{result('a', 1)}{result('b', 1)}".encode(),
-    "a lone surrogate": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\\ud800"}}',
     "bytes that are no text": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\xff"}}',
     "bytes behind a backslash": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\\\xff"}}',
     "a raw U+0001": b'{"custom_id": "a-1", "result": {"type": "x", "m": "\x01"}}',
@@ -647,6 +646,23 @@ UNREADABLE = {
     "no type": b'{"custom_id": "a-1", "result": {"message": {}}}',
     "a type of null": b'{"custom_id": "a-1", "result": {"type": null}}',
 }
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (r'"\ud800"', '"?"'),
+        (r'"\uDFFF and \ud83d\ude00"', '"? and 😀"'),
+        (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
+        (r'"a backslash: \\ud800"', r'"a backslash: \\ud800"'),
+    ],
+)
+def test_half_a_character_costs_no_answer(connection, tmp_path, written, kept):
+    intend(connection, "one", ("a", 1))
+    line = '{"custom_id": "a-1", "result": {"type": "succeeded", "m": %s}}'
+    ((request_id, _, outcome, body),) = stage(connection, tmp_path, (line % written).encode())
+    assert (request_id, outcome) == ("a", "succeeded")
+    assert body == line % kept
 
 
 @pytest.mark.parametrize("line", UNREADABLE.values(), ids=UNREADABLE)

@@ -1,0 +1,62 @@
+"""The landing file: what came from outside, as it came. The only DDL and the only writer.
+
+Rows are added and never rewritten, but for the state of a batch and the claims that guard
+against asking twice. Everything else is a model over these tables; the warehouse may be
+deleted at any time, this file may not.
+"""
+
+from latent_probes.landing.batches import (
+    Batch,
+    add_token_counts,
+    disown,
+    intend,
+    known_ids,
+    open_batches,
+    refused,
+    release,
+    sending,
+    submitted,
+)
+from latent_probes.landing.opening import (
+    LOCK_TIMEOUT_SECONDS,
+    LandingError,
+    connect,
+    first,
+    opened,
+    prepare,
+    transaction,
+)
+from latent_probes.landing.results import (
+    add_responses,
+    stage_results,
+    staged_counts,
+    staged_is_foreign,
+)
+from latent_probes.landing.rollouts import add_rollouts
+from latent_probes.landing.tables import VERSION
+
+__all__ = [
+    "LOCK_TIMEOUT_SECONDS",
+    "VERSION",
+    "Batch",
+    "LandingError",
+    "add_responses",
+    "add_rollouts",
+    "add_token_counts",
+    "connect",
+    "disown",
+    "first",
+    "intend",
+    "known_ids",
+    "open_batches",
+    "opened",
+    "prepare",
+    "refused",
+    "release",
+    "sending",
+    "stage_results",
+    "staged_counts",
+    "staged_is_foreign",
+    "submitted",
+    "transaction",
+]

@@ -1,0 +1,95 @@
+"""Open the landing file, alone and in whole transactions."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from latent_probes.landing.tables import TABLES, VERSION
+
+LOCK_TIMEOUT_SECONDS = 60.0
+
+
+class LandingError(Exception):
+    """The landing file cannot be used; the message says why and what to do."""
+
+
+def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS):
+    """Open the landing file for writing, waiting while another process holds it.
+
+    Raises LandingError if it is still held after ``timeout_seconds``, is not a DuckDB file,
+    or was written by a newer version of latent-probes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            connection = duckdb.connect(str(path))
+            break
+        except duckdb.Error as error:
+            if "could not set lock on file" not in str(error).lower():
+                raise LandingError(f"{path} cannot be opened: {error}") from error
+            if time.monotonic() > deadline:
+                raise LandingError(
+                    f"{path} is held by another process; end it and run again. {error}"
+                ) from error
+            time.sleep(0.1)
+    try:
+        create_tables(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create_tables(connection, path: Path) -> None:
+    """Create what is missing; refuse a file of a newer version."""
+    known = connection.execute(
+        "select 1 from duckdb_tables() where table_name = 'landing_version'"
+    ).fetchall()
+    if not known:
+        with transaction(connection):
+            connection.execute(TABLES)
+            connection.execute("insert into landing_version values (?)", [VERSION])
+    (version,) = first(connection, "select max(version) from landing_version")
+    if version != VERSION:
+        raise LandingError(
+            f"{path} has version {version}, this latent-probes reads version {VERSION}: "
+            "install the version that wrote it"
+        )
+
+
+def prepare(path: Path) -> None:
+    """Make sure that the landing file exists and that nobody holds it."""
+    connect(path).close()
+
+
+@contextmanager
+def opened(path: Path):
+    """A connection to the landing file that is closed at the end of the block."""
+    connection = connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection):
+    """All statements of the block, or none of them."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def first(connection, query: str, parameters=None):
+    """The first row of a query, or None; reads the rest, as the connection asks."""
+    rows = connection.execute(query, parameters).fetchall()
+    return rows[0] if rows else None

@@ -1,0 +1,228 @@
+"""Land what was answered: a file of results, read line by line and landed in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow
+
+from latent_probes.landing.opening import first, transaction
+
+LINES_AT_ONCE = 256
+LINES = pyarrow.schema(
+    {
+        "line_number": pyarrow.int64(),
+        "line": pyarrow.large_string(),
+        "is_text": pyarrow.bool_(),
+    }
+)
+
+
+def stage_results(connection, results: Path) -> None:
+    """Read a file of results into the temporary table ``staged``: a row per line, in order.
+
+    A line is ``{"custom_id": …, "result": {"type": …, …}}``. Where it is no such line, or no
+    valid JSON, its request_id is null. A line without any text is none.
+    """
+    with results.open("rb") as file:
+        connection.register(
+            "lines", pyarrow.RecordBatchReader.from_batches(LINES, batches_of_lines(file))
+        )
+        connection.execute(
+            """
+            create or replace temp table staged as
+            with named as (
+                select
+                    line_number,
+                    line,
+                    regexp_extract(
+                        body ->> '$.custom_id', '^(.+)-([0-9]+)$', ['request_id', 'attempt']
+                    ) as name,
+                    body ->> '$.result.type' as outcome,
+                from (
+                    select *, case when is_text and json_valid(line) then line end as body
+                    from lines
+                )
+            )
+            select
+                line_number,
+                line,
+                if(outcome is null, null, nullif(name.request_id, '')) as request_id,
+                try_cast(name.attempt as bigint) as attempt,
+                outcome,
+            from named
+            order by line_number
+            """
+        )
+        connection.unregister("lines")
+
+
+def batches_of_lines(file: BinaryIO) -> Iterator[pyarrow.RecordBatch]:
+    """The lines of a file that hold anything, some at a time.
+
+    Bytes that are no text are escaped: a download may be cut off inside a character.
+    """
+    rows: list[tuple[int, str, bool]] = []
+    for line_number, raw in enumerate(file, start=1):
+        line = raw.rstrip(b"\r\n")
+        if not line.strip():
+            continue
+        try:
+            rows.append((line_number, without_lone_surrogates(line.decode()), True))
+        except UnicodeDecodeError:
+            rows.append((line_number, line.decode(errors="backslashreplace"), False))
+        if len(rows) == LINES_AT_ONCE:
+            yield batch_of_lines(rows)
+            rows = []
+    yield batch_of_lines(rows)
+
+
+def batch_of_lines(rows: list[tuple[int, str, bool]]) -> pyarrow.RecordBatch:
+    """Rows as columns."""
+    columns = zip(*rows, strict=True) if rows else ([], [], [])
+    return pyarrow.record_batch(
+        [pyarrow.array(column, field.type) for column, field in zip(columns, LINES, strict=True)],
+        LINES,
+    )
+
+
+def without_lone_surrogates(line: str) -> str:
+    """A line of JSON as it is, but for halves of characters, which no database can hold."""
+    if "\\ud" not in line.lower():
+        return line
+    try:
+        value = json.dumps(json.loads(line), ensure_ascii=False)
+        value.encode()
+    except ValueError as error:
+        if isinstance(error, UnicodeEncodeError):
+            return value.encode(errors="replace").decode()
+    return line
+
+
+def staged_counts(connection, batch_id: str) -> dict[str, int]:
+    """How many lines of ``staged`` there are, by outcome.
+
+    Under ``stray``: those that answer no attempt of the batch, or one that is answered already.
+    """
+    return dict(
+        connection.execute(
+            """
+            select if(requests.batch_id is null, 'stray', outcome), count(*)
+            from (
+                select
+                    *,
+                    row_number() over (
+                        partition by request_id, attempt order by line_number
+                    ) = 1 as is_first,
+                from staged
+            ) as lines
+            left join requests
+                on
+                    lines.request_id = requests.request_id
+                    and lines.attempt = requests.attempt
+                    and lines.is_first
+                    and requests.batch_id = ?
+            group by all
+            """,
+            [batch_id],
+        ).fetchall()
+    )
+
+
+def staged_is_foreign(connection, batch_id: str) -> bool:
+    """Whether ``staged`` holds results, and none of them is of the batch.
+
+    Results that are cut off or unreadable say nothing of whose they are.
+    """
+    (is_foreign,) = first(
+        connection,
+        """
+        select count(*) > 0 and bool_and(requests.request_id is null)
+        from staged
+        left join requests
+            on
+                staged.request_id = requests.request_id
+                and staged.attempt = requests.attempt
+                and requests.batch_id = ?
+        where staged.outcome is not null
+        """,
+        [batch_id],
+    )
+    return bool(is_foreign)
+
+
+def add_responses(connection, batch_id: str) -> None:
+    """Land what is ``staged`` of a batch, and close the batch: all of it, or nothing.
+
+    An attempt without a result is landed as missing, so that it can be asked again. A line that
+    answers no attempt of the batch is kept as a stray.
+    """
+    with transaction(connection):
+        connection.execute(
+            """
+            insert into stray_results
+            select
+                $batch_id,
+                case
+                    when staged.request_id is null then 'unreadable'
+                    when requests.request_id is null then 'not asked'
+                    else 'repeated'
+                end as reason,
+                staged.line,
+            from staged
+            left join requests
+                on
+                    staged.request_id = requests.request_id
+                    and staged.attempt = requests.attempt
+                    and requests.batch_id = $batch_id
+            qualify
+                reason != 'repeated'
+                or row_number() over (
+                    partition by staged.request_id, staged.attempt order by staged.line_number
+                ) > 1
+            order by staged.line_number
+            """,
+            {"batch_id": batch_id},
+        )
+        connection.execute(
+            """
+            insert into responses
+            select
+                requests.request_id,
+                requests.attempt,
+                coalesce(firsts.outcome, 'missing'),
+                firsts.line,
+                now() at time zone 'utc',
+            from requests
+            left join (
+                from staged
+                qualify
+                    row_number() over (partition by request_id, attempt order by line_number) = 1
+            ) as firsts using (request_id, attempt)
+            where requests.batch_id = ?
+            order by requests.request_id, requests.attempt
+            -- What could not be encoded is answered already.
+            on conflict do nothing
+            """,
+            [batch_id],
+        )
+        connection.execute(
+            """
+            delete from claims using responses
+            where
+                claims.request_id = responses.request_id
+                and claims.attempt = responses.attempt
+                and responses.outcome != 'succeeded'
+            """
+        )
+        connection.execute(
+            """
+            update batches
+            set state = 'landed', landed_at = now() at time zone 'utc'
+            where batch_id = ?
+            """,
+            [batch_id],
+        )

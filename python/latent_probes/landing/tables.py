@@ -1,0 +1,130 @@
+"""The tables of the landing file, and the version that says what they look like."""
+
+VERSION = 2
+
+TABLES = """
+create table if not exists landing_version (version integer not null);
+
+-- One row per file of rollouts that landed.
+create table if not exists landed_files (
+    file_hash varchar primary key,
+    file_name varchar not null,
+    file_rows bigint not null,
+    rollouts_added bigint not null,
+    landed_at timestamp not null,
+);
+
+-- One row per continuation that a source model wrote.
+create table if not exists rollouts (
+    source_model varchar not null,
+    doc_id varchar not null,
+    continuation_idx bigint not null,
+    doc_source varchar not null,
+    prefix varchar not null,
+    continuation varchar not null,
+    sampling json not null,
+    file_hash varchar not null,
+    primary key (source_model, doc_id, continuation_idx),
+);
+
+-- One row per round whose first request was sent: its settings, frozen.
+create table if not exists started_rounds (
+    round_number bigint primary key,
+    n_docs bigint not null,
+    seed bigint not null,
+    source_model varchar not null,
+    calibration_level bigint not null,
+    n_answers bigint not null,
+    generator_model varchar not null,
+    answerer_model varchar not null,
+    judge_model varchar not null,
+    started_at timestamp not null,
+);
+
+-- One row per document of a started round: its siblings in the order shown, frozen.
+create table if not exists started_round_documents (
+    round_number bigint not null,
+    doc_id varchar not null,
+    continuation_idxs bigint[] not null,
+    primary key (round_number, doc_id),
+);
+
+-- One row per batch meant for a provider, under the hash of its body file.
+-- State: intended, submitted, landed, or released: certainly never taken.
+create table if not exists batches (
+    batch_id varchar primary key,
+    provider varchar not null,
+    n_requests bigint not null,
+    -- The newest batch that the provider listed before: what is newer may be this one.
+    mark_id varchar,
+    mark_created_at timestamp,
+    -- How often it was sent without hearing that it was refused.
+    n_sends bigint not null,
+    -- Found in the provider's list, instead of named in answer to our sending it.
+    was_adopted boolean not null,
+    provider_batch_id varchar,
+    state varchar not null,
+    intended_at timestamp not null,
+    submitted_at timestamp,
+    landed_at timestamp,
+);
+
+-- One row per batch of the provider's list that was taken for one of ours, and is not used.
+-- Reason: surplus (a second copy, canceled), foreign (its results are not ours).
+create table if not exists disowned_batches (
+    provider_batch_id varchar primary key,
+    batch_id varchar not null,
+    reason varchar not null,
+    disowned_at timestamp not null,
+);
+
+-- One row per attempt at a request, written before anything is sent.
+create table if not exists requests (
+    request_id varchar not null,
+    attempt bigint not null,
+    batch_id varchar not null,
+    stage varchar not null,
+    round_number bigint not null,
+    model varchar not null,
+    prompt_hash varchar not null,
+    input_hash varchar not null,
+    unit_map json,
+    primary key (request_id, attempt),
+);
+
+-- One row per request, model and wording of the prompt whose tokens were counted before sending.
+create table if not exists token_counts (
+    request_id varchar not null,
+    model varchar not null,
+    prompt_hash varchar not null,
+    input_tokens bigint not null,
+    counted_at timestamp not null,
+    primary key (request_id, model, prompt_hash),
+);
+
+-- One row per attempt that ended: succeeded, errored, expired, canceled, whatever else the
+-- provider says, or missing: the provider's results do not speak of it. The body is the line of
+-- the results as it came.
+create table if not exists responses (
+    request_id varchar not null,
+    attempt bigint not null,
+    outcome varchar not null,
+    body json,
+    landed_at timestamp not null,
+    primary key (request_id, attempt),
+);
+
+-- One row per line of results that is no response to an attempt of its batch: unreadable, not
+-- asked, or repeated.
+create table if not exists stray_results (
+    batch_id varchar not null,
+    reason varchar not null,
+    line varchar not null,
+);
+
+-- One row per request that is open or succeeded: its key is the guard against paying twice.
+create table if not exists claims (
+    request_id varchar primary key,
+    attempt bigint not null,
+);
+"""
