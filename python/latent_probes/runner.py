@@ -6,7 +6,6 @@ what it costs, is for the warehouse to say.
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 
 import duckdb
@@ -41,8 +40,13 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
                 break
             if collect(home, provider):
                 warehouse.build_queue(home)
-            elif batches.open_at(home):
-                time.sleep(provider.poll_seconds)
+            elif open_batches := batches.open_at(home):
+                n_requests = sum(batch.n_requests for batch in open_batches)
+                terminal.wait(
+                    provider.poll_seconds,
+                    f"waiting for {provider.name}: {n_requests:,} requests in "
+                    f"{len(open_batches):,} batches; Ctrl-C leaves them running",
+                )
                 # A batch that turned out to be somebody else's: ours is looked for again.
                 batches.settle(home, provider, patient=True)
             elif not n_submitted:

@@ -117,6 +117,10 @@ def status(home: Home) -> None:
             """,
         )
         show(connection, "Spent", spend_per_probe())
+        irregularities = "select kind, n, meaning from irregularities order by kind"
+        if connection.execute(irregularities).fetchall():
+            show(connection, "Irregularities", irregularities)
+    still_on_their_way(home)
 
 
 def spend_per_probe() -> str:
@@ -130,15 +134,20 @@ def spend_per_probe() -> str:
     """
 
 
-def interrupted(home: Home) -> None:
-    """What goes on, and costs, although the run was stopped."""
+def still_on_their_way(home: Home) -> bool:
+    """Name the batches that are open; whether there are any."""
     open_batches = batches.open_at(home)
     for batch in open_batches:
         terminal.say(
             f"still on its way: {batch.n_requests:,} requests at {batch.provider} "
             f"({batch.provider_batch_id or 'not known to have been taken'})"
         )
-    if open_batches:
+    return bool(open_batches)
+
+
+def interrupted(home: Home) -> None:
+    """What goes on, and costs, although the run was stopped."""
+    if still_on_their_way(home):
         terminal.say(
             "Stopped. What is on its way goes on, and is billed: `latent-probes run` lands it, "
             "`latent-probes cancel` stops it."

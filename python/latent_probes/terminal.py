@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ console = Console(highlight=False)
 if not console.is_terminal:
     console = Console(highlight=False, width=WIDTH_OF_FILES)
 errors = Console(stderr=True, highlight=False)
+last_waited_for = ""
 
 
 def say(message: str) -> None:
@@ -36,6 +38,19 @@ def printable(text: str) -> str:
 def dollars(column: str, decimals: int = 2) -> str:
     """SQL for a column of dollars as people read it; an unknown price is no price of nothing."""
     return f"coalesce('$' || format('{{:,.{decimals}f}}', {column}), 'no price known')"
+
+
+def wait(seconds: float, message: str) -> None:
+    """Sleep, and say for what: a turning wheel on a terminal, a line elsewhere when it changes."""
+    global last_waited_for
+    if console.is_terminal:
+        with console.status(Text(message)):
+            time.sleep(seconds)
+        return
+    if message != last_waited_for:
+        say(message)
+    last_waited_for = message
+    time.sleep(seconds)
 
 
 @contextmanager
