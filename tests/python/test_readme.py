@@ -8,6 +8,7 @@ import shutil
 import duckdb
 import pytest
 from conftest import COMMANDS, ROOT, Checkout
+from stand_in import StandIn
 
 # One demo for all of them.
 pytestmark = pytest.mark.xdist_group("readme")
@@ -36,7 +37,15 @@ def newcomer(tmp_path_factory) -> Checkout:
         folder,
         symlinks=True,
         ignore=shutil.ignore_patterns(
-            ".git", ".venv", "demo", "target", "logs", "batches", "export", "*.duckdb", "*.json"
+            ".git",
+            ".venv",
+            "demo",
+            "target",
+            "logs",
+            "batches",
+            "export",
+            "*.duckdb",
+            "warehouse.json",
         ),
     )
     (folder / ".venv").symlink_to(COMMANDS.parent)
@@ -91,11 +100,16 @@ def test_a_query_gives_what_the_readme_shows(number, demo, newcomer):
 
 
 def test_the_other_commands_of_the_readme_run(demo, newcomer):
-    for kind, body, _ in BLOCKS:
-        if kind != "bash" or body.strip() in NOT_RUN_HERE | {"make demo"}:
-            continue
-        # A person types them one after the other into one shell.
-        newcomer.runs("bash", "-ec", "mkdir -p home\n" + body)
+    with StandIn() as server:
+        person = newcomer.talking_to(server)
+        for kind, body, _ in BLOCKS:
+            if kind != "bash" or body.strip() in NOT_RUN_HERE | {"make demo"}:
+                continue
+            # A person types them one after the other into one shell.
+            person.runs("bash", "-ec", "mkdir -p home\n" + body)
+        # The three documents that Claude was to write about, and their answers.
+        assert len(server.ledger.billed_requests) > 3
+    assert person.query("select count(*) > 0 from train where source = 'haiku'") == [(True,)]
 
 
 def test_every_path_of_the_tree_is_there():
