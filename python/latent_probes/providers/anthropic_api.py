@@ -178,4 +178,7 @@ def wait_seconds(error: Exception) -> float | None:
         except ValueError:
             pass
     date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    try:
+        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    except (OverflowError, ValueError):
+        return None
