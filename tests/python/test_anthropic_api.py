@@ -1,6 +1,5 @@
 """The form of a request, and what an error of the API means to a run."""
 
-import os
 import time
 import traceback
 from email.utils import formatdate
@@ -52,13 +51,9 @@ HTTP = anthropic.DefaultHttpxClient()
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch, tmp_path):
-    """The environment, with a key and no other setting of the SDK."""
-    for name in [name for name in os.environ if name.startswith("ANTHROPIC")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    return monkeypatch
+def key(environment):
+    """A key that is told from all other text."""
+    environment.setenv("ANTHROPIC_API_KEY", KEY)
 
 
 def request_of(model, stage, **changes):

@@ -1,6 +1,5 @@
 """Claude by the Message Batches API: what each fault of the API comes out as."""
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted_server import Answer, ScriptedServer
+from scripted_server import Answer
 from stand_in import StandIn, answers, faults
 
 from latent_probes import files
@@ -63,30 +62,21 @@ CREATIONS = {
 NO_ANSWERS = [b"<html>Log in first</html>", b"", b"null", b"[]", b'"ok"', b"{}", b'{"data":null}']
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch, tmp_path):
-    """The environment, with a key and no other setting of the SDK."""
-    for name in [name for name in os.environ if name.startswith("ANTHROPIC")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
-    return monkeypatch
-
-
 @pytest.fixture
-def server():
+def server(environment):
     with StandIn(key="key") as server:
+        environment.setenv("ANTHROPIC_BASE_URL", server.address)
         yield server
 
 
 @pytest.fixture
-def provider(server, environment):
+def provider(server):
     """The provider on the stand-in. Its looks are not repeated, so that errors are seen."""
-    return provider_at(server.address, environment)
+    return provider_of()
 
 
-def provider_at(address, environment, max_retries=0):
-    environment.setenv("ANTHROPIC_BASE_URL", address)
+def provider_of(max_retries=0):
+    """The provider as the environment has it."""
     provider = AnthropicBatches()
     provider.client.max_retries = max_retries
     return provider
@@ -127,7 +117,7 @@ def test_a_fault_of_a_creation_is_told_apart_and_nothing_is_sent_twice(
     (kind, can_wait, wait), n_batches = CREATIONS[name]
     environment.setattr(anthropic_api, "TIMEOUT", httpx2.Timeout(0.3))
     # With the retries that looks have.
-    provider = provider_at(server.address, environment, max_retries=4)
+    provider = provider_of(max_retries=4)
     server.plan(name, seconds=30)
     start = time.monotonic()
     with pytest.raises(ProviderError) as caught:
@@ -158,7 +148,8 @@ def test_a_batch_that_is_taken_has_the_requests_of_its_body(server, provider, tm
 
 
 def test_a_closed_port_is_a_clear_refusal_that_does_not_pass_by_itself(environment, tmp_path):
-    provider = provider_at("http://127.0.0.1:1", environment)
+    environment.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
+    provider = provider_of()
     with pytest.raises(RefusedError, match="no connection was made") as caught:
         provider.submit(body_of(tmp_path))
     assert not caught.value.can_wait
@@ -168,24 +159,24 @@ def test_a_closed_port_is_a_clear_refusal_that_does_not_pass_by_itself(environme
 
 @pytest.mark.parametrize("content", NO_ANSWERS)
 def test_an_answer_that_names_no_batch_leaves_open_whether_it_was_taken(
-    environment, tmp_path, content
+    scripted, tmp_path, content
 ):
-    with ScriptedServer(lambda _: Answer(content)) as server:
-        with pytest.raises(UnreachableError, match="an answer"):
-            provider_at(server.address, environment).submit(body_of(tmp_path))
+    server = scripted(lambda _: Answer(content))
+    with pytest.raises(UnreachableError, match="an answer"):
+        provider_of().submit(body_of(tmp_path))
     assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirected_batch_is_refused_and_not_turned_into_a_list(environment, tmp_path, status):
+def test_a_redirected_batch_is_refused_and_not_turned_into_a_list(scripted, tmp_path, status):
     def script(asked):
         if asked.method == "GET":
             return Answer(b'{"data":[],"has_more":false}')
         return Answer(b"", status, {"location": f"/moved{asked.path}"})
 
-    with ScriptedServer(script) as server:
-        with pytest.raises(RefusedError, match="ANTHROPIC_BASE_URL") as caught:
-            provider_at(server.address, environment).submit(body_of(tmp_path))
+    server = scripted(script)
+    with pytest.raises(RefusedError, match="ANTHROPIC_BASE_URL") as caught:
+        provider_of().submit(body_of(tmp_path))
     assert not caught.value.can_wait
     assert len(server.asked) == 1
 
@@ -219,10 +210,10 @@ def test_the_body_is_what_the_client_itself_would_send(tmp_path_factory, prompts
     assert [request["params"]["messages"][0]["content"] for request in requests] == prompts
 
 
-def test_a_body_is_sent_with_its_length_and_as_json(environment, tmp_path):
-    with ScriptedServer(lambda _: Answer(b'{"id":"msgbatch_1"}')) as server:
-        provider = provider_at(server.address, environment)
-        assert provider.submit(body := body_of(tmp_path)) == "msgbatch_1"
+def test_a_body_is_sent_with_its_length_and_as_json(scripted, tmp_path):
+    server = scripted(lambda _: Answer(b'{"id":"msgbatch_1"}'))
+    provider = provider_of()
+    assert provider.submit(body := body_of(tmp_path)) == "msgbatch_1"
     (asked,) = server.asked
     assert asked.headers["content-length"] == str(anthropic_batches.length_of_request_body(body))
     assert asked.headers["content-type"] == "application/json"
@@ -256,19 +247,19 @@ def test_a_listed_batch_has_its_size_its_time_in_utc_and_its_counts(server, prov
     assert ended.counts == {"succeeded": 1, "errored": 0, "canceled": 0, "expired": 1}
 
 
-def test_a_time_of_another_zone_is_turned_to_utc(server, environment):
+def test_a_time_of_another_zone_is_turned_to_utc(scripted, server):
     batch = server.service.commit(
         server.service.keep([{"custom_id": "a", "params": {"model": ""}}])
     )
     page = {"data": [batch.as_json("") | {"created_at": "2026-01-01T01:30:00+02:00"}]}
-    with ScriptedServer(lambda _: Answer(orjson.dumps(page))) as scripted:
-        (listed,) = provider_at(scripted.address, environment).list()
+    scripted(lambda _: Answer(orjson.dumps(page)))
+    (listed,) = provider_of().list()
     assert listed.created_at == datetime(2025, 12, 31, 23, 30)
 
 
 @pytest.mark.parametrize("name", ["internal error", "overload", "reset"])
-def test_a_list_that_fails_once_is_asked_for_again(server, environment, tmp_path, name):
-    provider = provider_at(server.address, environment, max_retries=1)
+def test_a_list_that_fails_once_is_asked_for_again(server, tmp_path, name):
+    provider = provider_of(max_retries=1)
     batch_id = provider.submit(body_of(tmp_path))
     server.plan(name, at="list")
     assert [batch.provider_batch_id for batch in provider.list()] == [batch_id]
@@ -290,10 +281,10 @@ def test_a_list_that_fails_on_its_second_page_is_not_taken_for_a_short_one(
 @pytest.mark.parametrize(
     "content", [*NO_ANSWERS, b'{"data":[{}]}', b'{"data":[1]}', b'{"data":"all"}', b'{"error":{}}']
 )
-def test_a_list_that_is_none_is_not_taken_for_an_empty_one(environment, content):
-    with ScriptedServer(lambda _: Answer(content)) as server:
-        with pytest.raises(UnreachableError, match="an answer"):
-            list(provider_at(server.address, environment).list())
+def test_a_list_that_is_none_is_not_taken_for_an_empty_one(scripted, content):
+    scripted(lambda _: Answer(content))
+    with pytest.raises(UnreachableError, match="an answer"):
+        list(provider_of().list())
 
 
 # Results ---------------------------------------------------------------------------------------
@@ -323,16 +314,16 @@ def test_results_are_kept_as_they_come_even_damaged(server, provider, ended, tmp
     assert (tmp_path / "results").read_bytes() == lines_of(server, ended)
 
 
-def test_results_of_any_bytes_are_kept(server, ended, environment, tmp_path):
+def test_results_of_any_bytes_are_kept(scripted, server, ended, tmp_path):
     content = b'{"a": 1}\r\n\x00\xff' * 1000
 
     def script(asked):
         if asked.path.endswith("/results"):
             return Answer(content)
-        return Answer(orjson.dumps(ended.as_json(scripted.address)))
+        return Answer(orjson.dumps(ended.as_json(other.address)))
 
-    with ScriptedServer(script) as scripted:
-        provider_at(scripted.address, environment).download(ended.id, tmp_path / "results")
+    other = scripted(script)
+    provider_of().download(ended.id, tmp_path / "results")
     assert (tmp_path / "results").read_bytes() == content
 
 
@@ -364,9 +355,10 @@ def test_a_batch_that_still_runs_has_no_results(server, provider, tmp_path):
 
 
 @pytest.mark.parametrize("content", NO_ANSWERS)
-def test_a_download_from_somebody_else_is_not_believed(environment, tmp_path, content):
-    with ScriptedServer(lambda _: Answer(content)) as server, pytest.raises(UnreachableError):
-        provider_at(server.address, environment).download("msgbatch_1", tmp_path / "results")
+def test_a_download_from_somebody_else_is_not_believed(scripted, tmp_path, content):
+    scripted(lambda _: Answer(content))
+    with pytest.raises(UnreachableError):
+        provider_of().download("msgbatch_1", tmp_path / "results")
     assert not (tmp_path / "results").exists()
 
 
@@ -394,10 +386,10 @@ def test_a_batch_that_there_is_not_cannot_be_canceled(provider):
 
 
 @pytest.mark.parametrize("content", NO_ANSWERS)
-def test_a_batch_is_only_canceled_if_the_api_says_so(environment, content):
-    with ScriptedServer(lambda _: Answer(content)) as server:
-        with pytest.raises(UnreachableError, match="an answer"):
-            provider_at(server.address, environment).cancel("msgbatch_1")
+def test_a_batch_is_only_canceled_if_the_api_says_so(scripted, content):
+    scripted(lambda _: Answer(content))
+    with pytest.raises(UnreachableError, match="an answer"):
+        provider_of().cancel("msgbatch_1")
 
 
 def test_tokens_are_counted_by_the_api(server, provider):
@@ -407,11 +399,14 @@ def test_tokens_are_counted_by_the_api(server, provider):
     assert server.ledger.batches == {}
 
 
-def test_what_cannot_be_counted_says_why(provider, environment):
+def test_what_cannot_be_counted_says_why(provider):
     line = anthropic_api.encode(request_of(0)).replace(MODEL.encode(), b"claude-0")
     with pytest.raises(ProviderError, match="claude-0"):
         provider.count(line)
-    for content in NO_ANSWERS:
-        with ScriptedServer(lambda _, content=content: Answer(content)) as server:
-            with pytest.raises(UnreachableError, match="an answer"):
-                provider_at(server.address, environment).count(line)
+
+
+@pytest.mark.parametrize("content", NO_ANSWERS)
+def test_a_count_from_somebody_else_is_not_believed(scripted, content):
+    scripted(lambda _: Answer(content))
+    with pytest.raises(UnreachableError, match="an answer"):
+        provider_of().count(anthropic_api.encode(request_of(0)))

@@ -11,7 +11,7 @@ from collections import Counter
 import httpx2
 import orjson
 import pytest
-from scripted_server import MESSAGE, Answer, ScriptedServer
+from scripted_server import MESSAGE, Answer
 from stand_in import StandIn, answers
 
 from latent_probes import files
@@ -36,14 +36,9 @@ AnthropicMessages(Path(spool), int(in_flight)).download(batch_id, Path(results))
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch, tmp_path):
-    """The environment, with a key and no other setting of the SDK; waits are short."""
-    for name in [name for name in os.environ if name.startswith("ANTHROPIC")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
-    monkeypatch.setattr(anthropic_messages, "FIRST_WAIT_SECONDS", 0.02)
-    return monkeypatch
+def short_waits(environment):
+    """Waits that no server asked for are short."""
+    environment.setattr(anthropic_messages, "FIRST_WAIT_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -51,21 +46,6 @@ def server(environment):
     with StandIn(key="key") as server:
         environment.setenv("ANTHROPIC_BASE_URL", server.address)
         yield server
-
-
-@pytest.fixture
-def scripted(environment):
-    """Makes a scripted server the one that is asked."""
-    servers = []
-
-    def serve(script):
-        servers.append(ScriptedServer(script).__enter__())
-        environment.setenv("ANTHROPIC_BASE_URL", servers[-1].address)
-        return servers[-1]
-
-    yield serve
-    for server in servers:
-        server.__exit__()
 
 
 class Asking:
