@@ -316,6 +316,18 @@ def test_no_error_shows_the_key_or_a_password(environment, tmp_path, status, use
     assert len(server.asked) >= 4 or not status
 
 
+def test_a_header_that_cannot_be_sent_is_not_repeated(environment, tmp_path):
+    environment.setenv("ANTHROPIC_CUSTOM_HEADERS", f"x-password: a\r{PASSWORD}")
+    with StandIn() as server:
+        environment.setenv("ANTHROPIC_BASE_URL", server.address)
+        provider = AnthropicBatches()
+        provider.client.max_retries = 0
+        for error in errors_of(provider, tmp_path / "body", tmp_path / "results"):
+            assert "LocalProtocolError" in str(error)
+            assert_nothing_leaked(error)
+        assert server.ledger.posts == []
+
+
 def test_a_wrong_key_is_called_wrong_and_not_shown(environment, tmp_path):
     with StandIn() as server:
         environment.setenv("ANTHROPIC_BASE_URL", server.address)

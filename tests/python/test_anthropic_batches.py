@@ -279,7 +279,15 @@ def test_a_list_that_fails_on_its_second_page_is_not_taken_for_a_short_one(
 
 
 @pytest.mark.parametrize(
-    "content", [*NO_ANSWERS, b'{"data":[{}]}', b'{"data":[1]}', b'{"data":"all"}', b'{"error":{}}']
+    "content",
+    [
+        *NO_ANSWERS,
+        b'{"data":[{}]}',
+        b'{"data":[1]}',
+        b'{"data":""}',
+        b'{"data":{}}',
+        b'{"error":{}}',
+    ],
 )
 def test_a_list_that_is_none_is_not_taken_for_an_empty_one(scripted, content):
     scripted(lambda _: Answer(content))

@@ -412,7 +412,10 @@ def test_a_spend_limit_stops_at_once(server, tmp_path):
 
 
 def test_who_waits_does_not_hide_why_it_stopped(scripted, tmp_path):
+    both = threading.Barrier(2)
+
     def script(asked):
+        both.wait(timeout=10)
         if number_of(asked) == 0:
             return error_of(429, retry_after="60")
         time.sleep(0.1)
@@ -423,6 +426,20 @@ def test_who_waits_does_not_hide_why_it_stopped(scripted, tmp_path):
     asking = Asking(tmp_path, 2, in_flight=2)
     assert type(asking.stops("402 some_error")) is ProviderError
     assert time.monotonic() - start < 5
+
+
+def test_what_went_wrong_first_is_why_it_stopped(scripted, tmp_path):
+    both = threading.Barrier(2)
+
+    def script(asked):
+        both.wait(timeout=10)
+        if number_of(asked) == 0:
+            return error_of(402)
+        time.sleep(0.2)
+        return error_of(404)
+
+    scripted(script)
+    assert "402 some_error" in str(Asking(tmp_path, in_flight=2).stops("some_error"))
 
 
 def test_a_disk_that_is_full_leaves_whole_lines(server, environment, tmp_path):
