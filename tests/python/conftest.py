@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from scripted_server import ScriptedServer
 
 from latent_probes import units
 
@@ -169,3 +171,26 @@ def finished(finished_once, tmp_path) -> Checkout:
     folder = tmp_path / "checkout"
     shutil.copytree(finished_once.folder, folder, symlinks=True)
     return Checkout(folder)
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """An environment in which the SDK of Anthropic finds a key and no other setting."""
+    for name in [name for name in os.environ if name.startswith("ANTHROPIC")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
+    return monkeypatch
+
+
+@pytest.fixture
+def scripted(environment):
+    """Makes a server that answers by a function the one that is asked."""
+    with contextlib.ExitStack() as servers:
+
+        def serve(script) -> ScriptedServer:
+            server = servers.enter_context(ScriptedServer(script))
+            environment.setenv("ANTHROPIC_BASE_URL", server.address)
+            return server
+
+        yield serve

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import email.utils
 import time
+from collections.abc import Iterator
+from typing import TypeVar
 
 import anthropic
 import httpx2
@@ -25,20 +27,34 @@ SPEND_LIMITS = {
     "contract_spend_limit_reached",
     "linked_organization_spend_limit_reached",
 }
+# A proxy may answer with a whole page.
+LONGEST_MESSAGE = 500
+
+Kind = TypeVar("Kind")
 
 
 def connect(max_retries: int) -> anthropic.Anthropic:
     """A client with key and address from the environment.
 
-    Raises ProviderError if there is no key.
+    Raises ProviderError if there is no key, or if nothing can be sent with what there is. Neither
+    is repeated in the message, as an address can hold a password.
     """
     try:
         client = anthropic.Anthropic(max_retries=max_retries, timeout=TIMEOUT)
+    except httpx2.InvalidURL:
+        raise ProviderError("ANTHROPIC_BASE_URL is no address") from None
     except anthropic.AnthropicError as error:
         raise ProviderError(f"the client cannot be made: {error}") from None
-    if not (client.api_key or client.auth_token or client.credentials):
+    if client.base_url.scheme not in ("http", "https") or not client.base_url.host:
+        raise ProviderError("ANTHROPIC_BASE_URL must be http://… or https://…")
+    key = client.api_key or client.auth_token
+    if not (key or client.credentials):
         raise ProviderError(
             "no key: set ANTHROPIC_API_KEY (any text, for a server of your own that asks for none)"
+        )
+    if key and not (key.isascii() and key.isprintable() and key == key.strip()):
+        raise ProviderError(
+            "ANTHROPIC_API_KEY has a line break, a space at its end or a character that no key has"
         )
     return client
 
@@ -77,23 +93,63 @@ def count(client: anthropic.Anthropic, line: bytes) -> int:
     # Counting looks at the input alone.
     del parameters["max_tokens"]
     try:
-        return client.messages.count_tokens(**parameters).input_tokens
+        response = post(client, "/v1/messages/count_tokens", orjson.dumps(parameters))
     except (anthropic.AnthropicError, httpx2.HTTPError) as error:
         raise explained(error) from None
+    return field(response, "input_tokens", int)
+
+
+def post(
+    client: anthropic.Anthropic, path: str, content: bytes | Iterator[bytes], **options
+) -> httpx2.Response:
+    """Send JSON as it is; return the answer as it comes.
+
+    No redirect is followed: most turn a POST into a GET, which would succeed and send nothing.
+    """
+    headers = {"Content-Type": "application/json", **options.pop("headers", {})}
+    return client.post(
+        path,
+        cast_to=httpx2.Response,
+        content=content,
+        options={"follow_redirects": False, "headers": headers, **options},
+    )
+
+
+def field(response: httpx2.Response, name: str, kind: type[Kind]) -> Kind:
+    """A field of an answer.
+
+    Raises UnreachableError if it is not there: what answered is not the API, though it said 200.
+    """
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise UnreachableError(f"an answer that is no JSON: {error}") from None
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, kind):
+        raise UnreachableError(f"an answer without {name!r}")
+    return value
 
 
 def explained(error: Exception) -> ProviderError:
     """What an error of the SDK means to a run; it names no header and no key."""
     if isinstance(error, anthropic.APIStatusError):
-        message = f"{error.status_code} {error.type or ''}: {error.api_message or error.message}"
-        if error.status_code in FATAL_STATUS or error.error_code in SPEND_LIMITS:
+        said = str(error.api_message or error.message)
+        if len(said) > LONGEST_MESSAGE:
+            said = f"{said[:LONGEST_MESSAGE]}…"
+        message = f"{error.status_code}{f' {error.type}' if error.type else ''}: {said}"
+        is_redirect = error.status_code < 400
+        if is_redirect or error.status_code in FATAL_STATUS or error.error_code in SPEND_LIMITS:
             return ProviderError(f"{message}{remedy(error)}")
         return UnreachableError(message)
-    return UnreachableError(f"{type(error).__name__}: {error}")
+    # The text of a cause may repeat a header.
+    cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
+    return UnreachableError(f"{type(error).__name__}: {error}{cause}")
 
 
 def remedy(error: anthropic.APIStatusError) -> str:
     """What to do about an error that stays."""
+    if error.status_code < 400:
+        return " (a redirect: check ANTHROPIC_BASE_URL)"
     if error.status_code == 401:
         return " (check ANTHROPIC_API_KEY)"
     if error.status_code == 404:
@@ -106,7 +162,8 @@ def remedy(error: anthropic.APIStatusError) -> str:
 def was_never_connected(error: Exception) -> bool:
     """Whether a request certainly never reached the server."""
     return isinstance(
-        error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
+        error.__cause__,
+        httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError,
     )
 
 
@@ -121,4 +178,7 @@ def wait_seconds(error: Exception) -> float | None:
         except ValueError:
             pass
     date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    try:
+        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    except (OverflowError, ValueError):
+        return None

@@ -7,6 +7,7 @@ what is asked of it otherwise (lists, results) may be retried freely.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from anthropic.types.messages import MessageBatch
 from latent_probes.providers import ListedBatch, RefusedError, UnreachableError, anthropic_api
 from latent_probes.providers.anthropic_api import encode, serves
 
-# 429 says that the batch was not taken, as do these.
-REFUSALS = {*anthropic_api.FATAL_STATUS, 429}
+# It says that the batch was not taken, as does what is fatal.
+BUSY_STATUS = 429
 READ_SIZE = 1 << 20
 LIST_SIZE = 100
 
@@ -46,25 +47,21 @@ class AnthropicBatches:
     def submit(self, body: Path) -> str:
         """Send the file as it lies on the disk, once."""
         try:
-            batch = self.client.post(
+            response = anthropic_api.post(
+                self.client,
                 "/v1/messages/batches",
-                cast_to=MessageBatch,
-                content=request_body(body),
-                options={
-                    "max_retries": 0,
-                    "headers": {
-                        "Content-Type": "application/json",
-                        "Content-Length": str(length_of_request_body(body)),
-                    },
-                },
+                request_body(body),
+                max_retries=0,
+                headers={"Content-Length": str(length_of_request_body(body))},
             )
         except anthropic.APIStatusError as error:
             reason = anthropic_api.explained(error)
-            if error.status_code not in REFUSALS:
+            is_busy = isinstance(reason, UnreachableError)
+            if is_busy and error.status_code != BUSY_STATUS:
                 raise reason from None
             raise RefusedError(
                 str(reason),
-                can_wait=isinstance(reason, UnreachableError),
+                can_wait=is_busy,
                 wait_seconds=anthropic_api.wait_seconds(error),
             ) from None
         except (anthropic.AnthropicError, httpx2.HTTPError) as error:
@@ -72,48 +69,64 @@ class AnthropicBatches:
             if anthropic_api.was_never_connected(error):
                 raise RefusedError(f"no connection was made: {reason}") from None
             raise reason from None
-        return batch.id
+        return anthropic_api.field(response, "id", str)
 
     def list(self) -> Iterator[ListedBatch]:
         """All batches of the key's workspace, newest first."""
-        try:
-            for batch in self.client.messages.batches.list(limit=LIST_SIZE):
-                counts = batch.request_counts.to_dict()
-                yield ListedBatch(
-                    provider_batch_id=batch.id,
-                    n_requests=sum(counts.values()),
-                    created_at=batch.created_at.astimezone(UTC).replace(tzinfo=None),
-                    has_ended=batch.processing_status == "ended",
-                    counts={name: n for name, n in counts.items() if name != "processing"},
-                )
-        except (anthropic.AnthropicError, httpx2.HTTPError) as error:
-            raise anthropic_api.explained(error) from None
+        with errors_explained():
+            for page in self.client.messages.batches.list(limit=LIST_SIZE).iter_pages():
+                # An empty list would mean that nothing was taken, and be believed.
+                if not isinstance(page.data, list):
+                    raise UnreachableError("an answer that is no list of batches")
+                yield from map(listed, page.data)
 
     def download(self, provider_batch_id: str, results: Path) -> None:
         """Stream the results to the file."""
-        try:
-            with (
-                self.client.messages.batches.with_streaming_response.results(
-                    provider_batch_id
-                ) as response,
-                results.open("wb") as file,
-            ):
-                for chunk in response.iter_bytes(READ_SIZE):
-                    file.write(chunk)
-        except (anthropic.AnthropicError, httpx2.HTTPError) as error:
-            raise anthropic_api.explained(error) from None
+        with (
+            errors_explained(),
+            self.client.messages.batches.with_streaming_response.results(
+                provider_batch_id
+            ) as response,
+            results.open("wb") as file,
+        ):
+            for chunk in response.iter_bytes(READ_SIZE):
+                file.write(chunk)
 
     def cancel(self, provider_batch_id: str) -> None:
         """Cancel the batch; one that has ended stays as it is."""
-        try:
-            self.client.messages.batches.cancel(provider_batch_id)
-        except (anthropic.ConflictError, anthropic.BadRequestError):
-            pass
-        except (anthropic.AnthropicError, httpx2.HTTPError) as error:
-            raise anthropic_api.explained(error) from None
+        with (
+            errors_explained(),
+            suppress(anthropic.ConflictError, anthropic.BadRequestError),
+        ):
+            if self.client.messages.batches.cancel(provider_batch_id).id != provider_batch_id:
+                raise UnreachableError("an answer that is not the canceled batch")
 
     def forget(self, provider_batch_id: str) -> None:
         """The API keeps results for 29 days; nothing needs to be done."""
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """Errors of the SDK as those of a provider."""
+    try:
+        yield
+    except (anthropic.AnthropicError, httpx2.HTTPError) as error:
+        raise anthropic_api.explained(error) from None
+    except (AttributeError, TypeError, ValueError) as error:
+        # So it ends where a proxy says 200 and something that is not of the API.
+        raise UnreachableError(f"an answer that cannot be read: {error}") from None
+
+
+def listed(batch: MessageBatch) -> ListedBatch:
+    """A batch as the API shows it."""
+    counts = batch.request_counts.to_dict()
+    return ListedBatch(
+        provider_batch_id=batch.id,
+        n_requests=sum(counts.values()),
+        created_at=batch.created_at.astimezone(UTC).replace(tzinfo=None),
+        has_ended=batch.processing_status == "ended",
+        counts={name: n for name, n in counts.items() if name != "processing"},
+    )
 
 
 def request_body(body: Path) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from latent_probes.providers import (
 from latent_probes.providers.anthropic_api import encode, serves
 
 MOST_TRIES = 8
+# Doubled with each try, where the server does not say how long to wait.
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_OWN_WAIT_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 600.0
 # Statuses that say something of one request, and nothing of the next.
 FAULTS_OF_A_REQUEST = {400, 413, 422}
@@ -86,10 +89,7 @@ class AnthropicMessages:
 
     def download(self, provider_batch_id: str, results: Path) -> None:
         """Ask what is not answered yet, then copy the answers to ``results``."""
-        body = self.spool / f"{provider_batch_id}.jsonl"
-        answers = self.spool / f"{provider_batch_id}.answers.jsonl"
-        if not body.exists():
-            raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")
+        body, answers = self.files_of(provider_batch_id)
         drop_torn_line(answers)
         with answers.open("rb") as file:
             answered = {orjson.loads(line)["custom_id"] for line in file}
@@ -102,10 +102,11 @@ class AnthropicMessages:
 
     def cancel(self, provider_batch_id: str) -> None:
         """Ask no more: what is not answered yet comes back as canceled."""
-        drop_torn_line(answers := self.spool / f"{provider_batch_id}.answers.jsonl")
+        body, answers = self.files_of(provider_batch_id)
+        drop_torn_line(answers)
         with answers.open("rb") as file:
             answered = {orjson.loads(line)["custom_id"] for line in file}
-        with (self.spool / f"{provider_batch_id}.jsonl").open("rb") as requests:
+        with body.open("rb") as requests:
             for request in requests:
                 custom_id = orjson.loads(request)["custom_id"]
                 if custom_id not in answered:
@@ -116,6 +117,13 @@ class AnthropicMessages:
         for suffix in (".jsonl", ".answers.jsonl"):
             (self.spool / f"{provider_batch_id}{suffix}").unlink(missing_ok=True)
 
+    def files_of(self, provider_batch_id: str) -> tuple[Path, Path]:
+        """The body of a batch, and the file of its answers."""
+        body = self.spool / f"{provider_batch_id}.jsonl"
+        if not body.exists():
+            raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")
+        return body, self.spool / f"{provider_batch_id}.answers.jsonl"
+
     def ask_all(self, requests: list[bytes], answers: Path, advance) -> None:
         """Ask requests, some at a time, and append each answer as it comes.
 
@@ -125,18 +133,16 @@ class AnthropicMessages:
         lock = threading.Lock()
         stopped = threading.Event()
         errors_in_a_row: list[str] = []
+        causes: list[BaseException] = []
 
         def work() -> None:
             while not stopped.is_set():
                 with lock:
                     request = next(pending, None)
-                if request is None:
+                answered = self.ask(request, stopped) if request else None
+                if answered is None:
                     return
-                try:
-                    result, error = self.ask(request, stopped)
-                except BaseException:
-                    stopped.set()
-                    raise
+                result, error = answered
                 with lock:
                     append(answers, result)
                     advance(1)
@@ -145,59 +151,71 @@ class AnthropicMessages:
                     if error is not None:
                         errors_in_a_row.append(error)
                     if len(errors_in_a_row) >= MOST_EQUAL_ERRORS:
-                        stopped.set()
                         raise ProviderError(
                             f"{len(errors_in_a_row)} messages in a row were refused: {error}"
                         )
 
-        with ThreadPoolExecutor(self.in_flight) as executor:
-            workers = [executor.submit(work) for _ in range(self.in_flight)]
+        def work_or_stop_all() -> None:
             try:
-                for worker in workers:
-                    worker.result()
-            finally:
+                work()
+            except BaseException as error:
+                causes.append(error)
                 stopped.set()
 
-    def ask(self, request: bytes, stopped: threading.Event) -> tuple[bytes, str | None]:
+        with ThreadPoolExecutor(self.in_flight) as executor:
+            try:
+                wait([executor.submit(work_or_stop_all) for _ in range(self.in_flight)])
+            finally:
+                stopped.set()
+        if causes:
+            # Of what came after it, much is its consequence.
+            raise causes[0]
+
+    def ask(self, request: bytes, stopped: threading.Event) -> tuple[bytes, str | None] | None:
         """The line of the result of one request, and what was wrong with the request.
 
         Waits and tries again while the server is busy; raises UnreachableError when that takes
-        too long, and ProviderError for what would befall every request.
+        too long, and ProviderError for what would befall every request. None if it was stopped.
         """
         asked = orjson.loads(request)
-        body = orjson.dumps(asked["params"])
+        custom_id, body = asked["custom_id"], orjson.dumps(asked["params"])
         for tries in range(MOST_TRIES):
-            if stopped.wait(max(0.0, self.not_before - time.monotonic())):
-                raise UnreachableError("stopped while waiting for the server")
+            if not self.waited(stopped):
+                return None
+            seconds = None
             try:
-                response = self.client.post(
-                    "/v1/messages",
-                    cast_to=httpx2.Response,
-                    content=body,
-                    options={"headers": {"Content-Type": "application/json"}},
-                )
-                orjson.loads(response.content)
-                return result_line(asked["custom_id"], "succeeded", message=response.content), None
+                response = anthropic_api.post(self.client, "/v1/messages", body)
+                anthropic_api.field(response, "content", list)
+                return result_line(custom_id, "succeeded", message=response.content), None
             except anthropic.APIStatusError as error:
-                if error.status_code in FAULTS_OF_A_REQUEST:
-                    line = result_line(
-                        asked["custom_id"], "errored", error=orjson.dumps(error.body)
-                    )
-                    return line, str(anthropic_api.explained(error))
                 reason = anthropic_api.explained(error)
-                wait = anthropic_api.wait_seconds(error)
+                if error.status_code in FAULTS_OF_A_REQUEST:
+                    raw = as_json(error.response.content)
+                    return result_line(custom_id, "errored", error=raw), str(reason)
+                seconds = anthropic_api.wait_seconds(error)
             except (anthropic.AnthropicError, httpx2.HTTPError) as error:
-                reason, wait = anthropic_api.explained(error), None
-            except orjson.JSONDecodeError as error:
-                reason, wait = UnreachableError(f"an answer that is no JSON: {error}"), None
+                reason = anthropic_api.explained(error)
+            except UnreachableError as error:
+                reason = error
             if not isinstance(reason, UnreachableError):
                 raise reason
-            wait = min(2.0**tries, 60.0) if wait is None else wait
-            if wait > LONGEST_WAIT_SECONDS:
-                raise UnreachableError(f"{reason} (it asks to wait {wait:,.0f} seconds)")
+            # A wait of nothing is as good as none named: it would use up all tries at once.
+            seconds = seconds or min(FIRST_WAIT_SECONDS * 2**tries, LONGEST_OWN_WAIT_SECONDS)
+            if seconds > LONGEST_WAIT_SECONDS:
+                raise UnreachableError(f"{reason} (it asks to wait {seconds:,.0f} seconds)")
             # All wait together: a server that is busy for one is busy for all.
-            self.not_before = max(self.not_before, time.monotonic() + wait)
+            self.not_before = max(self.not_before, time.monotonic() + seconds)
         raise reason
+
+    def waited(self, stopped: threading.Event) -> bool:
+        """Wait until the server may be asked again, however often that is put off.
+
+        False if it was stopped.
+        """
+        while not stopped.wait(max(0.0, self.not_before - time.monotonic())):
+            if self.not_before <= time.monotonic():
+                return True
+        return False
 
 
 def result_line(custom_id: str, outcome: str, **raw: bytes) -> bytes:
@@ -209,12 +227,26 @@ def result_line(custom_id: str, outcome: str, **raw: bytes) -> bytes:
     return line + b"}}\n"
 
 
+def as_json(content: bytes) -> bytes:
+    """What a server said, if it is JSON; else as a JSON string."""
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return orjson.dumps(content.decode(errors="replace"))
+    return content
+
+
 def append(answers: Path, line: bytes) -> None:
-    """Add a line to a file, on the disk."""
-    with answers.open("ab") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+    """Add a line to a file, on the disk; if that fails, the file stays as it was."""
+    with answers.open("ab", buffering=0) as file:
+        end = file.tell()
+        try:
+            if file.write(line) < len(line):
+                raise OSError(f"no room for an answer in {answers}")
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(end)
+            raise
 
 
 def drop_torn_line(answers: Path) -> None:
