@@ -311,6 +311,14 @@ def test_what_does_not_pass_stops_when_all_tries_are_used(server, environment, t
     assert types_of(asking.results()) == {"succeeded": 10}
 
 
+def test_a_request_that_always_fails_errs_alone_while_others_are_answered(scripted, tmp_path):
+    scripted(lambda asked: Answer(status=500) if asked.prompt == "Number 3" else Answer())
+    asking = Asking(tmp_path, count=30)
+    results = asking.results()
+    assert [number for number, result in results.items() if result["type"] == "errored"] == [3]
+    assert results[3]["error"]["error"]["type"] == "api_error"
+
+
 def test_a_server_that_is_not_there_is_unreachable(environment, tmp_path):
     environment.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
     environment.setattr(anthropic_messages, "MOST_TRIES", 2)

@@ -59,6 +59,7 @@ class AnthropicMessages:
         self.in_flight = in_flight
         self.client = anthropic_api.connect(max_retries=0)
         self.not_before = 0.0
+        self.n_answered = 0
 
     def count(self, line: bytes) -> int:
         """What the API counts."""
@@ -174,9 +175,11 @@ class AnthropicMessages:
     def ask(self, request: bytes, stopped: threading.Event) -> tuple[bytes, str | None] | None:
         """The line of the result of one request, and what was wrong with the request.
 
-        Waits and tries again while the server is busy; raises UnreachableError when that takes
-        too long, and ProviderError for what would befall every request. None if it was stopped.
+        Waits and tries again while the server is busy. When that takes too long it is the fault of
+        this request, if others were answered meanwhile; else UnreachableError is raised.
+        ProviderError is raised for what would befall every request. None if it was stopped.
         """
+        n_answered = self.n_answered
         asked = orjson.loads(request)
         custom_id, body = asked["custom_id"], orjson.dumps(asked["params"])
         for tries in range(MOST_TRIES):
@@ -186,6 +189,7 @@ class AnthropicMessages:
             try:
                 response = anthropic_api.post(self.client, "/v1/messages", body)
                 anthropic_api.field(response, "content", list)
+                self.n_answered += 1
                 return result_line(custom_id, "succeeded", message=response.content), None
             except anthropic.APIStatusError as error:
                 reason = anthropic_api.explained(error)
@@ -205,7 +209,10 @@ class AnthropicMessages:
                 raise UnreachableError(f"{reason} (it asks to wait {seconds:,.0f} seconds)")
             # All wait together: a server that is busy for one is busy for all.
             self.not_before = max(self.not_before, time.monotonic() + seconds)
-        raise reason
+        if self.n_answered == n_answered:
+            raise reason
+        error = {"type": "error", "error": {"type": "api_error", "message": str(reason)}}
+        return result_line(custom_id, "errored", error=orjson.dumps(error)), None
 
     def waited(self, stopped: threading.Event) -> bool:
         """Wait until the server may be asked again, however often that is put off.
