@@ -17,8 +17,6 @@ import duckdb
 import pytest
 from stand_in import StandIn
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 MODEL = "claude-haiku-4-5-20251001"
 N_DOCUMENTS = 9
 MOST_RESTARTS = 150

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from latent_probes import batches, files, landing, runner, warehouse
+from latent_probes import batches, files, landing, runner, terminal, warehouse
 from latent_probes.home import Home
 from latent_probes.providers import (
     ListedBatch,
@@ -149,7 +149,7 @@ class Service:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(batches, "time", clock)
-    monkeypatch.setattr(runner, "time", clock)
+    monkeypatch.setattr(terminal, "wait", lambda seconds, message: clock.sleep(seconds))
     return clock
 
 

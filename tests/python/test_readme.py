@@ -10,9 +10,6 @@ import pytest
 from conftest import COMMANDS, ROOT, Checkout
 from stand_in import StandIn
 
-# One demo for all of them.
-pytestmark = pytest.mark.xdist_group("readme")
-
 README = (ROOT / "README.md").read_text()
 # A fenced block, and the text block that follows it, if one does before the next block.
 BLOCKS = re.findall(

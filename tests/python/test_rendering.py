@@ -394,9 +394,19 @@ def test_what_is_checked_of_a_mended_answer_are_the_fields_of_the_schema():
     schema = rendering.schema("generator")
     sql = MODEL.read_text()
     keys = re.search(r"mapped\.keys != \[(.*?)\]", sql, re.DOTALL)[1]
-    known = re.search(r"key not in \((.*?)\)", sql, re.DOTALL)[1]
     assert re.findall(r"'(\w+)'", keys) == sorted(schema["properties"])
-    assert re.findall(r"'(\w+)'", known) == list(schema["$defs"]["probe"]["properties"])
+    lists = re.findall(r"nodes\.key (?:in \((.*?)\)|= ('\w+'))", sql, re.DOTALL)
+    assert set(re.findall(r"'(\w+)'", str(lists).replace("\\n", " "))) == {
+        *schema["properties"],
+        *schema["properties"]["splits"]["properties"],
+        *schema["properties"]["probes"]["properties"],
+        *schema["$defs"]["probe"]["properties"],
+    }
+    # A swallowed field is found by the number of those that are left.
+    assert re.findall(r"len\(json_keys\(nodes\.value\)\) != (\d+)", sql) == [
+        str(len(schema["properties"]["splits"]["properties"])),
+        str(len(schema["$defs"]["probe"]["properties"])),
+    ]
 
 
 def test_the_example_of_the_prompt_has_the_fields_of_the_schema():

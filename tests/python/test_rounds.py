@@ -1,0 +1,162 @@
+"""Rounds: what a line of seeds/rounds.csv asks for, what of it may change, what is published."""
+
+from __future__ import annotations
+
+import pyarrow.parquet
+import pytest
+from test_whole_runs import RUN
+
+
+def test_a_round_that_asks_for_a_model_is_never_answered_offline(checkout):
+    rounds = checkout.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("lexical,lexical,lexical", "m,m,m"))
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    said = checkout.fails(*RUN)
+    assert "round 1 asks for 'm'" in said
+    assert checkout.query("select count(*) from requests", "landing") == [(0,)]
+    # And an unknown price is said, not taken for nothing.
+    assert "No price is known for m" in checkout.runs("latent-probes", "plan")
+
+
+def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
+    model = "claude-haiku-4-5-20251001"
+    finished.add_round(f"2,3,2,gemma-3-270m,-2,5,{model},{model},{model},false")
+    said = finished.runs("latent-probes", "plan")
+    assert model in said
+    assert finished.query(
+        "select n_pending, n_coming from planned_requests "
+        "where round_number = 2 and stage = 'generator'"
+    ) == [(3, 0)]
+    prices = dict(finished.query("select provider, sum(usd) from planned_prices group by provider"))
+    assert 0.001 < prices["anthropic-batches"] < 1
+    assert prices["anthropic-messages"] == pytest.approx(2 * prices["anthropic-batches"])
+    total = f"${prices['anthropic-batches']:.2f} in batches, ${prices['anthropic-messages']:.2f} by"
+    assert total in said
+    assert "estimated" in said
+    assert finished.query(
+        "select n_pending, n_coming from planned_requests "
+        "where round_number = 2 and stage = 'judge'"
+    ) == [(0, 3 * 6 * 5)]
+    assert finished.query("select count(*) from started_rounds", "landing") == [(1,)]
+
+
+def test_more_answers_later_ask_only_the_missing_ones(finished):
+    rounds = finished.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("-2,5,", "-2,6,"))
+    n_probes = finished.query("select count(*) from probe_scores")[0][0]
+    before = dict(finished.query("select stage, count(*) from requests group by all", "landing"))
+    finished.runs(*RUN)
+    after = dict(finished.query("select stage, count(*) from requests group by all", "landing"))
+    assert after == {
+        "generator": before["generator"],
+        "answerer": before["answerer"] + n_probes,
+        "judge": before["judge"] + n_probes,
+    }
+    assert finished.query("select distinct len(scores) from probe_scores") == [(6,)]
+
+
+def test_a_second_round_leaves_the_first_file_as_it_was(finished):
+    first = finished.home / "export" / "data" / "train-round-0001.parquet"
+    before = (first.read_bytes(), first.stat().st_mtime_ns)
+    finished.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    finished.runs(*RUN)
+    finished.runs("latent-probes", "export")
+    assert (first.read_bytes(), first.stat().st_mtime_ns) == before
+    second = pyarrow.parquet.read_table(first.with_name("train-round-0002.parquet"))
+    assert len(set(second["doc_id"].to_pylist())) == 3
+
+
+def test_an_edited_started_line_fails_a_test(finished):
+    rounds = finished.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("1,20,1,", "1,21,1,"))
+    assert "a_started_round_is_not_edited" in finished.fails("latent-probes", "export")
+
+
+def test_an_edited_started_line_stops_a_run_before_it_sends(checkout):
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    checkout.runs(*RUN, "--once")
+    rounds = checkout.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("1,20,1,", "1,21,1,"))
+    assert "a_started_round_is_not_edited" in checkout.fails(*RUN)
+    assert checkout.query("select distinct stage from requests", "landing") == [("generator",)]
+
+
+def test_answers_to_another_addendum_are_stale_and_kept(finished):
+    levels = finished.folder / "seeds" / "calibration_levels.csv"
+    levels.write_text(levels.read_text().replace("Probes have been too hard.", "Too hard."))
+    n_requests = finished.query("select count(*) from requests", "landing")
+    finished.runs(*RUN)
+    assert finished.query("select distinct rejection_reason from slots") == [("answer_stale",)]
+    assert finished.query("select count(*) from requests", "landing") == n_requests
+
+
+def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
+    rounds = finished.folder / "seeds" / "rounds.csv"
+    rounds.write_text(rounds.read_text().replace("false", "true"))
+    finished.add_round("2,9,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    finished.runs(*RUN)
+    finished.runs("latent-probes", "export")
+    assert [path.name for path in (finished.home / "export" / "data").iterdir()] == [
+        "train-round-0002.parquet"
+    ]
+    # 20 of 23 prefixes were taken by the first round; it keeps them.
+    assert finished.query("select count(distinct doc_id) from train")[0][0] <= 3
+    assert finished.query("select distinct rejection_reason from slots where round_number = 1") == [
+        ("round_withdrawn",)
+    ]
+
+
+def test_the_exported_schema_is_that_of_the_card(finished_once):
+    (path,) = (finished_once.home / "export" / "data").iterdir()
+    schema = pyarrow.parquet.read_schema(path)
+    described = finished_once.query(
+        "select column_name, column_type from published_columns order by position"
+    )
+    assert schema.names == [name for name, _ in described]
+    assert len(schema.names) == 35
+    expected = {
+        "VARCHAR": "string",
+        "BIGINT": "int64",
+        "DOUBLE": "double",
+        "VARCHAR[]": "list<element: string>",
+        "DOUBLE[]": "list<element: double>",
+    }
+    for name, kind in described:
+        if name != "row_splits":
+            assert str(schema.field(name).type) == expected[kind], name
+    assert str(schema.field("row_splits").type) == (
+        "struct<word_lens: int64, sentence: int64, paragraph: int64, whole: int64>"
+    )
+
+
+def test_an_export_says_that_the_baseline_made_it(finished_once):
+    card = (finished_once.home / "export" / "README.md").read_text()
+    assert "offline baseline `lexical`" in card
+    assert finished_once.query("select distinct generator_model from train") == [("lexical",)]
+    assert finished_once.query("select distinct source from train order by 1") == [
+        ("lexical",),
+        ("python_template",),
+    ]
+
+
+def test_the_demo_fills_three_bins_and_asks_different_questions(finished_once):
+    assert finished_once.query("select count(*) >= 3 from score_histogram where n_probes > 0") == [
+        (True,)
+    ]
+    ((n_prompts, n_probes),) = finished_once.query(
+        "select count(distinct verbalizer_prompt), count(*) from probes where is_written"
+    )
+    assert n_prompts > n_probes * 0.8
+    ((distinct_answers,),) = finished_once.query(
+        "select avg(len(list_distinct(bb_answer_rollout_answers))) from train "
+        "where bb_answer_rollout_answers is not null"
+    )
+    assert distinct_answers > 4.5
+
+
+def test_an_empty_continuation_lands_and_is_passed_over(finished_once):
+    assert finished_once.query(
+        "select count(*) from rollout_fitness where passed_over_reason = 'empty_continuation'"
+    ) == finished_once.query(
+        "select count(*) from rollouts where trim(continuation) = ''", "landing"
+    )
