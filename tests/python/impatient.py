@@ -7,7 +7,7 @@ from latent_probes.providers import anthropic_api
 from latent_probes.providers.anthropic_batches import AnthropicBatches
 
 AnthropicBatches.poll_seconds = 0.05
-AnthropicBatches.settle_seconds = 0.6
+AnthropicBatches.settle_seconds = 1.0
 anthropic_api.TIMEOUT = httpx2.Timeout(2.0)
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -95,12 +97,13 @@ def test_the_key_is_in_no_file(written):
         assert not path.is_file() or key not in path.read_bytes(), path
 
 
-def test_faults_and_kills_leave_the_same_data(written, new_checkout, tmp_path):
-    undisturbed, _ = written
-    with StandIn(seed=5, seconds=0.1) as server:
-        checkout = new_round(new_checkout, tmp_path, server)
+def disturbed_round(new_checkout, folder: Path, seed: int):
+    """The round, while anything fails and runs are killed: its checkout, and what was billed."""
+    draw = random.Random(seed)
+    with StandIn(seed=seed, seconds=0.1) as server:
+        checkout = new_round(new_checkout, folder, server)
         server.chaos(
-            5,
+            seed,
             0.15,
             at=("creation", "list", "retrieval", "download"),
             without=["double commit"],
@@ -108,21 +111,30 @@ def test_faults_and_kills_leave_the_same_data(written, new_checkout, tmp_path):
         )
         for name in ("invalid result", "overloaded result", "expired result", "canceled result"):
             server.plan(name, None, chance=0.05)
+        # One is killed around its first submission, others at any moment or not at all.
         killed = checkout.start(*RUN)
         while not server.ledger.posts and killed.poll() is None:
             time.sleep(0.01)
         killed.kill()
         killed.communicate()
-        for _ in range(12):
+        for _ in range(20):
             process = checkout.start(*RUN)
-            said, _ = process.communicate(timeout=300)
+            try:
+                said, _ = process.communicate(timeout=draw.choice((5, 15, 300)))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                said, _ = process.communicate()
             assert "Traceback" not in said
             assert server.key not in said
             if process.returncode == 0:
                 break
         assert process.returncode == 0, said
         checkout.runs(*EXPORT)
-        billed = dict(server.ledger.billed_requests)
+        return checkout, dict(server.ledger.billed_requests)
+
+
+def assert_same_data(checkout, billed, undisturbed) -> None:
+    """The published data are those of the undisturbed round, and nothing was billed twice."""
     assert data_of(checkout) == data_of(undisturbed)
     unheard = dict(
         checkout.query(
@@ -132,6 +144,16 @@ def test_faults_and_kills_leave_the_same_data(written, new_checkout, tmp_path):
         )
     )
     assert billed == {request_id: 1 + unheard.get(request_id, 0) for request_id in billed}
+
+
+def test_faults_and_kills_leave_the_same_data(written, new_checkout, tmp_path):
+    assert_same_data(*disturbed_round(new_checkout, tmp_path, seed=5), written[0])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_soak_faults_and_kills(written, new_checkout, tmp_path, seed):
+    assert_same_data(*disturbed_round(new_checkout, tmp_path, seed), written[0])
 
 
 def test_ctrl_c_says_what_goes_on_and_cancel_stops_it(new_checkout, tmp_path):

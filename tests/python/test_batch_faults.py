@@ -20,7 +20,7 @@ from stand_in import StandIn
 MODEL = "claude-haiku-4-5-20251001"
 N_DOCUMENTS = 9
 MOST_RESTARTS = 150
-SETTLE_SECONDS = 0.6
+SETTLE_SECONDS = 1.0
 LATE_SECONDS = 0.1
 # An API that takes one sending as two batches is outside of what is promised. Plain refusals are
 # left to other tests, so that what is not heard of has the greater share here.
@@ -203,8 +203,8 @@ def test_nothing_is_lost_and_nothing_is_billed_twice(seed, mortal, planned, undi
 @pytest.mark.soak
 def test_nothing_is_lost_in_hundreds_of_runs(mortal, planned, undisturbed, tmp_path):
     n_runs = 0
-    for seed in range(1000, 1400):
+    for seed in range(1000, 1200):
         home = copy_of(planned, tmp_path / f"home-{seed}")
         n_runs += disturbed_run(mortal, planned, undisturbed, home, seed)
         shutil.rmtree(home)
-    print(f"400 scenarios, {n_runs:,} runs")
+    print(f"200 scenarios, {n_runs:,} runs")
