@@ -57,7 +57,7 @@ class Asking:
         lines = map(anthropic_api.encode, self.requests)
         body = folder / f"{files.write_by_hash(folder, lines)}.jsonl"
         self.batch_id = self.provider.submit(body)
-        self.answers = self.provider.spool / f"{self.batch_id}.answers.jsonl"
+        self.answers = self.provider.spool.answers(self.batch_id)
         self.file = folder / "results"
 
     def results(self):
@@ -84,7 +84,7 @@ class Asking:
 
     def start(self):
         """Ask in a process of its own."""
-        arguments = (self.provider.spool, IN_FLIGHT, self.batch_id, self.file)
+        arguments = (self.provider.spool.folder, IN_FLIGHT, self.batch_id, self.file)
         return subprocess.Popen(
             [sys.executable, "-c", ASK, *map(str, arguments)], stderr=subprocess.PIPE, text=True
         )
@@ -154,7 +154,7 @@ def test_nothing_is_asked_before_the_results_are_wanted(server, tmp_path):
 def test_handing_in_a_body_twice_is_the_same_as_once(server, tmp_path):
     asking = Asking(tmp_path, 3)
     results = asking.results()
-    assert asking.provider.submit(asking.provider.spool / f"{asking.batch_id}.jsonl")
+    assert asking.provider.submit(asking.provider.spool.body(asking.batch_id))
     assert asking.results() == results
     assert len(server.ledger.posts) == 3
 
@@ -163,7 +163,7 @@ def test_a_forgotten_batch_leaves_nothing(server, tmp_path):
     asking = Asking(tmp_path, 3)
     asking.results()
     asking.provider.forget(asking.batch_id)
-    assert list(asking.provider.spool.iterdir()) == list(asking.provider.list()) == []
+    assert list(asking.provider.spool.folder.iterdir()) == list(asking.provider.list()) == []
     asking.provider.forget(asking.batch_id)
 
 

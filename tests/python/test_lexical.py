@@ -245,7 +245,7 @@ def test_it_is_created_by_its_name(tmp_path):
     home = Home(tmp_path, tmp_path / "home")
     provider = providers.create("lexical", home)
     assert provider.name == "lexical"
-    assert provider.spool == home.batches / "lexical"
+    assert provider.spool.folder == home.batches / "lexical"
     names = "anthropic-batches, anthropic-messages, lexical"
     with pytest.raises(ProviderError, match=f"no provider 'other'; choose one of: {names}"):
         providers.create("other", home)
@@ -272,7 +272,7 @@ def test_batches_are_listed_newest_first(provider, tmp_path):
     for number in range(3):
         line = provider.encode(request("judge", f"request-{number}"))
         batch_ids.append(batch_of(provider, tmp_path, *[line] * (number + 1)))
-        os.utime(provider.spool / f"{batch_ids[-1]}.jsonl", (number, number))
+        os.utime(provider.spool.folder / f"{batch_ids[-1]}.jsonl", (number, number))
     assert list(provider.list()) == [
         ListedBatch(batch_id, number + 1, datetime(1970, 1, 1, 0, 0, number), has_ended=True)
         for number, batch_id in reversed(list(enumerate(batch_ids)))

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import UTC, datetime
 from pathlib import Path
 
 import anthropic
@@ -21,7 +20,6 @@ import httpx2
 import orjson
 
 from latent_probes import terminal
-from latent_probes.files import hash_of, written_whole
 from latent_probes.providers import (
     ListedBatch,
     ProviderError,
@@ -29,6 +27,7 @@ from latent_probes.providers import (
     anthropic_api,
 )
 from latent_probes.providers.anthropic_api import encode, serves
+from latent_probes.providers.spool import Spool
 
 MOST_TRIES = 8
 # Doubled with each try, where the server does not say how long to wait.
@@ -42,7 +41,7 @@ MOST_EQUAL_ERRORS = 20
 
 
 class AnthropicMessages:
-    """The Messages API. ``spool`` is the folder that stands for the batch service."""
+    """The Messages API. ``folder`` stands for the batch service."""
 
     name = "anthropic-messages"
     max_requests = 10_000
@@ -54,8 +53,8 @@ class AnthropicMessages:
     serves = staticmethod(serves)
     encode = staticmethod(encode)
 
-    def __init__(self, spool: Path, in_flight: int):
-        self.spool = spool
+    def __init__(self, folder: Path, in_flight: int):
+        self.spool = Spool(folder, "messages")
         self.in_flight = in_flight
         self.client = anthropic_api.connect(max_retries=0)
         self.not_before = 0.0
@@ -66,31 +65,17 @@ class AnthropicMessages:
         return anthropic_api.count(self.client, line)
 
     def submit(self, body: Path) -> str:
-        """Keep the body; nothing is asked yet, and a second copy of it changes nothing."""
-        batch_id = f"messages-{hash_of(body)}"
-        with written_whole(self.spool / f"{batch_id}.jsonl") as kept:
-            shutil.copyfile(body, kept)
-        return batch_id
+        """Keep the body; nothing is asked yet."""
+        return self.spool.keep(body)
 
     def list(self) -> Iterator[ListedBatch]:
-        """Every batch has ended: it is asked when it is downloaded."""
-        kept = [
-            (path.stat().st_mtime, path)
-            for path in self.spool.glob("messages-*.jsonl")
-            if not path.name.endswith(".answers.jsonl")
-        ]
-        for changed_at, path in sorted(kept, reverse=True):
-            with path.open("rb") as file:
-                yield ListedBatch(
-                    path.stem,
-                    sum(1 for _ in file),
-                    datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None),
-                    has_ended=True,
-                )
+        """What is kept."""
+        return self.spool.list()
 
     def download(self, provider_batch_id: str, results: Path) -> None:
         """Ask what is not answered yet, then copy the answers to ``results``."""
-        body, answers = self.files_of(provider_batch_id)
+        body = self.spool.body(provider_batch_id)
+        answers = self.spool.answers(provider_batch_id)
         drop_torn_line(answers)
         with answers.open("rb") as file:
             answered = {orjson.loads(line)["custom_id"] for line in file}
@@ -103,7 +88,8 @@ class AnthropicMessages:
 
     def cancel(self, provider_batch_id: str) -> None:
         """Ask no more: what is not answered yet comes back as canceled."""
-        body, answers = self.files_of(provider_batch_id)
+        body = self.spool.body(provider_batch_id)
+        answers = self.spool.answers(provider_batch_id)
         drop_torn_line(answers)
         with answers.open("rb") as file:
             answered = {orjson.loads(line)["custom_id"] for line in file}
@@ -115,15 +101,7 @@ class AnthropicMessages:
 
     def forget(self, provider_batch_id: str) -> None:
         """Delete the batch and its answers."""
-        for suffix in (".jsonl", ".answers.jsonl"):
-            (self.spool / f"{provider_batch_id}{suffix}").unlink(missing_ok=True)
-
-    def files_of(self, provider_batch_id: str) -> tuple[Path, Path]:
-        """The body of a batch, and the file of its answers."""
-        body = self.spool / f"{provider_batch_id}.jsonl"
-        if not body.exists():
-            raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")
-        return body, self.spool / f"{provider_batch_id}.answers.jsonl"
+        self.spool.forget(provider_batch_id)
 
     def ask_all(self, requests: list[bytes], answers: Path, advance) -> None:
         """Ask requests, some at a time, and append each answer as it comes.

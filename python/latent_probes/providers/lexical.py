@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import regex
 
-from latent_probes.files import hash_of, written_whole
-from latent_probes.providers import ListedBatch, ProviderError, Request
+from latent_probes.providers import ListedBatch, Request
+from latent_probes.providers.spool import Spool
 
 MODEL = "lexical"
 ANSWER_WORDS = 8
@@ -37,7 +35,7 @@ FREQUENT = frozenset(
 
 
 class Lexical:
-    """The offline provider. ``spool`` is the folder that stands for the service."""
+    """The offline provider. ``folder`` stands for the service."""
 
     name = "lexical"
     max_requests = 10_000
@@ -46,8 +44,8 @@ class Lexical:
     # What was handed in is on the disk.
     settle_seconds = 0.0
 
-    def __init__(self, spool: Path):
-        self.spool = spool
+    def __init__(self, folder: Path):
+        self.spool = Spool(folder, "lexical")
 
     def serves(self, model: str) -> bool:
         """Only itself: a round that asks for a language model is never answered offline."""
@@ -68,30 +66,19 @@ class Lexical:
         return len(json.loads(line)["prompt"].split())
 
     def submit(self, body: Path) -> str:
-        """Keep the body; a second copy of it changes nothing."""
-        batch_id = f"lexical-{hash_of(body)}"
-        with written_whole(self.spool / f"{batch_id}.jsonl") as kept:
-            shutil.copyfile(body, kept)
-        return batch_id
+        """Keep the body."""
+        return self.spool.keep(body)
 
     def list(self) -> Iterator[ListedBatch]:
-        """Every batch has ended: it is answered when it is downloaded."""
-        kept = [(path.stat().st_mtime, path) for path in self.spool.glob("lexical-*.jsonl")]
-        for changed_at, path in sorted(kept, reverse=True):
-            with path.open("rb") as file:
-                yield ListedBatch(
-                    path.stem,
-                    sum(1 for _ in file),
-                    datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None),
-                    has_ended=True,
-                )
+        """What is kept."""
+        return self.spool.list()
 
     def download(self, provider_batch_id: str, results: Path) -> None:
         """Answer the batch into ``results``."""
-        kept = self.spool / f"{provider_batch_id}.jsonl"
-        if not kept.exists():
-            raise ProviderError(f"no batch {provider_batch_id} in {self.spool}")
-        with kept.open(encoding="utf-8") as requests, results.open("w", encoding="utf-8") as file:
+        with (
+            self.spool.body(provider_batch_id).open(encoding="utf-8") as requests,
+            results.open("w", encoding="utf-8") as file,
+        ):
             for line in requests:
                 file.write(json.dumps(answer(json.loads(line)), ensure_ascii=False) + "\n")
 
@@ -100,7 +87,7 @@ class Lexical:
 
     def forget(self, provider_batch_id: str) -> None:
         """Delete the batch."""
-        (self.spool / f"{provider_batch_id}.jsonl").unlink(missing_ok=True)
+        self.spool.forget(provider_batch_id)
 
 
 def answer(request: dict) -> dict:
