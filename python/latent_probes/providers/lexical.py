@@ -5,7 +5,7 @@ the form that they ask for. It is no language model: what it writes tests the pi
 floor, and everything that it made is signed ``lexical``.
 
 As a service it keeps the batches that it was given in a folder, and answers them when they are
-downloaded. The id of a batch is the hash of its body, so handing one in twice is the same as once.
+downloaded.
 """
 
 from __future__ import annotations
