@@ -35,10 +35,22 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
         warehouse.build(home, tested=False)
         warehouse.test_queue(home)
         while True:
-            n_submitted = submit(home, provider, max_cost, patient=not once)
+            try:
+                # What is unknown is found out before anything more is sent.
+                batches.settle(home, provider, patient=not once)
+                n_submitted = submit(home, provider, max_cost, patient=not once)
+                n_landed = 0 if once else batches.collect(home, provider)
+            except UnreachableError as error:
+                if once:
+                    raise
+                terminal.wait(
+                    provider.poll_seconds,
+                    f"{provider.name} is not to be heard ({error}); trying again",
+                )
+                continue
             if once:
                 break
-            if collect(home, provider):
+            if n_landed:
                 warehouse.build_queue(home)
             elif open_batches := batches.open_at(home):
                 n_requests = sum(batch.n_requests for batch in open_batches)
@@ -47,21 +59,10 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
                     f"waiting for {provider.name}: {n_requests:,} requests in "
                     f"{len(open_batches):,} batches; Ctrl-C leaves them running",
                 )
-                # A batch that turned out to be somebody else's: ours is looked for again.
-                batches.settle(home, provider, patient=True)
             elif not n_submitted:
                 break
         warehouse.build(home, tested=not once)
         queue.refuse_over_cost(home, provider, max_cost)
-
-
-def collect(home: Home, provider: Provider) -> int:
-    """Land what has ended; a provider that is not to be heard is asked again later."""
-    try:
-        return batches.collect(home, provider)
-    except UnreachableError as error:
-        terminal.say(f"{provider.name} is not to be heard ({error}); trying again")
-        return 0
 
 
 def count(home: Home, provider: Provider) -> None:

@@ -563,15 +563,59 @@ def test_a_foreign_batch_is_disowned_and_ours_is_looked_for_again(home, service,
     assert service.canceled == []
 
 
-def test_a_run_looks_again_for_a_disowned_batch(home, service, monkeypatch):
+@pytest.fixture
+def without_dbt(monkeypatch):
+    """A run whose warehouse never changes, and in which nothing new is pending."""
+    for name in ("build", "build_queue", "test_queue"):
+        monkeypatch.setattr(warehouse, name, lambda *values, **options: None)
+    monkeypatch.setattr(runner, "submit", lambda *values, **options: 0)
+
+
+def test_a_run_waits_until_an_outage_is_over(home, service, without_dbt, capsys):
+    planted_and_handed_in(home, service)
+    service.held[0].has_ended = False
+
+    def end_and_fall_silent(*values, **options):
+        if not service.held[0].has_ended:
+            service.held[0].has_ended = True
+            service.deaf_reads = 7
+        return 0
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runner, "submit", end_and_fall_silent)
+        runner.run(home, service, once=False, max_cost=None)
+    assert outcomes(home) == ALL_SUCCEEDED
+
+
+def test_a_run_that_leaves_at_once_says_that_nobody_is_to_be_heard(home, service, without_dbt):
+    planted_and_handed_in(home, service)
+    service.deaf_reads = 1
+    with pytest.raises(UnreachableError):
+        runner.run(home, service, once=True, max_cost=None)
+
+
+def test_nothing_is_submitted_while_a_batch_is_unknown(home, service, monkeypatch, without_dbt):
+    batch_id = plant(home, service)
+    states = []
+    monkeypatch.setattr(
+        runner, "submit", lambda *values, **options: states.append(known(home)[0]) or 0
+    )
+    # Nothing is heard of any sending until the run gives up for a while, and tries again.
+    service.moods = [UnreachableError("the line is dead")] * (batches.MOST_SENDS + 1)
+    with pytest.raises(UnreachableError):
+        hand_in(home, service, batch_id)
+    runner.run(home, service, once=False, max_cost=None)
+    assert states
+    assert "intended" not in states
+    assert outcomes(home) == ALL_SUCCEEDED
+
+
+def test_a_run_looks_again_for_a_disowned_batch(home, service, without_dbt):
     batch_id = plant(home, service)
     service.take(ids("theirs", 3))
     service.moods = ["take too late"]
     hand_in(home, service, batch_id)
     service.held[1].unseen_reads = 1
-    for name in ("build", "build_queue", "test_queue"):
-        monkeypatch.setattr(warehouse, name, lambda *values, **options: None)
-    monkeypatch.setattr(runner, "submit", lambda *values, **options: 0)
     runner.run(home, service, once=False, max_cost=None)
     assert outcomes(home) == ALL_SUCCEEDED
     assert len(service.sent_at) == 1
@@ -674,7 +718,6 @@ def test_a_download_that_is_not_heard_lands_nothing(home, service, monkeypatch):
         patched.setattr(service, "download", unheard)
         with pytest.raises(UnreachableError):
             batches.collect(home, service)
-        assert runner.collect(home, service) == 0
     assert outcomes(home) == []
     assert batches.collect(home, service) == 3
     assert outcomes(home) == ALL_SUCCEEDED
