@@ -44,7 +44,7 @@ from latent_probes.providers import (
 CLOCK_SKEW = timedelta(seconds=60)
 LONGEST_WAIT_SECONDS = 600.0
 MOST_SENDS = 5
-MOST_DOWNLOADS = 3
+MOST_DOWNLOADS = 6
 # Errors of a request that may not come again; any other, if most of a batch has it, stops the run.
 PASSING_ERRORS = ("api_error", "overloaded_error", "rate_limit_error", "timeout_error")
 FEW_ERRORS = 10
@@ -131,15 +131,20 @@ def send(home: Home, provider: Provider, batch_id: str) -> None:
 def wait_for(
     home: Home, provider: Provider, batch_id: str, error: RefusedError, patient: bool
 ) -> None:
-    """Wait until a busy provider may take a batch; release the batch if that is not to be."""
-    seconds = provider.poll_seconds if error.wait_seconds is None else error.wait_seconds
+    """Wait until a busy provider may take a batch; release the batch if that is not to be.
+
+    If an earlier sending was not heard of, the batch stays unknown, and the next run looks again.
+    """
+    # A wait of nothing is as good as none named.
+    seconds = error.wait_seconds or provider.poll_seconds
     if error.can_wait and patient and seconds <= LONGEST_WAIT_SECONDS:
         terminal.say(f"{provider.name} is busy ({error}); trying again in {seconds:,.0f} seconds")
         time.sleep(seconds)
         return
-    # Whatever was sent before this was looked for, and not found.
-    with landing.opened(home.landing) as connection:
-        landing.release(connection, batch_id)
+    (batch,) = [batch for batch in open_at(home) if batch.batch_id == batch_id]
+    if not batch.n_sends:
+        with landing.opened(home.landing) as connection:
+            landing.release(connection, batch_id)
     raise ProviderError(f"{provider.name} refused a batch: {error}") from None
 
 
@@ -188,7 +193,8 @@ def newer_than_mark(provider: Provider, batch: Batch) -> Iterator[ListedBatch]:
     """What the provider has taken since a batch was intended, newest first."""
     for listed in provider.list():
         if listed.provider_batch_id == batch.mark_id:
-            return
+            # Not the end: what was taken just after the mark may be listed just behind it.
+            continue
         if batch.mark_created_at and listed.created_at < batch.mark_created_at - CLOCK_SKEW:
             return
         yield listed
@@ -254,34 +260,13 @@ def land(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | Non
     0 if they turned out to be somebody else's.
     """
     results = results_file(home, batch.batch_id)
-    partial = results.with_name(f"{results.name}.part")
-    n_downloads = 0
-    while True:
-        if not results.exists():
-            provider.download(batch.provider_batch_id, partial)
-            n_downloads += 1
-        with landing.opened(home.landing) as connection:
-            landing.stage_results(connection, results if results.exists() else partial)
-            counts = landing.staged_counts(connection, batch.batch_id)
-            fault = fault_of(batch, listed, counts)
-            if n_downloads and fault:
-                if batch.was_adopted and landing.staged_is_foreign(connection, batch.batch_id):
-                    landing.disown(connection, batch.batch_id, batch.provider_batch_id, "foreign")
-                    terminal.say(f"{batch.provider_batch_id} is not ours: {fault}")
-                    return 0
-                if n_downloads < MOST_DOWNLOADS:
-                    continue
-                if not set(counts) - {"stray"}:
-                    raise ProviderError(
-                        f"the results of {batch.provider_batch_id} are not those of the batch "
-                        f"that it was: {fault}; nothing was landed"
-                    )
-                terminal.say(f"{batch.provider_batch_id}: {fault}; what is there is landed")
-            if n_downloads:
-                files.replace(partial, results)
-            landing.add_responses(connection, batch.batch_id)
-            dominant = dominant_error(connection, batch)
-        break
+    if not results.exists() and not fetch(home, provider, batch, listed):
+        return 0
+    with landing.opened(home.landing) as connection:
+        landing.stage_results(connection, results)
+        counts = landing.staged_counts(connection, batch.batch_id)
+        landing.add_responses(connection, batch.batch_id)
+        dominant = dominant_error(connection, batch)
     provider.forget(batch.provider_batch_id)
     body_file(home, batch.batch_id).unlink(missing_ok=True)
     results.unlink()
@@ -289,6 +274,43 @@ def land(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | Non
     if dominant:
         raise ProviderError(dominant)
     return batch.n_requests
+
+
+def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | None) -> bool:
+    """Download the results of a batch until they are whole; False if they are somebody else's.
+
+    What the provider does not show at first it may show later, as it keeps what was paid for;
+    only after many tries is what is there taken for all that there is.
+    """
+    results = results_file(home, batch.batch_id)
+    partial = results.with_name(f"{results.name}.part")
+    for n_downloads in range(1, MOST_DOWNLOADS + 1):
+        provider.download(batch.provider_batch_id, partial)
+        with landing.opened(home.landing) as connection:
+            landing.stage_results(connection, partial)
+            counts = landing.staged_counts(connection, batch.batch_id)
+            is_foreign = landing.staged_is_foreign(connection, batch.batch_id)
+            fault = fault_of(batch, listed, counts)
+            if fault and is_foreign and batch.was_adopted:
+                landing.disown(connection, batch.batch_id, batch.provider_batch_id, "foreign")
+        if not fault:
+            break
+        terminal.say(f"{batch.provider_batch_id}: {fault}")
+        if is_foreign and batch.was_adopted:
+            return False
+        if n_downloads < MOST_DOWNLOADS:
+            terminal.wait(
+                provider.poll_seconds * 2 ** (n_downloads - 1), "downloading it again in a while"
+            )
+    else:
+        if not set(counts) - {"stray"}:
+            raise ProviderError(
+                f"the results of {batch.provider_batch_id} are not those of the batch that it "
+                f"was: {fault}; nothing was landed"
+            )
+        terminal.say(f"{batch.provider_batch_id}: what is there is landed")
+    files.replace(partial, results)
+    return True
 
 
 def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -> str | None:

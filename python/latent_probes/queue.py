@@ -65,6 +65,7 @@ def pending(connection, provider: Provider, max_cost: float | None) -> pyarrow.T
         create or replace temp table queue as
         select
             pending.*,
+            prices.most_usd,
             sum(prices.most_usd) over (
                 order by pending.stage_order, pending.round_number, pending.request_id
                 rows unbounded preceding
@@ -112,7 +113,7 @@ def committed(connection) -> tuple[float, float]:
         connection,
         """
         select any_value(model) from (
-            select model from queue where most_usd_so_far is null
+            select model from queue where most_usd is null
             union all
             select model from warehouse.commitments where spent_usd + reserved_usd is null
         )

@@ -16,8 +16,18 @@ import regex
 
 FOLDER = Path(__file__).parent / "prompts"
 STAGES = ("generator", "answerer", "judge")
-FENCE = regex.compile(r"<(?=\s*/?\s*(?:document|text|question|ground_truth|answer)\b)", regex.I)
-UNIT_ID = regex.compile(r"\[(?=d\d+\.[sp]\d+\])")
+# Also with invisible characters in them, or in full width: a model reads over that.
+INVISIBLE = r"[\s\p{Cf}]*"
+NAMES = "|".join(
+    INVISIBLE.join("[_-]" if letter == "_" else letter for letter in name)
+    for name in ("document", "text", "question", "ground_truth", "answer")
+)
+FENCE = regex.compile(
+    rf"[<＜](?={INVISIBLE}[/／]?{INVISIBLE}(?:{NAMES})(?![\p{{L}}\p{{N}}]))", regex.I
+)
+UNIT_ID = regex.compile(
+    rf"[\[［](?={INVISIBLE.join(('', 'd', '[0-9]+', '[.]', '[sp]', '[0-9]+', '[]］]'))})", regex.I
+)
 
 
 def render(stage: str, inputs: dict) -> str:

@@ -14,7 +14,7 @@ import pyarrow
 
 from latent_probes import batches, bodies, files, landing, queue, rendering, terminal, warehouse
 from latent_probes.home import Home
-from latent_probes.providers import ListedBatch, Provider, UnreachableError
+from latent_probes.providers import ListedBatch, Provider, ProviderError, UnreachableError
 
 
 class RunError(Exception):
@@ -88,8 +88,14 @@ def cancel(home: Home, create_provider) -> None:
     """
     with locked(home):
         open_batches = batches.open_at(home)
+        errors = []
         for batch in open_batches:
-            batches.cancel(home, create_provider(batch.provider), batch)
+            try:
+                batches.cancel(home, create_provider(batch.provider), batch)
+            except ProviderError as error:
+                errors.append(f"{batch.provider_batch_id or batch.batch_id}: {error}")
+        if errors:
+            raise ProviderError("not canceled: " + "; ".join(errors))
         for name in sorted({batch.provider for batch in open_batches}):
             batches.collect(home, create_provider(name))
 
@@ -157,6 +163,9 @@ def intend(
     with terminal.progress(f"writing {stage} requests", chosen.num_rows, "requests") as advance:
         lines = bodies.encoded(connection, provider, chosen, taken, sent, advance)
         batch_id = files.write_by_hash(home.batches, lines)
+    if not sent.n_lines:
+        # All empty bodies have one hash.
+        batch_id = f"{sent.request_ids[0]}-{chosen['attempt'][0]}"
     connection.register("sent", sent.table())
     connection.execute(
         """

@@ -21,8 +21,8 @@ last_waited_for = ""
 
 
 def say(message: str) -> None:
-    """Print one line."""
-    console.print(Text(message), soft_wrap=True)
+    """Print one line; what a server said in it is no order to the terminal."""
+    console.print(Text(printable(message)), soft_wrap=True)
 
 
 def printable(text: str) -> str:
@@ -44,7 +44,7 @@ def wait(seconds: float, message: str) -> None:
     """Sleep, and say for what: a turning wheel on a terminal, a line elsewhere when it changes."""
     global last_waited_for
     if console.is_terminal:
-        with console.status(Text(message)):
+        with console.status(Text(printable(message))):
             time.sleep(seconds)
         return
     if message != last_waited_for:

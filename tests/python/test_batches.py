@@ -448,6 +448,27 @@ def test_a_busy_service_is_waited_for(home, service, wait_seconds):
     assert second - first == third - second == wait_seconds
 
 
+def test_a_wait_of_nothing_is_a_wait_all_the_same(home, service):
+    batch_id = plant(home, service)
+    service.moods = [RefusedError("busy", can_wait=True, wait_seconds=0.0)] * 3
+    hand_in(home, service, batch_id)
+    assert service.sent_at == [0, service.poll_seconds, *service.sent_at[2:]]
+    assert len(service.sent_at) == 4
+
+
+def test_a_refusal_after_an_unheard_sending_leaves_the_batch_unknown(home, service):
+    batch_id = plant(home, service)
+    service.moods = ["take too late", RefusedError("no credit")]
+    with pytest.raises(ProviderError, match="refused"):
+        hand_in(home, service, batch_id)
+    assert known(home)[0] == "intended"
+    # What was taken so late is found by the next run, and nothing is sent twice.
+    service.held[0].unseen_reads = 0
+    hand_in(home, service, batch_id)
+    assert batches.collect(home, service) == 3
+    assert outcomes(home) == ALL_SUCCEEDED
+
+
 @pytest.mark.parametrize(
     ("patient", "wait_seconds"), [(False, 1.0), (True, batches.LONGEST_WAIT_SECONDS + 1)]
 )

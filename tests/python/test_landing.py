@@ -566,11 +566,22 @@ def test_a_disowned_copy_leaves_the_batch_that_we_go_by(connection):
     ]
 
 
-def test_what_is_disowned_twice_keeps_its_first_reason(connection):
+def test_what_is_disowned_twice_is_disowned_once(connection):
     intend(connection, "one", ("a", 1))
-    landing.disown(connection, "one", "batch-2", "surplus")
-    landing.disown(connection, "one", "batch-2", "foreign")
+    for _ in range(2):
+        landing.disown(connection, "one", "batch-2", "surplus")
     assert rows(connection, "select reason from disowned_batches") == [("surplus",)]
+
+
+def test_what_was_taken_for_a_copy_of_a_foreign_batch_can_be_adopted_again(connection):
+    intend(connection, "one", ("a", 1))
+    intend(connection, "two", ("b", 1))
+    landing.disown(connection, "one", "batch-2", "surplus")
+    landing.disown(connection, "two", "batch-3", "surplus")
+    landing.disown(connection, "one", "batch-1", "foreign")
+    assert rows(
+        connection, "select provider_batch_id, reason from disowned_batches order by all"
+    ) == [("batch-1", "foreign"), ("batch-3", "surplus")]
 
 
 def test_known_are_the_batches_that_landed_are_open_or_disowned(connection, tmp_path):
@@ -651,8 +662,8 @@ UNREADABLE = {
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        (r'"\ud800"', '"?"'),
-        (r'"\uDFFF and \ud83d\ude00"', '"? and 😀"'),
+        (r'"\ud800"', r'"\ufffd"'),
+        (r'"\uDFFF and \ud83d\ude00"', r'"\ufffd and \ud83d\ude00"'),
         (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
         (r'"a backslash: \\ud800"', r'"a backslash: \\ud800"'),
     ],

@@ -159,9 +159,15 @@ def submitted(
 def disown(connection, batch_id: str, provider_batch_id: str, reason: str) -> None:
     """Record that a batch of the provider is not the one that we go by.
 
-    A batch that went by it is intended again.
+    A batch that went by it is intended again. If it went by somebody else's, one of what was
+    taken for its copies may be the right one: they can be adopted again.
     """
     with transaction(connection):
+        if reason == "foreign":
+            connection.execute(
+                "delete from disowned_batches where batch_id = ? and reason = 'surplus'",
+                [batch_id],
+            )
         connection.execute(
             "insert into disowned_batches values (?, ?, ?, now() at time zone 'utc') "
             "on conflict do nothing",

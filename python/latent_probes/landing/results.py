@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +12,9 @@ import pyarrow
 from latent_probes.landing.opening import first, transaction
 
 LINES_AT_ONCE = 256
+# An escape that is a character, or two that are one; what no group holds is half a character.
+HIGH, LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+ESCAPE = re.compile(rf"({HIGH}{LOW}|\\(?!u[dD][89a-fA-F]).)|{HIGH}|{LOW}")
 LINES = pyarrow.schema(
     {
         "line_number": pyarrow.int64(),
@@ -91,15 +94,7 @@ def batch_of_lines(rows: list[tuple[int, str, bool]]) -> pyarrow.RecordBatch:
 
 def without_lone_surrogates(line: str) -> str:
     """A line of JSON as it is, but for halves of characters, which no database can hold."""
-    if "\\ud" not in line.lower():
-        return line
-    try:
-        value = json.dumps(json.loads(line), ensure_ascii=False)
-        value.encode()
-    except ValueError as error:
-        if isinstance(error, UnicodeEncodeError):
-            return value.encode(errors="replace").decode()
-    return line
+    return ESCAPE.sub(lambda found: found[1] or r"\ufffd", line) if r"\u" in line else line
 
 
 def staged_counts(connection, batch_id: str) -> dict[str, int]:

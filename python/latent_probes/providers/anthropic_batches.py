@@ -67,7 +67,7 @@ class AnthropicBatches:
         except (anthropic.AnthropicError, httpx2.HTTPError) as error:
             reason = anthropic_api.explained(error)
             if anthropic_api.was_never_connected(error):
-                raise RefusedError(f"no connection was made: {reason}") from None
+                raise RefusedError(f"no connection was made: {reason}", can_wait=True) from None
             raise reason from None
         return anthropic_api.field(response, "id", str)
 

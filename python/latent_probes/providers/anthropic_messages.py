@@ -7,6 +7,7 @@ before anything else is done with it, so that a kill loses at most what is in fl
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -78,7 +79,7 @@ class AnthropicMessages:
         answers = self.spool.answers(provider_batch_id)
         drop_torn_line(answers)
         with answers.open("rb") as file:
-            answered = {orjson.loads(line)["custom_id"] for line in file}
+            answered = {json.loads(line)["custom_id"] for line in file}
         with body.open("rb") as file:
             requests = [line for line in file if orjson.loads(line)["custom_id"] not in answered]
         if requests:
@@ -92,7 +93,7 @@ class AnthropicMessages:
         answers = self.spool.answers(provider_batch_id)
         drop_torn_line(answers)
         with answers.open("rb") as file:
-            answered = {orjson.loads(line)["custom_id"] for line in file}
+            answered = {json.loads(line)["custom_id"] for line in file}
         with body.open("rb") as requests:
             for request in requests:
                 custom_id = orjson.loads(request)["custom_id"]
@@ -184,7 +185,7 @@ class AnthropicMessages:
             # A wait of nothing is as good as none named: it would use up all tries at once.
             seconds = seconds or min(FIRST_WAIT_SECONDS * 2**tries, LONGEST_OWN_WAIT_SECONDS)
             if seconds > LONGEST_WAIT_SECONDS:
-                raise UnreachableError(f"{reason} (it asks to wait {seconds:,.0f} seconds)")
+                raise ProviderError(f"{reason} (it asks to wait {seconds:,.0f} seconds)")
             # All wait together: a server that is busy for one is busy for all.
             self.not_before = max(self.not_before, time.monotonic() + seconds)
         if self.n_answered == n_answered:
