@@ -115,6 +115,8 @@ def run(provider: Provider, once: Once = False, max_cost: MaxCost = None) -> Non
     """
     from latent_probes import home, providers, runner, summary
 
+    if max_cost is not None and not max_cost >= 0:
+        raise typer.BadParameter(f"{max_cost} is no sum of dollars")
     here = home.find()
     try:
         runner.run(here, providers.create(provider, here), once=once, max_cost=max_cost)

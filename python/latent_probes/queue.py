@@ -76,7 +76,10 @@ def pending(connection, provider: Provider, max_cost: float | None) -> pyarrow.T
         """,
         {"provider": provider.name, "served": served_models(connection, provider)},
     )
-    room = None if max_cost is None else max_cost - sum(committed(connection))
+    room = None
+    if max_cost is not None:
+        refuse_unpriced(connection, "select model from queue where most_usd is null")
+        room = max_cost - sum(committed(connection))
     return connection.sql(
         """
         from queue
@@ -109,26 +112,25 @@ def committed(connection) -> tuple[float, float]:
 
     Raises QueueError if a price is unknown.
     """
-    (unpriced,) = landing.first(
+    refuse_unpriced(
         connection,
-        """
-        select any_value(model) from (
-            select model from queue where most_usd is null
-            union all
-            select model from warehouse.commitments where spent_usd + reserved_usd is null
-        )
-        """,
+        "select model from warehouse.commitments where spent_usd + reserved_usd is null",
     )
-    if unpriced:
-        raise QueueError(
-            f"no price is known for {unpriced!r}, so --max-cost cannot be kept: "
-            "add a line to seeds/model_prices.csv"
-        )
     return landing.first(
         connection,
         "select coalesce(sum(spent_usd), 0), coalesce(sum(reserved_usd), 0) "
         "from warehouse.commitments",
     )
+
+
+def refuse_unpriced(connection, unpriced_models: str) -> None:
+    """Raise QueueError if a query for models without a price finds one."""
+    unpriced = landing.first(connection, f"{unpriced_models} order by model limit 1")
+    if unpriced:
+        raise QueueError(
+            f"no price is known for {unpriced[0]!r}, so --max-cost cannot be kept: "
+            "add a line to seeds/model_prices.csv"
+        )
 
 
 def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> None:

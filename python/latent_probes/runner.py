@@ -30,19 +30,24 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
     """
     with locked(home):
         refuse_other_providers(home, provider)
-        batches.settle(home, provider, patient=not once)
-        batches.collect(home, provider)
         warehouse.build(home, tested=False)
         warehouse.test_queue(home)
+        refuse_open_cost(home, provider, max_cost)
+        has_landed = False
         while True:
             try:
                 # What is unknown is found out before anything more is sent.
                 batches.settle(home, provider, patient=not once)
+                n_landed = batches.collect(home, provider)
+                if n_landed or has_landed:
+                    warehouse.build_queue(home)
+                has_landed = False
                 n_submitted = submit(home, provider, max_cost, patient=not once)
-                n_landed = 0 if once else batches.collect(home, provider)
             except UnreachableError as error:
                 if once:
                     raise
+                # Something may have landed before the provider fell silent.
+                has_landed = True
                 terminal.wait(
                     provider.poll_seconds,
                     f"{provider.name} is not to be heard ({error}); trying again",
@@ -50,17 +55,17 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
                 continue
             if once:
                 break
-            if n_landed:
-                warehouse.build_queue(home)
-            elif open_batches := batches.open_at(home):
-                n_requests = sum(batch.n_requests for batch in open_batches)
-                terminal.wait(
-                    provider.poll_seconds,
-                    f"waiting for {provider.name}: {n_requests:,} requests in "
-                    f"{len(open_batches):,} batches; Ctrl-C leaves them running",
-                )
-            elif not n_submitted:
+            if n_landed or n_submitted:
+                continue
+            open_batches = batches.open_at(home)
+            if not open_batches:
                 break
+            n_requests = sum(batch.n_requests for batch in open_batches)
+            terminal.wait(
+                provider.poll_seconds,
+                f"waiting for {provider.name}: {n_requests:,} requests in "
+                f"{len(open_batches):,} batches; Ctrl-C leaves them running",
+            )
         warehouse.build(home, tested=not once)
         queue.refuse_over_cost(home, provider, max_cost)
 
@@ -121,6 +126,26 @@ def refuse_other_providers(home: Home, provider: Provider) -> None:
                 f"first with `latent-probes run --provider {batch.provider}`, or stop it with "
                 "`latent-probes cancel`"
             )
+
+
+def refuse_open_cost(home: Home, provider: Provider, max_cost: float | None) -> None:
+    """What was meant to be sent under a higher limit, and was not sent yet, is not sent now."""
+    unsent = [
+        batch
+        for batch in batches.open_at(home)
+        if provider.asks_when_collected or batch.state == "intended"
+    ]
+    if max_cost is None or not unsent:
+        return
+    with landing.opened(home.landing) as connection:
+        queue.attach_warehouse(home, connection)
+        spent, reserved = queue.committed(connection)
+    if spent + reserved > max_cost:
+        raise RunError(
+            f"${spent:.2f} are spent, and ${reserved:.2f} may follow for what was begun under "
+            f"another limit: over --max-cost {max_cost:.2f}. Allow more, or drop it with "
+            "`latent-probes cancel`"
+        )
 
 
 def submit(home: Home, provider: Provider, max_cost: float | None, *, patient: bool) -> int:

@@ -56,6 +56,7 @@ class Service:
     max_requests = 1_000
     max_bytes = 1 << 20
     poll_seconds = 30.0
+    asks_when_collected = False
     settle_seconds = 120.0
 
     def __init__(self, clock):

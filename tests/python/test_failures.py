@@ -7,6 +7,7 @@ import json
 import sys
 
 import pytest
+from stand_in import StandIn
 
 from latent_probes import home, landing, queue, runner
 from latent_probes.providers import ProviderError, RefusedError
@@ -147,6 +148,9 @@ def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
         ).fetchall()
     assert (stage, spent) == ("generator", 0)
     assert reserved == pytest.approx(5.80, abs=0.01)
+    # The baseline asks only when it is collected: under another limit it does not.
+    with pytest.raises(runner.RunError, match=r"\$5.80 may follow"):
+        runner.run(here, provider, once=True, max_cost=5)
     # One more request costs less than $0.30, and would lead over the limit all the same.
     checkout.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
     with pytest.raises(queue.QueueError, match=r"\$0.00 are spent, \$5.80 may follow"):
@@ -168,6 +172,21 @@ def test_an_unknown_price_cannot_be_limited(checkout):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     said = checkout.fails("latent-probes", "run", "--provider", "lexical", "--max-cost", "1")
     assert "no price is known for 'lexical'" in said
+
+
+def test_an_unknown_price_behind_a_known_one_cannot_be_limited(checkout):
+    checkout.set_rounds(
+        "1,3,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false",
+        "2,3,2,gemma-3-270m,-2,5,unpriced,unpriced,unpriced,false",
+    )
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    server = StandIn()
+    person = checkout.talking_to(server)
+    run = ("latent-probes", "run", "--provider", "anthropic-messages", "--max-cost")
+    assert "no price is known for 'unpriced'" in person.fails(*run, "5")
+    assert "no sum of dollars" in person.fails(*run, "nan")
+    assert server.ledger.posts == []
+    server.close()
 
 
 def test_help_comes_without_the_heavy_imports(checkout):

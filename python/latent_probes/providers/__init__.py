@@ -90,6 +90,8 @@ class Provider(Protocol):
     max_requests: int
     max_bytes: int
     poll_seconds: float
+    # What is handed in costs nothing before it is downloaded.
+    asks_when_collected: bool
     # A batch whose taking was not heard of is in the list within so many seconds, if it was taken.
     settle_seconds: float
 

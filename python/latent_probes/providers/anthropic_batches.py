@@ -32,6 +32,7 @@ class AnthropicBatches:
     max_requests = 10_000
     max_bytes = 64 << 20
     poll_seconds = 30.0
+    asks_when_collected = False
     settle_seconds = 120.0
 
     serves = staticmethod(serves)

@@ -48,6 +48,7 @@ class AnthropicMessages:
     max_requests = 10_000
     max_bytes = 64 << 20
     poll_seconds = 10.0
+    asks_when_collected = True
     # What was handed in is on the disk.
     settle_seconds = 0.0
 

@@ -41,6 +41,7 @@ class Lexical:
     max_requests = 10_000
     max_bytes = 256 << 20
     poll_seconds = 0.1
+    asks_when_collected = True
     # What was handed in is on the disk.
     settle_seconds = 0.0
 
