@@ -352,7 +352,13 @@ def dominant_error(connection, batch: Batch) -> str | None:
             coalesce(max(n_errors), 0),
             -- With those that could not be encoded, which are no requests of the provider's.
             (select count(*) from requests where batch_id = $batch_id),
-            exists (from responses where outcome = 'succeeded'),
+            exists (
+                from responses
+                join requests as others using (request_id, attempt)
+                where
+                    outcome = 'succeeded'
+                    and others.model in (select model from requests where batch_id = $batch_id)
+            ),
         from counted
         """,
         {"batch_id": batch.batch_id, "passing": list(PASSING_ERRORS)},

@@ -83,7 +83,8 @@ def plan(home: Home) -> None:
             """
         ).fetchall()[0]
     terminal.say(
-        f"Expected to cost at most {in_batches} in batches, {by_messages} by single messages."
+        f"Expected to cost {in_batches} in batches, {by_messages} by single messages; "
+        "--max-cost reckons with the longest answers instead."
     )
     for model in unpriced or []:
         terminal.say(f"No price is known for {model}: add a line to seeds/model_prices.csv.")

@@ -155,7 +155,7 @@ def remedy(error: anthropic.APIStatusError) -> str:
     if error.status_code == 401:
         return " (check ANTHROPIC_API_KEY)"
     if error.status_code == 404:
-        return " (check ANTHROPIC_BASE_URL, and that the key is of the same workspace)"
+        return " (check the model in seeds/rounds.csv, ANTHROPIC_BASE_URL, and the key's workspace)"
     if error.error_code in SPEND_LIMITS or error.status_code == 402:
         return " (credit or limits are set in the provider's console; then run again)"
     return ""
