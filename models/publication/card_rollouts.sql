@@ -1,8 +1,23 @@
--- One row per landed file: where the rollouts come from.
+-- One row per source of rollouts: where they come from.
+with
+
+added as (
+
+    select
+        source_hash,
+        count(*) as n_rollouts,
+    from {{ source('landing', 'rollouts') }}
+    group by source_hash
+
+)
+
 select
-    file_name,
-    file_hash,
-    file_rows,
-    rollouts_added,
-from {{ source('landing', 'landed_files') }}
-order by file_name, file_hash
+    sources.kind,
+    sources.name,
+    sources.source_hash,
+    sources.details,
+    sources.n_rows,
+    coalesce(added.n_rollouts, 0) as n_rollouts,
+from {{ source('landing', 'rollout_sources') }} as sources
+left join added using (source_hash)
+order by sources.kind, sources.name, sources.source_hash

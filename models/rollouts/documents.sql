@@ -1,5 +1,5 @@
--- One row per document that a round shows: a prefix and one continuation, joined to one text.
--- The only table of the warehouse that holds it.
+-- One row per document that a round shows: a prefix and what is kept of one continuation, joined
+-- to one text. The only table of the warehouse that holds it.
 with
 
 shown as (
@@ -8,6 +8,7 @@ shown as (
         source_model,
         doc_id,
         unnest(continuation_idxs) as continuation_idx,
+        unnest(kept_lengths) as kept_length,
     from {{ ref('round_documents') }}
 
 )
@@ -19,9 +20,9 @@ select
     rollouts.continuation_idx,
     rollouts.doc_source,
     length(rollouts.prefix) as prefix_length,
-    length(rollouts.prefix || rollouts.continuation) as text_length,
-    md5(rollouts.prefix || rollouts.continuation) as text_hash,
-    rollouts.prefix || rollouts.continuation as text,
+    rollouts.prefix || left(rollouts.continuation, shown.kept_length) as text,
+    length(text) as text_length,
+    md5(text) as text_hash,
 from {{ ref('stg_rollouts') }} as rollouts
-semi join shown using (source_model, doc_id, continuation_idx)
+join shown using (source_model, doc_id, continuation_idx)
 order by rollouts.source_model, rollouts.doc_id, rollouts.continuation_idx

@@ -6,6 +6,7 @@ select
     continuation_idx,
     length(prefix) as prefix_length,
     length(continuation) as continuation_length,
+    length(continuation) as kept_length,
     case
         when regexp_full_match(continuation, '[\s\p{Z}]*') then 'empty_continuation'
     end as passed_over_reason,

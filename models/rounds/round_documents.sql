@@ -1,6 +1,26 @@
 -- One row per document of a round: frozen where the round has started, else proposed.
--- `continuation_idxs` are the siblings that its request shows, in the order shown.
+-- `continuation_idxs` are the siblings that its request shows, in the order shown, and
+-- `kept_lengths` how many code points of each continuation it shows.
 with
+
+fit as (
+
+    select
+        drawn.round_number,
+        drawn.doc_id,
+        rollouts.continuation_idx,
+        rollouts.kept_length,
+        row_number() over (
+            partition by drawn.round_number, drawn.doc_id
+            order by {{ identity(['settings.seed', 'drawn.doc_id', 'rollouts.continuation_idx']) }}
+        ) as position,
+    from {{ ref('drawn_documents') }} as drawn
+    join {{ ref('round_settings') }} as settings using (round_number)
+    join {{ ref('rollout_fitness') }} as rollouts
+        on drawn.source_model = rollouts.source_model and drawn.doc_id = rollouts.doc_id
+    where rollouts.passed_over_reason is null
+
+),
 
 listed as (
 
@@ -8,26 +28,21 @@ listed as (
         round_number,
         doc_id,
         continuation_idxs,
+        kept_lengths,
         true as is_frozen,
     from {{ ref('stg_started_round_documents') }}
 
     union all by name
 
     select
-        drawn.round_number,
-        drawn.doc_id,
-        list(
-            rollouts.continuation_idx
-            order by
-                {{ identity(['settings.seed', 'drawn.doc_id', 'rollouts.continuation_idx']) }}
-        )[1:{{ var('siblings_shown') }}] as continuation_idxs,
+        round_number,
+        doc_id,
+        list(continuation_idx order by position) as continuation_idxs,
+        list(kept_length order by position) as kept_lengths,
         false as is_frozen,
-    from {{ ref('drawn_documents') }} as drawn
-    join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('rollout_fitness') }} as rollouts
-        on drawn.source_model = rollouts.source_model and drawn.doc_id = rollouts.doc_id
-    where rollouts.passed_over_reason is null
-    group by drawn.round_number, drawn.doc_id
+    from fit
+    where position <= {{ var('siblings_shown') }}
+    group by round_number, doc_id
 
 )
 
@@ -36,6 +51,7 @@ select
     settings.source_model,
     listed.doc_id,
     listed.continuation_idxs,
+    listed.kept_lengths,
     {{ seeded_integer(['settings.seed', 'listed.doc_id']) }} as row_seed,
     listed.is_frozen,
 from listed

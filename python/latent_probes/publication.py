@@ -249,7 +249,7 @@ def card(home: Home, connection) -> str:
         ),
         rollouts=markdown(
             connection,
-            'select file_name as file, file_hash as "SHA-256", rollouts_added as rollouts '
+            'select kind, name, source_hash as "SHA-256", n_rollouts as rollouts '
             "from card_rollouts order by all",
         ),
     )

@@ -57,9 +57,13 @@ def land(landing_path: Path, paths: list[Path], columns: dict[str, str]) -> Land
         connection.execute(
             """
             create temp table incoming (
-                file_hash varchar, file_name varchar, row_number bigint, problem varchar,
+                source_hash varchar, source_name varchar, row_number bigint, problem varchar,
                 source_model varchar, doc_id varchar, continuation_idx bigint,
-                doc_source varchar, prefix varchar, continuation varchar, sampling json
+                doc_source varchar, prefix varchar, continuation varchar, sampling json,
+                prefix_tokens integer[], continuation_tokens integer[]
+            );
+            create temp table incoming_sources (
+                source_hash varchar, kind varchar, name varchar, details json, n_rows bigint
             )
             """
         )
@@ -70,6 +74,14 @@ def land(landing_path: Path, paths: list[Path], columns: dict[str, str]) -> Land
             read(connection, path, columns)
             refuse_first_problem(connection)
         refuse_contradictions(connection)
+        connection.execute(
+            """
+            insert into incoming_sources by name
+            select source_hash, 'file' as kind, min(source_name) as name, count(*) as n_rows
+            from incoming
+            group by source_hash
+            """
+        )
         (rollouts,) = landing.first(connection, "select count(*) from incoming")
         return Landed(rollouts, landing.add_rollouts(connection))
 
@@ -91,8 +103,8 @@ def read(connection, path: Path, columns: dict[str, str]) -> None:
         refuse_missing_columns(path, fields, known)
         query = insert(path, name, fields, known)
         connection.execute(
-            f"insert into incoming by name select '{files.hash_of(path)}' as file_hash, "
-            f"{literal(path.name)} as file_name, rows.* from ({query}) as rows"
+            f"insert into incoming by name select '{files.hash_of(path)}' as source_hash, "
+            f"{literal(path.name)} as source_name, rows.* from ({query}) as rows"
         )
     except duckdb.Error as error:
         raise RolloutFileError(explain(path, error)) from error
@@ -295,7 +307,7 @@ def refuse_first_problem(connection) -> None:
         connection,
         r"""
         select
-            file_name,
+            source_name,
             row_number,
             coalesce(
                 problem, 'source_model, doc_id or doc_source is empty or has control characters'
@@ -305,7 +317,7 @@ def refuse_first_problem(connection) -> None:
             problem is not null
             or '' in (source_model, doc_id, doc_source)
             or regexp_matches(concat(source_model, doc_id, doc_source), '[\x00-\x1F\x7F]')
-        order by file_name, row_number limit 1
+        order by source_name, row_number limit 1
         """,
     )
     if found:
@@ -323,18 +335,18 @@ def refuse_contradictions(connection) -> None:
             f"""
             with known as (
                 select {keys}, md5(json_array({texts})) as text_hash,
-                    'what landed before' as file_name, 0 as row_number
+                    'what landed before' as source_name, 0 as row_number
                 from rollouts
                 semi join incoming using ({keys})
                 union all
-                select {keys}, md5(json_array({texts})), file_name, row_number from incoming
+                select {keys}, md5(json_array({texts})), source_name, row_number from incoming
             )
-            select file_name, row_number, json_array({keys})::varchar
+            select source_name, row_number, json_array({keys})::varchar
             from known
             qualify text_hash != first_value(text_hash) over (
-                partition by {keys} order by row_number, file_name
+                partition by {keys} order by row_number, source_name
             )
-            order by file_name, row_number limit 1
+            order by source_name, row_number limit 1
             """,
         )
         if found:

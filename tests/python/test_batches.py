@@ -176,7 +176,8 @@ def home(tmp_path):
         )
         connection.execute(
             "create table warehouse.round_documents as "
-            "select 1 as round_number, 'doc' as doc_id, [0] as continuation_idxs"
+            "select 1 as round_number, 'doc' as doc_id, [0] as continuation_idxs, "
+            "[9] as kept_lengths"
         )
         yield home
 

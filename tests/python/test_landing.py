@@ -48,7 +48,7 @@ def connection(path):
             """
             create table warehouse.round_documents as
             select unnest([1, 1, 2]) as round_number, unnest(['b', 'a', 'c']) as doc_id,
-                [2, 0, 1] as continuation_idxs
+                [2, 0, 1] as continuation_idxs, [30, 10, 20] as kept_lengths
             """
         )
         yield connection
@@ -61,6 +61,11 @@ def rows(connection, query):
 def strays(connection):
     """What is kept of lines that are no responses."""
     return rows(connection, "select reason, line from stray_results")
+
+
+COLUMNS = (
+    "select table_name, column_name, data_type, is_nullable from duckdb_columns() order by all"
+)
 
 
 def state(connection):
@@ -155,7 +160,7 @@ def test_opening_again_changes_nothing(path):
         assert state(connection) == before
 
 
-@pytest.mark.parametrize("version", [landing.VERSION + 1, landing.VERSION - 1])
+@pytest.mark.parametrize("version", [landing.VERSION + 1, 1])
 def test_a_file_of_another_version_is_refused_and_let_go(path, version):
     with landing.opened(path) as connection:
         connection.execute("update landing_version set version = ?", [version])
@@ -163,6 +168,60 @@ def test_a_file_of_another_version_is_refused_and_let_go(path, version):
         landing.connect(path)
     with duckdb.connect(path) as connection:
         assert rows(connection, "from landing_version") == [(version,)]
+
+
+def test_a_file_of_version_2_is_brought_to_the_current_one(path):
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            """
+            create table landing_version (version integer not null);
+            insert into landing_version values (2);
+            create table landed_files (
+                file_hash varchar primary key, file_name varchar not null,
+                file_rows bigint not null, rollouts_added bigint not null,
+                landed_at timestamp not null
+            );
+            insert into landed_files values ('hash', 'r.jsonl', 3, 2, '2026-11-01');
+            create table rollouts (
+                source_model varchar not null, doc_id varchar not null,
+                continuation_idx bigint not null, doc_source varchar not null,
+                prefix varchar not null, continuation varchar not null, sampling json not null,
+                file_hash varchar not null, primary key (source_model, doc_id, continuation_idx)
+            );
+            insert into rollouts values
+                ('m', 'a', 0, 's', 'p', 'four', '{}', 'hash'),
+                ('m', 'a', 1, 's', 'p', 'sevenöé', '{}', 'hash');
+            create table started_rounds (
+                round_number bigint primary key, n_docs bigint not null, seed bigint not null,
+                source_model varchar not null, calibration_level bigint not null,
+                n_answers bigint not null, generator_model varchar not null,
+                answerer_model varchar not null, judge_model varchar not null,
+                started_at timestamp not null
+            );
+            insert into started_rounds values (1, 1, 1, 'm', 0, 5, 'g', 'a', 'j', '2026-11-02');
+            create table started_round_documents (
+                round_number bigint not null, doc_id varchar not null,
+                continuation_idxs bigint[] not null, primary key (round_number, doc_id)
+            );
+            insert into started_round_documents values (1, 'a', [1, 0]);
+            create table claims (request_id varchar primary key, attempt bigint not null);
+            insert into claims values ('paid', 1);
+            """
+        )
+    with landing.opened(path) as connection:
+        assert rows(connection, "from landing_version") == [(landing.VERSION,)]
+        assert rows(connection, "select kind, name, n_rows from rollout_sources") == [
+            ("file", "r.jsonl", 3)
+        ]
+        assert rows(connection, "select source_hash, continuation_tokens from rollouts") == [
+            ("hash", None),
+            ("hash", None),
+        ]
+        assert rows(connection, "from started_round_documents") == [(1, "a", [1, 0], [7, 4])]
+        assert claims(connection) == [("paid", 1)]
+        upgraded = rows(connection, COLUMNS)
+    with landing.opened(path.with_name("fresh.duckdb")) as connection:
+        assert rows(connection, COLUMNS) == upgraded
 
 
 @pytest.mark.parametrize("folder", ["landing", "block"])
@@ -372,8 +431,8 @@ def test_the_first_intent_of_a_round_freezes_it(connection):
     intend(connection, "one", ("a", 1))
     assert rows(connection, "select round_number, n_docs, seed from started_rounds") == [(1, 10, 7)]
     assert rows(connection, "from started_round_documents order by all") == [
-        (1, "a", [2, 0, 1]),
-        (1, "b", [2, 0, 1]),
+        (1, "a", [2, 0, 1], [30, 10, 20]),
+        (1, "b", [2, 0, 1], [30, 10, 20]),
     ]
 
 
@@ -382,7 +441,7 @@ def test_a_later_intent_leaves_a_frozen_round(connection):
     frozen = "from started_rounds", "from started_round_documents order by all"
     before = [rows(connection, query) for query in frozen]
     connection.execute("update warehouse.round_settings set n_docs = 99")
-    connection.execute("insert into warehouse.round_documents values (1, 'late', [0])")
+    connection.execute("insert into warehouse.round_documents values (1, 'late', [0], [5])")
     intend(connection, "two", ("b", 1))
     assert [rows(connection, query) for query in frozen] == before
 

@@ -110,7 +110,7 @@ class House:
         ]
 
     def state(self):
-        return self.query("from rollouts full join landed_files using (file_hash)")
+        return self.query("from rollouts full join rollout_sources using (source_hash)")
 
     def refusal(self, *paths, columns=None):
         """Why the files are refused; nothing of them is landed, nor of a good one before them."""
@@ -232,9 +232,9 @@ def test_a_rollout_in_two_files_lands_once(house):
 def test_a_file_is_recorded_with_its_rows(house):
     path = write(house.folder / "rollouts.jsonl", row(), row(), row(continuation_idx=1))
     house.land(path)
-    assert house.query(
-        "select file_hash, file_name, file_rows, rollouts_added from landed_files"
-    ) == [(files.hash_of(path), "rollouts.jsonl", 3, 2)]
+    assert house.query("select source_hash, kind, name, n_rows from rollout_sources") == [
+        (files.hash_of(path), "file", "rollouts.jsonl", 3)
+    ]
 
 
 def test_more_continuations_of_a_known_document_are_added(house):

@@ -78,8 +78,8 @@ def intend(connection, batch: dict, warehouse: str) -> None:
         )
         connection.execute(
             f"""
-            insert into started_round_documents
-            select round_number, doc_id, continuation_idxs
+            insert into started_round_documents by name
+            select round_number, doc_id, continuation_idxs, kept_lengths
             from {warehouse}.round_documents
             where
                 round_number in (select round_number from intended)

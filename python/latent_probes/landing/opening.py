@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes.landing.tables import TABLES, VERSION
+from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 
 LOCK_TIMEOUT_SECONDS = 60.0
 
@@ -46,7 +46,7 @@ def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS):
 
 
 def create_tables(connection, path: Path) -> None:
-    """Create what is missing; refuse a file of a newer version."""
+    """Create what is missing and upgrade what is older; refuse a file of a newer version."""
     known = connection.execute(
         "select 1 from duckdb_tables() where table_name = 'landing_version'"
     ).fetchall()
@@ -55,11 +55,18 @@ def create_tables(connection, path: Path) -> None:
             connection.execute(TABLES)
             connection.execute("insert into landing_version values (?)", [VERSION])
     (version,) = first(connection, "select max(version) from landing_version")
-    if version != VERSION:
+    if version > VERSION or version < min(UPGRADES):
         raise LandingError(
-            f"{path} has version {version}, this latent-probes reads version {VERSION}: "
-            "install the version that wrote it"
+            f"{path} has version {version}, this latent-probes reads versions "
+            f"{min(UPGRADES)} to {VERSION}: install the version that wrote it"
         )
+    if version == VERSION:
+        return
+    with transaction(connection):
+        connection.execute(TABLES)
+        for older in range(version, VERSION):
+            connection.execute(UPGRADES[older])
+        connection.execute("update landing_version set version = ?", [VERSION])
 
 
 def prepare(path: Path) -> None:

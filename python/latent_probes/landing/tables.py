@@ -1,16 +1,22 @@
 """The tables of the landing file, and the version that says what they look like."""
 
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
 
--- One row per file of rollouts that landed.
-create table if not exists landed_files (
-    file_hash varchar primary key,
-    file_name varchar not null,
-    file_rows bigint not null,
-    rollouts_added bigint not null,
+-- One row per source of rollouts. Kind: file, hub (a file of a data set on the Hub), sampler.
+-- A file is there when all its rows have landed, a sampler from its first batch on.
+create table if not exists rollout_sources (
+    -- SHA-256 of the file, or of the sampler's settings.
+    source_hash varchar primary key,
+    kind varchar not null,
+    -- The file's name, its address on the Hub with the commit, or the model's name.
+    name varchar not null,
+    -- The sampler's settings.
+    details json,
+    -- Rows of the file; a sampler has none.
+    n_rows bigint,
     landed_at timestamp not null,
 );
 
@@ -23,7 +29,11 @@ create table if not exists rollouts (
     prefix varchar not null,
     continuation varchar not null,
     sampling json not null,
-    file_hash varchar not null,
+    source_hash varchar not null,
+    -- What the model read and wrote, where the sampler knows: text that is joined and read again
+    -- makes other tokens.
+    prefix_tokens integer[],
+    continuation_tokens integer[],
     primary key (source_model, doc_id, continuation_idx),
 );
 
@@ -41,11 +51,13 @@ create table if not exists started_rounds (
     started_at timestamp not null,
 );
 
--- One row per document of a started round: its siblings in the order shown, frozen.
+-- One row per document of a started round: its siblings in the order shown, and how many code
+-- points of each continuation are kept, frozen.
 create table if not exists started_round_documents (
     round_number bigint not null,
     doc_id varchar not null,
     continuation_idxs bigint[] not null,
+    kept_lengths bigint[] not null,
     primary key (round_number, doc_id),
 );
 
@@ -128,3 +140,36 @@ create table if not exists claims (
     attempt bigint not null,
 );
 """
+
+# What brings a file of that version to the next one.
+UPGRADES = {
+    2: """
+alter table rollouts rename file_hash to source_hash;
+alter table rollouts add column prefix_tokens integer[];
+alter table rollouts add column continuation_tokens integer[];
+
+insert into rollout_sources
+select file_hash, 'file', file_name, null, file_rows, landed_at
+from landed_files;
+drop table landed_files;
+
+-- Nothing was cut before.
+alter table started_round_documents add column kept_lengths bigint[];
+update started_round_documents
+set kept_lengths = (
+    select list(length(rollouts.continuation) order by shown.position)
+    from (
+        select
+            unnest(continuation_idxs) as continuation_idx,
+            generate_subscripts(continuation_idxs, 1) as position,
+    ) as shown
+    join started_rounds on started_rounds.round_number = started_round_documents.round_number
+    join rollouts
+        on
+            rollouts.source_model = started_rounds.source_model
+            and rollouts.doc_id = started_round_documents.doc_id
+            and rollouts.continuation_idx = shown.continuation_idx
+);
+alter table started_round_documents alter column kept_lengths set not null;
+""",
+}
