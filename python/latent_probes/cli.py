@@ -120,7 +120,10 @@ def run(provider: Provider, once: Once = False, max_cost: MaxCost = None) -> Non
     here = home.find()
     try:
         runner.run(here, providers.create(provider, here), once=once, max_cost=max_cost)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as stop:
+        # What Ctrl-C becomes where it meets DuckDB at work.
+        if isinstance(stop, RuntimeError) and str(stop) != "Query interrupted":
+            raise
         summary.interrupted(here)
         raise typer.Exit(130) from None
     summary.status(here)

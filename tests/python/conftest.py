@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from filelock import FileLock
 from scripted_server import ScriptedServer
 
 from latent_probes import units
@@ -143,26 +144,53 @@ def copy_of_project(folder: Path) -> Checkout:
     return Checkout(folder)
 
 
+def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
+    """A checkout that the first worker who needs it makes, for all workers of this run."""
+    folder = tmp_path_factory.getbasetemp().parent / f"{name}-{run}"
+    done = folder.with_suffix(".done")
+    with FileLock(folder.with_suffix(".lock")):
+        if not done.exists():
+            folder.mkdir()
+            make(copy_of_project(folder))
+            done.touch()
+    return Checkout(folder)
+
+
 @pytest.fixture(scope="session")
-def new_checkout():
-    """Makes a fresh checkout in a folder."""
-    return copy_of_project
+def new_checkout(tmp_path_factory, testrun_uid):
+    """Makes a fresh checkout in a folder; dbt has read the project, which takes it seconds."""
+
+    def parse(checkout):
+        checkout.runs("dbt", "parse", "--log-path", "home/logs", "--target-path", "home/target")
+
+    parsed = made_once(tmp_path_factory, testrun_uid, "parsed", parse)
+
+    def make(folder: Path) -> Checkout:
+        checkout = copy_of_project(folder)
+        (checkout.home / "target").mkdir(parents=True)
+        read = Path("target/partial_parse.msgpack")
+        shutil.copy2(parsed.home / read, checkout.home / read)
+        return checkout
+
+    return make
 
 
 @pytest.fixture
-def checkout(tmp_path) -> Checkout:
+def checkout(new_checkout, tmp_path) -> Checkout:
     """A fresh checkout in which nothing was done yet."""
-    return copy_of_project(tmp_path)
+    return new_checkout(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def finished_once(tmp_path_factory) -> Checkout:
+def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
     """A checkout whose first round was run, tested and exported. Not to be changed."""
-    checkout = copy_of_project(tmp_path_factory.mktemp("finished"))
-    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-    checkout.runs("latent-probes", "run", "--provider", "lexical")
-    checkout.runs("latent-probes", "export")
-    return checkout
+
+    def finish(checkout):
+        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+        checkout.runs("latent-probes", "run", "--provider", "lexical")
+        checkout.runs("latent-probes", "export")
+
+    return made_once(tmp_path_factory, testrun_uid, "finished", finish)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from test_whole_runs import assert_same_export
 
 # In the order in which a run comes to them; each dies before or after the real step, once.
@@ -47,9 +48,22 @@ cli.main()
 """
 
 
-def test_a_run_that_dies_at_each_step_ends_like_an_undisturbed_one(checkout, finished_once):
+# Where something was written and is not yet known, or known and not yet written.
+NARROWEST = (
+    "landing.intend after",
+    "Lexical.submit after",
+    "landing.submitted before",
+    "Lexical.download after",
+    "landing.add_responses after",
+)
+
+
+@pytest.mark.parametrize(
+    "steps", [NARROWEST, pytest.param(STEPS, marks=pytest.mark.soak)], ids=["narrowest", "each"]
+)
+def test_a_run_that_dies_at_steps_ends_like_an_undisturbed_one(steps, checkout, finished_once):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-    for step in STEPS:
+    for step in steps:
         died = subprocess.run(
             [sys.executable, "-c", DYING_RUN, step, "run", "--provider", "lexical"],
             cwd=checkout.folder,

@@ -40,7 +40,7 @@ def test_a_deleted_warehouse_is_built_again_with_the_same_export(finished):
 
 
 def test_an_empty_landing_builds_and_passes_every_test(checkout):
-    checkout.home.mkdir()
+    checkout.home.mkdir(exist_ok=True)
     checkout.runs("dbt", "build", "--log-path", "home/logs", "--target-path", "home/target")
     assert checkout.query("select count(*) from train") == [(0,)]
     assert checkout.query("select n_documents from round_status") == [(0,)]
