@@ -1,13 +1,14 @@
--- One row per prefix: how many fit continuations it has, and whether they are enough.
+-- One row per prefix: whether a round may draw it, and if not, why.
 select
-    source_model,
-    doc_id,
-    count(*) as n_rollouts,
-    count(*) filter (where passed_over_reason is null) as n_fit_rollouts,
-    case
-        when count(*) filter (where passed_over_reason is null) < {{ var('fewest_siblings') }}
-            then 'too_few_siblings'
-    end as passed_over_reason,
-from {{ ref('rollout_fitness') }}
-group by all
-order by source_model, doc_id
+    fitness.source_model,
+    fitness.doc_id,
+    fitness.n_rollouts,
+    fitness.n_fit_rollouts,
+    copies.similar_doc_id,
+    coalesce(
+        fitness.passed_over_reason,
+        case when copies.doc_id is not null then 'near_duplicate' end
+    ) as passed_over_reason,
+from {{ ref('prefix_fitness') }} as fitness
+left join {{ ref('similar_prefixes') }} as copies using (source_model, doc_id)
+order by fitness.source_model, fitness.doc_id

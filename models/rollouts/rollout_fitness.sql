@@ -1,14 +1,94 @@
--- One row per landed rollout: whether it is fit to be probed, and if not, why.
+-- One row per landed rollout: how much of it is kept, and whether that is fit to be probed; if not,
+-- why, with the figures that say so.
+with
+
+tails as (
+
+    select
+        document_id,
+        min(starts_at) as tail_starts_at,
+        arg_min(reason, (starts_at, reason)) as cut_reason,
+    from {{ ref('tail_signs') }}
+    group by document_id
+
+),
+
+-- To the end of the last sentence before the tail. A mark ends what it stands behind.
+sentences as (
+
+    select
+        sentences.*,
+        tails.tail_starts_at,
+        case
+            when tails.document_id is null or sentences.ends_at <= tails.tail_starts_at
+                then sentences.ends_at
+            when tails.cut_reason = 'marker' and sentences.starts_at < tails.tail_starts_at
+                then tails.tail_starts_at
+        end as kept_until,
+    from {{ ref('continuation_sentences') }} as sentences
+    left join tails using (document_id)
+
+),
+
+kept as (
+
+    select
+        document_id,
+        max(kept_until) as kept_length,
+        sum(n_words) as n_words,
+        sum(n_copied_words) / sum(n_words) as copied_share,
+        sum(if(is_other_language, 0, ends_at - starts_at)) / sum(ends_at - starts_at)
+            as language_share,
+        sum(if(is_prose, ends_at - starts_at, 0)) / sum(ends_at - starts_at) as prose_share,
+    from sentences
+    where kept_until is not null
+    group by document_id
+
+),
+
+judged as (
+
+    select
+        rollouts.document_id,
+        rollouts.source_model,
+        rollouts.doc_id,
+        rollouts.continuation_idx,
+        measures.continuation_length,
+        case
+            when tails.document_id is null then measures.continuation_length
+            else coalesce(kept.kept_length, 0)
+        end as kept_length,
+        tails.cut_reason,
+        coalesce(kept.n_words, 0) as n_words,
+        list_avg(measures.diversities) as diversity,
+        kept.copied_share,
+        kept.language_share,
+        kept.prose_share,
+        twins.sibling_idx as similar_sibling_idx,
+    from {{ ref('stg_rollouts') }} as rollouts
+    join {{ ref('rollout_measures') }} as measures using (document_id)
+    left join tails using (document_id)
+    left join kept using (document_id)
+    left join {{ ref('similar_siblings') }} as twins using (document_id)
+
+)
+
 select
-    document_id,
-    source_model,
-    doc_id,
-    continuation_idx,
-    length(prefix) as prefix_length,
-    length(continuation) as continuation_length,
-    length(continuation) as kept_length,
+    *,
     case
-        when regexp_full_match(continuation, '[\s\p{Z}]*') then 'empty_continuation'
+        when n_words = 0 and cut_reason is null then 'empty_continuation'
+        when cut_reason is null and diversity < {{ var('least_diversity') }} then 'collapsed'
+        when kept_length < {{ var('shortest_continuation') }}
+            then case
+                when cut_reason = 'repetition' then 'collapsed'
+                when cut_reason is not null then 'detached'
+                else 'too_short'
+            end
+        when kept_length > {{ var('longest_continuation') }} then 'too_long'
+        when copied_share > {{ var('most_copied_share') }} then 'copies_prefix'
+        when language_share < {{ var('least_language_share') }} then 'other_language'
+        when prose_share < {{ var('least_prose_share') }} then 'little_prose'
+        when similar_sibling_idx is not null then 'like_a_sibling'
     end as passed_over_reason,
-from {{ ref('stg_rollouts') }}
+from judged
 order by source_model, doc_id, continuation_idx

@@ -3,10 +3,12 @@
 
 select
     {{ identity(['source_model', 'doc_id', 'continuation_idx']) }} as document_id,
-    source_model,
-    doc_id,
-    continuation_idx,
-    doc_source,
-    prefix,
-    continuation,
-from {{ source('landing', 'rollouts') }}
+    rollouts.source_model,
+    rollouts.doc_id,
+    rollouts.continuation_idx,
+    rollouts.doc_source,
+    rollouts.prefix,
+    rollouts.continuation,
+    sources.landed_at,
+from {{ source('landing', 'rollouts') }} as rollouts
+join {{ source('landing', 'rollout_sources') }} as sources using (source_hash)

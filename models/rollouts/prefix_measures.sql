@@ -1,0 +1,52 @@
+-- One row per prefix: what says whether it is fit to be probed, and how like others it is.
+-- Incremental: what Python finds is found once per prefix and method.
+{{
+    config(
+        materialized='incremental',
+        unique_key=['source_model', 'doc_id'],
+        on_schema_change='fail',
+    )
+}}
+
+with
+
+method as (
+
+    select text_measures_method('{{ var("language") }}') as method
+
+),
+
+unread as (
+
+    select
+        rollouts.source_model,
+        rollouts.doc_id,
+        method.method,
+        any_value(rollouts.prefix) as prefix,
+    from {{ ref('stg_rollouts') }} as rollouts
+    cross join method
+    {% if is_incremental() %}
+    anti join {{ this }} as known
+        on
+            rollouts.source_model = known.source_model
+            and rollouts.doc_id = known.doc_id
+            and method.method = known.method
+    {% endif %}
+    group by rollouts.source_model, rollouts.doc_id, method.method
+
+),
+
+read as (
+
+    select
+        * exclude (prefix),
+        length(prefix) as prefix_length,
+        text_measures('', prefix, '{{ var("language") }}') as measures,
+    from unread
+
+)
+
+select
+    * exclude (measures),
+    unnest(measures),
+from read

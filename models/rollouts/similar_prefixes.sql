@@ -1,0 +1,74 @@
+-- One row per usable prefix that is nearly the same page as another one, with the one that goes
+-- before it: a page of a started round, else the one that landed first.
+with
+
+taken as (
+
+    select distinct
+        settings.source_model,
+        documents.doc_id,
+    from {{ ref('stg_started_round_documents') }} as documents
+    join {{ ref('stg_started_rounds') }} as settings using (round_number)
+
+),
+
+ranked as (
+
+    select
+        fitness.source_model,
+        fitness.doc_id,
+        measures.signature,
+        row_number() over (
+            partition by fitness.source_model
+            order by taken.doc_id is null, fitness.landed_at, fitness.doc_id
+        ) as rank,
+    from {{ ref('prefix_fitness') }} as fitness
+    join {{ ref('prefix_measures') }} as measures using (source_model, doc_id)
+    left join taken using (source_model, doc_id)
+    where
+        len(measures.signature) > 0
+        and (fitness.passed_over_reason is null or taken.doc_id is not null)
+
+),
+
+-- Pages that agree in a band of their signatures may be similar.
+bands as (
+
+    select
+        source_model,
+        rank,
+        band.number as band,
+        hash(list_slice(signature, band.number * 4 + 1, band.number * 4 + 4)) as part,
+    from ranked
+    cross join (select unnest(range(32)) as number) as band
+
+),
+
+-- Each is compared with the first of its band only: of a page that ten thousand copy, every copy is
+-- compared once.
+candidates as (
+
+    select distinct
+        source_model,
+        rank,
+        min(rank) over (partition by source_model, band, part) as first_rank,
+    from bands
+    qualify rank > first_rank
+
+)
+
+select
+    ranked.source_model,
+    ranked.doc_id,
+    arg_min(earlier.doc_id, earlier.rank) as similar_doc_id,
+    max({{ similarity('ranked.signature', 'earlier.signature') }}) as similarity,
+from candidates
+join ranked using (source_model, rank)
+join ranked as earlier
+    on
+        candidates.source_model = earlier.source_model
+        and candidates.first_rank = earlier.rank
+where
+    {{ similarity('ranked.signature', 'earlier.signature') }} >= {{ var('least_similarity') }}
+group by ranked.source_model, ranked.doc_id
+order by ranked.source_model, ranked.doc_id

@@ -1,0 +1,108 @@
+-- One row per landed rollout and reason to say that its continuation leaves its document: the place
+-- from which on it does, at the beginning of a sentence or at a mark.
+with
+
+sentences as (
+
+    select
+        *,
+        ends_at - starts_at as size,
+    from {{ ref('continuation_sentences') }}
+
+),
+
+-- Code points of each sentence that speak for a reason.
+signs as (
+
+    select
+        document_id,
+        position,
+        starts_at,
+        size,
+        unnest(['repetition', 'language', 'boilerplate', 'questions']) as reason,
+        unnest([
+            size * n_repeated_words / greatest(n_words, 1),
+            if(is_other_language, size, 0),
+            if(is_boilerplate, size, 0),
+            if(is_question, size, 0)
+        ]) as sign,
+    from sentences
+
+),
+
+-- From each sentence to the end of the continuation.
+tails as (
+
+    select
+        *,
+        sum(size) over tail as tail_size,
+        sum(sign) over tail as tail_sign,
+    from signs
+    window
+        tail as (
+            partition by document_id, reason order by position
+            rows between current row and unbounded following
+        )
+
+),
+
+-- Long words before each sentence, its prefix's too, and from it to the end.
+words as (
+
+    select
+        sentences.document_id,
+        sentences.starts_at,
+        sentences.starts_line,
+        sentences.n_known_long_words,
+        list_sum(list_transform(prefixes.sentences, lambda x: x.n_long_words))
+        + sum(sentences.n_long_words) over continuation
+        - sum(sentences.n_long_words) over tail as n_long_words_before,
+        sum(sentences.n_long_words) over tail as n_long_words,
+    from sentences
+    join {{ ref('stg_rollouts') }} as rollouts using (document_id)
+    join {{ ref('prefix_measures') }} as prefixes using (source_model, doc_id)
+    window
+        continuation as (partition by sentences.document_id),
+        tail as (
+            partition by sentences.document_id order by sentences.position
+            rows between current row and unbounded following
+        )
+
+)
+
+select
+    document_id,
+    'marker' as reason,
+    min(starts_at + marker_at) as starts_at,
+from sentences
+where marker_at is not null
+group by document_id
+
+union all by name
+
+select
+    document_id,
+    reason,
+    min(starts_at) as starts_at,
+from tails
+where
+    sign >= {{ var('least_tail_share') }} * size
+    and tail_sign >= {{ var('least_tail_share') }} * tail_size
+    and tail_sign >= {{ var('shortest_tail') }}
+group by document_id, reason
+
+union all by name
+
+-- A line after which hardly a word is known from before it.
+select
+    document_id,
+    'new_document' as reason,
+    min(starts_at) as starts_at,
+from words
+where
+    starts_line
+    and n_long_words_before >= {{ var('fewest_words_before') }}
+    and n_long_words >= {{ var('fewest_new_words') }}
+    and n_known_long_words <= {{ var('most_known_share') }} * n_long_words
+group by document_id
+order by document_id, reason
