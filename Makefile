@@ -24,6 +24,7 @@ soak: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python bench/rebuild.py
+	$(BIN)/python bench/rollouts.py
 	$(BIN)/python bench/repair.py
 	$(BIN)/python bench/batches.py
 

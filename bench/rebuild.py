@@ -32,6 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder, n_documents)
+        write_rollouts(folder / "rollouts.jsonl", range(n_documents), n_siblings=4)
         print(f"{n_documents:,} documents, {os.cpu_count()} cores")
         for command in (
             "latent-probes land rollouts.jsonl",
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def prepare(folder: Path, n_documents: int) -> None:
-    """A project with one round over synthetic rollouts."""
+    """A project with one round."""
     for name in PROJECT_FILES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
@@ -56,6 +57,10 @@ def prepare(folder: Path, n_documents: int) -> None:
         (ROOT / "seeds" / "rounds.csv").read_text().splitlines()[0]
         + f"\n1,{n_documents},1,bench,-2,5,lexical,lexical,lexical,false\n"
     )
+
+
+def write_rollouts(path: Path, numbers: range, n_siblings: int) -> None:
+    """Rollouts of so many prefixes, made of the sentences of the bundled sample."""
     rollouts = [json.loads(line) for line in (ROOT / "sample" / "rollouts.jsonl").open()]
     sentences = [
         sentence
@@ -63,20 +68,20 @@ def prepare(folder: Path, n_documents: int) -> None:
         for sentence in regex.split(r"(?<=[.!?])\s+", row["continuation"])
         if 20 < len(sentence) < 300 and "\n" not in sentence
     ]
-    draw = random.Random(1)
+    draw = random.Random(numbers.start)
 
     def text(n_paragraphs: int) -> str:
         return "\n".join(
             " ".join(draw.choices(sentences, k=draw.randint(2, 5))) for _ in range(n_paragraphs)
         )
 
-    with (folder / "rollouts.jsonl").open("w") as file:
-        for number in range(n_documents):
+    with path.open("w") as file:
+        for number in numbers:
             row = {
                 "doc_id": f"bench-{number:06d}",
                 "doc_source": "bench",
                 "prefix": text(3),
-                "continuations": ["\n" + text(4) for _ in range(4)],
+                "continuations": ["\n" + text(4) for _ in range(n_siblings)],
                 "source_model": "bench",
             }
             file.write(json.dumps(row) + "\n")

@@ -1,14 +1,46 @@
 -- One row per sentence of a landed continuation: what in it speaks for a detached tail.
+-- Incremental: a text is read once per method and patterns.
+{{
+    config(
+        materialized='incremental',
+        unique_key='document_id',
+        on_schema_change='fail',
+    )
+}}
+{% set patterns = marker_pattern() ~ boilerplate_pattern() ~ question_pattern() %}
+
 with
+
+measures as (
+
+    select
+        document_id,
+        method || ', patterns ' || left(md5('{{ patterns }}'), 16) as method,
+        sentences,
+    from {{ ref('rollout_measures') }}
+
+),
+
+unread as (
+
+    select *
+    from measures
+    {% if is_incremental() %}
+    anti join (select distinct document_id, method from {{ this }}) as known
+        using (document_id, method)
+    {% endif %}
+
+),
 
 sentences as (
 
     select
         document_id,
+        method,
         generate_subscripts(sentences, 1) as position,
         generate_subscripts(sentences, 1) = len(sentences) as is_last,
         unnest(sentences, recursive := true),
-    from {{ ref('rollout_measures') }}
+    from unread
 
 ),
 
@@ -35,6 +67,7 @@ read as (
 
 select
     document_id,
+    method,
     position,
     starts_at,
     ends_at,

@@ -7,26 +7,14 @@ sentences as (
     select
         *,
         ends_at - starts_at as size,
-    from {{ ref('continuation_sentences') }}
-
-),
-
--- Code points of each sentence that speak for a reason.
-signs as (
-
-    select
-        document_id,
-        position,
-        starts_at,
-        size,
-        unnest(['repetition', 'language', 'boilerplate', 'questions']) as reason,
-        unnest([
+        -- Code points that speak for a reason, in the order of the reasons below.
+        [
             size * n_repeated_words / greatest(n_words, 1),
             if(is_other_language, size, 0),
             if(is_boilerplate, size, 0),
             if(is_question, size, 0)
-        ]) as sign,
-    from sentences
+        ] as signs,
+    from {{ ref('continuation_sentences') }}
 
 ),
 
@@ -34,13 +22,22 @@ signs as (
 tails as (
 
     select
-        *,
+        document_id,
+        starts_at,
+        size,
         sum(size) over tail as tail_size,
-        sum(sign) over tail as tail_sign,
-    from signs
+        unnest(['repetition', 'language', 'boilerplate', 'questions']) as reason,
+        unnest(signs) as sign,
+        unnest([
+            sum(signs[1]) over tail,
+            sum(signs[2]) over tail,
+            sum(signs[3]) over tail,
+            sum(signs[4]) over tail
+        ]) as tail_sign,
+    from sentences
     window
         tail as (
-            partition by document_id, reason order by position
+            partition by document_id order by position
             rows between current row and unbounded following
         )
 
