@@ -160,3 +160,26 @@ def test_an_empty_continuation_lands_and_is_passed_over(finished_once):
     ) == finished_once.query(
         "select count(*) from rollouts where trim(continuation) = ''", "landing"
     )
+
+
+def test_another_threshold_changes_new_rounds_and_no_started_one(finished):
+    texts = (
+        "select document_id, text_hash from documents where doc_id in (select doc_id from train)"
+    )
+    before = sorted(finished.query(texts))
+    assert finished.query(
+        "select count(*) > 0 from documents join rollout_fitness using (document_id) "
+        "where cut_reason is not null and text_length < prefix_length + continuation_length"
+    ) == [(True,)]
+    project = finished.folder / "dbt_project.yml"
+    changed = project.read_text().replace(
+        "shortest_continuation: 200", "shortest_continuation: 1400"
+    )
+    assert changed != project.read_text()
+    project.write_text(changed)
+    finished.add_round("2,20,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    finished.runs("latent-probes", "status")
+    assert sorted(finished.query(texts)) == before
+    assert finished.query(
+        "select min(list_min(kept_lengths)) >= 1400 from round_documents where round_number = 2"
+    ) == [(True,)]
