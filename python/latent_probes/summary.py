@@ -82,6 +82,7 @@ def plan(home: Home) -> None:
             from planned
             """
         ).fetchall()[0]
+        say_what_is_missing(connection)
     terminal.say(
         f"Expected to cost {in_batches} in batches, {by_messages} by single messages; "
         "--max-cost reckons with the longest answers instead."
@@ -90,9 +91,42 @@ def plan(home: Home) -> None:
         terminal.say(f"No price is known for {model}: add a line to seeds/model_prices.csv.")
 
 
+def say_what_is_missing(connection) -> None:
+    """Name the rounds that find fewer documents than they ask for."""
+    for row in connection.execute(
+        """
+        select
+            status.round_number, status.n_documents, status.n_documents_wanted,
+            status.source_model, count(prefixes.doc_id),
+            count(*) filter (where prefixes.passed_over_reason is null)
+        from round_status as status
+        left join prefixes using (source_model)
+        where status.state = 'proposed' and status.n_documents < status.n_documents_wanted
+        group by all
+        order by status.round_number
+        """
+    ).fetchall():
+        terminal.say(
+            "Round {} finds {:,} of {:,} documents: {} has {:,} prefixes, of which {:,} are fit, "
+            "and other rounds take theirs. The table rollout_quality says what is not fit, and "
+            "why; land more rollouts.".format(*row)
+        )
+
+
 def status(home: Home) -> None:
     """How far each round is, and what was spent."""
     with warehouse.opened(home) as connection:
+        show(
+            connection,
+            "Rollouts",
+            """
+            select
+                source_model as "source model", outcome, reason,
+                n_rollouts as rollouts, n_prefixes as prefixes
+            from rollout_quality
+            order by source_model, outcome, n_rollouts desc, reason
+            """,
+        )
         show(
             connection,
             "Rounds",
@@ -106,6 +140,7 @@ def status(home: Home) -> None:
             from round_status order by round_number
             """,
         )
+        say_what_is_missing(connection)
         show(
             connection,
             "Requests",
