@@ -273,7 +273,13 @@ REPORTS = {
         group by all order by all
     """,
     "What each rule takes": """
-        select * from rollout_quality order by all
+        select
+            source_model as file, outcome, reason, n_rollouts as rollouts,
+            round(100 * share, 1) || ' %' as share, n_prefixes as prefixes,
+            n_characters as characters, n_characters_kept as kept
+        from rollout_quality
+        where source_model not in ('pages', 'planted')
+        order by all
     """,
 }
 
