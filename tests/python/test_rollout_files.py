@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_probes import files, landing, rollout_files
-from latent_probes.rollout_files import RolloutFileError
+from latent_probes.rollout_files import Mapping, RolloutFileError
 
 FORMATS = [".parquet", ".jsonl", ".csv"]
 LIST_FORMATS = [".parquet", ".jsonl"]
@@ -91,8 +91,9 @@ class House:
     def __exit__(self, *error):
         self.connection.close()
 
-    def land(self, *paths, columns=None):
-        return rollout_files.land(self.path, list(paths), columns or {})
+    def land(self, *paths, columns=None, constants=None):
+        mapping = Mapping(columns or {}, constants or {})
+        return rollout_files.land(self.path, list(paths), mapping, self.folder / "downloads")
 
     def query(self, query):
         return self.connection.execute(query).fetchall()
@@ -112,12 +113,12 @@ class House:
     def state(self):
         return self.query("from rollouts full join rollout_sources using (source_hash)")
 
-    def refusal(self, *paths, columns=None):
+    def refusal(self, *paths, columns=None, constants=None):
         """Why the files are refused; nothing of them is landed, nor of a good one before them."""
         good = write(self.folder / "good.jsonl", row(doc_id="good"))
         before = self.state()
         with pytest.raises(RolloutFileError) as caught:
-            self.land(good, *paths, columns=columns)
+            self.land(good, *paths, columns=columns, constants=constants)
         assert self.state() == before
         return str(caught.value)
 
@@ -141,7 +142,7 @@ def test_a_row_is_a_rollout(house, suffix):
 
 def test_what_landed_is_in_the_file(tmp_path):
     path = write(tmp_path / "rollouts.jsonl", row())
-    rollout_files.land(tmp_path / "landing.duckdb", [path], {})
+    rollout_files.land(tmp_path / "landing.duckdb", [path], Mapping(), tmp_path / "downloads")
     with House(tmp_path) as house:
         assert house.rollouts() == [tuple(row().values())]
 
@@ -537,7 +538,7 @@ def test_invalid_utf_8_in_a_parquet_file_is_refused(house):
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
 def test_an_empty_file_is_refused(house, suffix):
     path = written(house.folder / f"bad{suffix}", b"")
-    assert "row 1: no column 'source_model' among none; add it" in house.refusal(path)
+    assert "row 1: no column 'source_model' nor 'doc_id' nor" in house.refusal(path)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
