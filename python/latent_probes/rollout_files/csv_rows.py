@@ -22,6 +22,8 @@ def table(source: Source, known: dict[str, str]) -> str:
         f"read_csv({sql.file_literal(source.path)}, hive_partitioning = false, "
         "header = true, auto_detect = false, delim = ',', quote = '\"', "
         f"escape = '\"', strict_mode = true, max_line_size = {LONGEST_LINE}, "
+        # Else it is many times the longest line, and there are several.
+        f"buffer_size = {2 * LONGEST_LINE}, "
         f"columns = {{{types}}})"
     )
 

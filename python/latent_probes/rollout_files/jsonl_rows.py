@@ -13,13 +13,17 @@ from latent_probes.rollout_files.sources import RolloutFileError, Source
 
 # JSON documents of one line may be long: a prefix with all its continuations.
 LONGEST_LINE = 1 << 28
+USUAL_LINE = 1 << 24
 
 
 def table(source: Source) -> str:
     """What to select from."""
+    # Every thread makes room for several lines of the greatest length that it is told.
+    with source.path.open("rb") as file:
+        longest = max(map(len, file), default=0)
+    size = min(max(longest + 1, USUAL_LINE), LONGEST_LINE)
     return (
-        f"read_ndjson_objects({sql.file_literal(source.path)}, "
-        f"maximum_object_size = {LONGEST_LINE}, "
+        f"read_ndjson_objects({sql.file_literal(source.path)}, maximum_object_size = {size}, "
         "format = 'newline_delimited', hive_partitioning = false)"
     )
 

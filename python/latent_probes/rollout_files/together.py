@@ -13,6 +13,8 @@ from latent_probes.rollout_files import checks, csv_rows, jsonl_rows, parquet_ro
 from latent_probes.rollout_files.mapping import Mapping, refuse_missing_columns
 from latent_probes.rollout_files.sources import RolloutFileError, Source
 
+# DuckDB keeps on the disk what is more.
+MEMORY_LIMIT = "2GB"
 FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows, ".csv": csv_rows}
 
 
@@ -42,16 +44,33 @@ def land_together(landing_path: Path, sources: list[Source], mapping: Mapping) -
     """
     # A file that is named twice is one file.
     sources = list({source.source_hash: source for source in sources}.values())
+    try:
+        return land_within(f"set memory_limit = '{MEMORY_LIMIT}'", landing_path, sources, mapping)
+    except duckdb.OutOfMemoryException:
+        # Texts of hundreds of megabytes need what there is.
+        pass
+    try:
+        return land_within("reset memory_limit", landing_path, sources, mapping)
+    except duckdb.OutOfMemoryException as error:
+        places = ", ".join(source.place for source in sources)
+        raise RolloutFileError(
+            f"{places}: a row takes more memory than there is; shorten or drop it"
+        ) from error
+
+
+def land_within(limit: str, landing_path: Path, sources: list[Source], mapping: Mapping) -> Landed:
+    """Read, check and land files with so much memory."""
     with landing.opened(landing_path) as connection:
+        connection.execute(limit)
         connection.execute(
             """
-            create temp table incoming (
+            create or replace temp table incoming (
                 source_hash varchar, source_name varchar, row_number bigint, problem varchar,
                 source_model varchar, doc_id varchar, continuation_idx bigint,
                 doc_source varchar, prefix varchar, continuation varchar, sampling json,
                 prefix_tokens integer[], continuation_tokens integer[]
             );
-            create temp table incoming_sources (
+            create or replace temp table incoming_sources (
                 source_hash varchar, kind varchar, name varchar, details json, n_rows bigint
             )
             """
@@ -92,6 +111,8 @@ def read(connection, source: Source, mapping: Mapping) -> None:
             f"{sql.literal(source.name)} as source_name, rows.* "
             f"from ({rows.select(source, mapping, known)}) as rows"
         )
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         first_lines = " ".join(str(error).splitlines()[:3])
         raise RolloutFileError(
