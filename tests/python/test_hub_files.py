@@ -420,6 +420,7 @@ def test_what_the_hub_does_not_have_is_found_before_anything_lands(hub, house, c
         (f"{NAME}@{'0' * 40}", "no such revision"),
         (f"{NAME}/b.jsonl", "no such Parquet, JSONL or CSV file among a.jsonl; check the path"),
         (f"{NAME}/data/*.parquet", "no such Parquet, JSONL or CSV file among a.jsonl"),
+        (f"{NAME}/.parquet", "cannot tell the format"),
         (f"{NAME}/README.md", "cannot tell the format; name the file .parquet"),
         ("hf://datasets/owner/nowhere", "no such data set, or a private one; check the name, or"),
         ("hf://datasets/owner", "Repository id must be 'namespace/name'"),
@@ -429,7 +430,9 @@ def test_what_the_hub_does_not_have_is_found_before_anything_lands(hub, house, c
     ],
 )
 def test_an_address_of_nothing_is_refused_with_the_remedy(hub, house, content, address, said):
-    hub.create("owner/rollouts").commit({"a.jsonl": content("a.jsonl", row()), "README.md": b""})
+    hub.create("owner/rollouts").commit(
+        {"a.jsonl": content("a.jsonl", row()), "README.md": b"", ".parquet": b""}
+    )
     assert said in refusal(house, address)
 
 
@@ -495,6 +498,11 @@ def test_a_hub_that_is_not_there_is_refused(hub, house):
     hub.close()
     said = refusal(house, NAME)
     assert re.search(rf"the connection to {hub.address} failed \(.*refused\); check the", said)
+
+
+def test_a_client_that_is_offline_is_told_so(hub, house, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set; unset it" in refusal(house, NAME)
 
 
 @pytest.mark.parametrize("at", ["info", "tree"])

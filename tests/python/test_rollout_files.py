@@ -323,6 +323,7 @@ def test_all_missing_columns_are_named_at_once_with_those_that_are_there(house, 
     ("constants", "said"),
     [
         ({"continuation_idx": "-1"}, "is not a whole number from 0"),
+        ({"continuation_idx": "9" * 19}, "is not a whole number from 0"),
         ({"continuation_idx": "1.0"}, "is not a whole number from 0"),
         ({"temperature": "hot"}, "constant temperature=hot is no number"),
         ({"temperature": "NaN"}, "is no number"),
@@ -562,7 +563,7 @@ def test_a_folder_is_no_file(house):
     assert "folder.jsonl: no such file" in house.refusal(house.folder / "folder.jsonl")
 
 
-@pytest.mark.parametrize("name", ["rollouts.txt", "rollouts"])
+@pytest.mark.parametrize("name", ["rollouts.txt", "rollouts", ".jsonl"])
 def test_an_unknown_format_is_refused_with_those_that_are_known(house, name):
     path = written(house.folder / name, b"")
     assert f"{name}: cannot tell the format; name the file .parquet" in house.refusal(path)

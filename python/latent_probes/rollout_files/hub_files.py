@@ -32,9 +32,9 @@ from latent_probes import files, landing, terminal
 from latent_probes.rollout_files.hub_errors import endpoint, explained
 from latent_probes.rollout_files.mapping import Mapping
 from latent_probes.rollout_files.sources import (
-    SUFFIXES,
     RolloutFileError,
     Source,
+    is_readable,
     refuse_unknown_format,
 )
 from latent_probes.rollout_files.together import Landed, land_together
@@ -118,7 +118,7 @@ def chosen(address: str, pattern: str, listed: list[HubFile]) -> list[HubFile]:
         if file.path == pattern:
             refuse_unknown_format(file.address)
             return [file]
-    readable = [file for file in listed if file.path.endswith(SUFFIXES)]
+    readable = [file for file in listed if is_readable(file.path)]
     folder = pattern.rstrip("/") + "/" if pattern else ""
     matching = [
         file for file in readable if file.path.startswith(folder) or fnmatchcase(file.path, pattern)
@@ -152,7 +152,10 @@ def land(landing_path: Path, file: HubFile, mapping: Mapping, downloads: Path) -
 
 
 def has_landed(landing_path: Path, file: HubFile, mapping: Mapping) -> bool:
-    """Whether the same bytes landed from the Hub, with the same mapping."""
+    """Whether the same bytes landed from the Hub, with the same mapping.
+
+    Of two mappings of a file only the first is recorded: with the second it is read every time.
+    """
     with landing.opened(landing_path) as connection:
         rows = connection.execute(
             "select details from rollout_sources "

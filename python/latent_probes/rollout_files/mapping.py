@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 
 from latent_probes import sql
@@ -40,7 +41,7 @@ class Mapping:
         for ours, value in self.constants.items():
             if ours in self.columns:
                 raise RolloutFileError(f"{ours} is given as a column and as a constant; leave one")
-            if ours == "continuation_idx" and not (value.isascii() and value.isdecimal()):
+            if ours == "continuation_idx" and not re.fullmatch("[0-9]{1,18}", value):
                 raise RolloutFileError(f"constant {ours}={value} is not a whole number from 0")
             if ours in SAMPLING_COLUMNS and not is_number(value):
                 raise RolloutFileError(f"constant {ours}={value} is no number")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from latent_probes import files
 
@@ -29,9 +29,14 @@ class Source:
     details: dict = field(default_factory=dict)
 
 
+def is_readable(name: str) -> bool:
+    """Whether a name tells a format that is known."""
+    return PurePath(name).suffix in SUFFIXES
+
+
 def refuse_unknown_format(place: str) -> None:
     """Refuse a file whose name does not tell its format."""
-    if not place.endswith(SUFFIXES):
+    if not is_readable(place):
         raise RolloutFileError(
             f"{place}: cannot tell the format; name the file .parquet, .jsonl or .csv"
         )
