@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,13 +18,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Paths = Annotated[list[Path], typer.Argument(help="Parquet, JSONL or CSV files.")]
+Rollouts = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES...",
+        help="Parquet, JSONL or CSV files, or data sets on the Hub: "
+        "hf://datasets/OWNER/NAME[@REVISION][/PATH], where a path may be a folder or a pattern.",
+    ),
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
         "--column",
         metavar="OURS=THEIRS",
         help="The file's name for one of our columns.",
+    ),
+]
+Constants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constant",
+        metavar="OURS=VALUE",
+        help="What stands in all rows in place of one of our columns: source_model, doc_source, "
+        "continuation_idx or a sampling setting.",
     ),
 ]
 Provider = Annotated[
@@ -60,30 +75,47 @@ MaxCost = Annotated[
 
 
 @app.command()
-def land(paths: Paths, column: Columns = None) -> None:
+def land(rollouts: Rollouts, column: Columns = None, constant: Constants = None) -> None:
     """Land rollouts of a source model; what has landed before is not landed again.
 
     One row per continuation (doc_id, doc_source, prefix, continuation, continuation_idx,
     source_model), or one row per prefix with a list of `continuations`. Sampling settings
     (temperature, top_p, top_k, min_p, max_new_tokens, sampling_seed) are kept where they are
-    given. A file with a fault lands nothing.
+    given. A file with a fault lands nothing, nor do the other files of this machine with it.
+
+    A data set on the Hub is read at the commit that its revision means now. Its files land one
+    after the other: the same command goes on where it was broken off, in the middle of a file
+    too. HF_TOKEN and HF_ENDPOINT are those of the Hub's own client.
     """
     from latent_probes import home, rollout_files, runner, terminal
 
-    columns = {}
-    for pair in column or []:
+    mapping = rollout_files.Mapping(
+        pairs(column, "OURS=THEIRS", rollout_files.COLUMNS),
+        pairs(constant, "OURS=VALUE", rollout_files.CONSTANTS),
+    )
+    here = home.find()
+    try:
+        with runner.locked(here):
+            landed = rollout_files.land(here.landing, rollouts, mapping, here.downloads)
+    except KeyboardInterrupt:
+        terminal.say("interrupted: what has landed stays, and the same command goes on from there")
+        raise typer.Exit(130) from None
+    if landed.known_files:
+        terminal.say(f"files of the Hub that had landed before: {landed.known_files:,}")
+    terminal.say(f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest was known")
+
+
+def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[str, str]:
+    """Options of a form like OURS=THEIRS, where ours is one of what is known."""
+    found = {}
+    for pair in given or []:
         ours, equals, theirs = pair.partition("=")
         if not (ours and equals and theirs):
-            raise typer.BadParameter(f"{pair!r} is not of the form OURS=THEIRS")
-        if ours not in rollout_files.COLUMNS:
-            raise typer.BadParameter(
-                f"{ours!r} is no column of ours: {', '.join(rollout_files.COLUMNS)}"
-            )
-        columns[ours] = theirs
-    here = home.find()
-    with runner.locked(here):
-        landed = rollout_files.land(here.landing, paths, columns)
-    terminal.say(f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest was known")
+            raise typer.BadParameter(f"{pair!r} is not of the form {form}")
+        if ours not in known:
+            raise typer.BadParameter(f"{ours!r} is none of {', '.join(known)}")
+        found[ours] = theirs
+    return found
 
 
 @app.command()

@@ -34,6 +34,11 @@ class Home:
         return self.folder / "batches"
 
     @property
+    def downloads(self) -> Path:
+        """Files of the Hub until they have landed. May be deleted."""
+        return self.folder / "downloads"
+
+    @property
     def export(self) -> Path:
         """The data set."""
         return self.folder / "export"

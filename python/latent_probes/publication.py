@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import files, summary, terminal, units, warehouse
+from latent_probes import files, sql, summary, terminal, units, warehouse
 from latent_probes.home import Home
 
 # Rows of one document stand together, so long texts repeat within a row group: with the limits
@@ -88,14 +88,13 @@ def write_rounds(home: Home, connection, rounds: list[int]) -> set[str]:
             path = home.export / "data" / f"train-round-{number:04d}.parquet"
             partial = path.with_suffix(".partial")
             partial.parent.mkdir(parents=True, exist_ok=True)
-            target = str(partial).replace("'", "''")
             connection.execute(
                 f"""
                 copy (
                     select {columns} from published_probes
                     where round_number = {number}
                     order by doc_id, slot_idx
-                ) to '{target}' ({PARQUET})
+                ) to {sql.literal(partial)} ({PARQUET})
                 """
             )
             if path.exists() and files.hash_of(path) == files.hash_of(partial):

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow
 import pyarrow.compute
 
-from latent_probes import landing, terminal
+from latent_probes import landing, sql, terminal
 from latent_probes.home import Home
 from latent_probes.providers import Provider
 
@@ -19,11 +19,10 @@ class QueueError(Exception):
 
 def attach_warehouse(home: Home, connection) -> None:
     """Attach the warehouse for reading, waiting while another process writes it."""
-    path = str(home.warehouse).replace("'", "''")
     deadline = time.monotonic() + landing.LOCK_TIMEOUT_SECONDS
     while True:
         try:
-            connection.execute(f"attach '{path}' as warehouse (read_only)")
+            connection.execute(f"attach {sql.literal(home.warehouse)} as warehouse (read_only)")
             return
         except duckdb.IOException as error:
             if time.monotonic() > deadline:

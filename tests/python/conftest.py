@@ -32,7 +32,12 @@ class Checkout:
     def talking_to(self, server) -> Checkout:
         """The same checkout, used by a person who has a key of that service."""
         address = {"ANTHROPIC_BASE_URL": server.address, "ANTHROPIC_API_KEY": server.key}
-        return replace(self, variables=address)
+        return replace(self, variables=self.variables | address)
+
+    def reading_from(self, hub) -> Checkout:
+        """The same checkout, used by a person whose Hub is that one."""
+        settings = {"HF_ENDPOINT": hub.address, "HF_HOME": str(self.folder / "hub-client")}
+        return replace(self, variables=self.variables | settings)
 
     @property
     def home(self) -> Path:
@@ -42,7 +47,11 @@ class Checkout:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a person who keeps the files in `home`."""
-        outside = {name: value for name, value in os.environ.items() if "ANTHROPIC" not in name}
+        outside = {
+            name: value
+            for name, value in os.environ.items()
+            if "ANTHROPIC" not in name and not name.startswith("HF_")
+        }
         return outside | {
             "LATENT_PROBES_HOME": "home",
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
@@ -50,14 +59,14 @@ class Checkout:
             **self.variables,
         }
 
-    def start(self, *command: str) -> subprocess.Popen:
+    def start(self, *command: str, stderr: int = subprocess.STDOUT) -> subprocess.Popen:
         """Start a command and do not wait for it."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
         )
 

@@ -8,7 +8,9 @@ import shutil
 import duckdb
 import pytest
 from conftest import COMMANDS, ROOT, Checkout
+from landing_house import without, write
 from stand_in import StandIn
+from stand_in_hub import StandInHub
 
 README = (ROOT / "README.md").read_text()
 # A fenced block, and the text block that follows it, if one does before the next block.
@@ -40,6 +42,7 @@ def newcomer(tmp_path_factory) -> Checkout:
             "target",
             "logs",
             "batches",
+            "downloads",
             "export",
             "*.duckdb",
             "warehouse.json",
@@ -96,9 +99,11 @@ def test_a_query_gives_what_the_readme_shows(number, demo, newcomer):
     assert [" ".join(names), *rows] == lines(shown)
 
 
-def test_the_other_commands_of_the_readme_run(demo, newcomer):
-    with StandIn() as server:
-        person = newcomer.talking_to(server)
+def test_the_other_commands_of_the_readme_run(demo, newcomer, tmp_path):
+    rollouts = write(tmp_path / "a.parquet", without("source_model"))
+    with StandIn() as server, StandInHub() as hub:
+        hub.create("owner/rollouts").commit({"data/a.parquet": rollouts.read_bytes()})
+        person = newcomer.talking_to(server).reading_from(hub)
         for kind, body, _ in BLOCKS:
             if kind != "bash" or body.strip() in NOT_RUN_HERE | {"make demo"}:
                 continue
@@ -107,6 +112,8 @@ def test_the_other_commands_of_the_readme_run(demo, newcomer):
         # The three documents that Claude was to write about, and their answers.
         assert len(server.ledger.billed_requests) > 3
     assert person.query("select count(*) > 0 from train where source = 'haiku'") == [(True,)]
+    landed = person.query("select distinct kind from rollout_sources order by all", "landing")
+    assert landed == [("file",), ("hub",)]
 
 
 def test_every_path_of_the_tree_is_there():

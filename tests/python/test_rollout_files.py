@@ -11,9 +11,10 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from landing_house import House, listed, row, without, write
 
-from latent_probes import files, landing, rollout_files
-from latent_probes.rollout_files import RolloutFileError
+from latent_probes import files, rollout_files
+from latent_probes.rollout_files import Mapping, RolloutFileError
 
 FORMATS = [".parquet", ".jsonl", ".csv"]
 LIST_FORMATS = [".parquet", ".jsonl"]
@@ -32,94 +33,9 @@ SAMPLING = {
 }
 
 
-def row(**changes):
-    """A good row with one continuation."""
-    good = {
-        "source_model": "Qwen/Qwen3-8B",
-        "doc_id": "doc-1",
-        "continuation_idx": 0,
-        "doc_source": "web",
-        "prefix": "Once upon a time",
-        "continuation": " there was a fox.",
-    }
-    return good | changes
-
-
-def listed(*continuations, **changes):
-    """A good row with a list of continuations."""
-    kept = row(**changes)
-    del kept["continuation"], kept["continuation_idx"]
-    return kept | {"continuations": list(continuations)}
-
-
-def without(column, **changes):
-    return {name: value for name, value in row(**changes).items() if name != column}
-
-
-def write(path, *rows):
-    """Write rows to a file in the format that its suffix names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    else:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-    return path
-
-
 def written(path, content):
     path.write_bytes(content)
     return path
-
-
-class House:
-    """A landing file, and what can be asked of it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.path = folder / "landing.duckdb"
-        # Kept open: DuckDB is quick to open a file again that the process holds.
-        self.connection = landing.connect(self.path)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.connection.close()
-
-    def land(self, *paths, columns=None):
-        return rollout_files.land(self.path, list(paths), columns or {})
-
-    def query(self, query):
-        return self.connection.execute(query).fetchall()
-
-    def rollouts(self):
-        return self.query(
-            "select source_model, doc_id, continuation_idx, doc_source, prefix, continuation "
-            "from rollouts order by all"
-        )
-
-    def sampling(self):
-        return [
-            json.loads(text)
-            for (text,) in self.query("select sampling from rollouts order by continuation_idx")
-        ]
-
-    def state(self):
-        return self.query("from rollouts full join rollout_sources using (source_hash)")
-
-    def refusal(self, *paths, columns=None):
-        """Why the files are refused; nothing of them is landed, nor of a good one before them."""
-        good = write(self.folder / "good.jsonl", row(doc_id="good"))
-        before = self.state()
-        with pytest.raises(RolloutFileError) as caught:
-            self.land(good, *paths, columns=columns)
-        assert self.state() == before
-        return str(caught.value)
 
 
 @pytest.fixture
@@ -141,7 +57,7 @@ def test_a_row_is_a_rollout(house, suffix):
 
 def test_what_landed_is_in_the_file(tmp_path):
     path = write(tmp_path / "rollouts.jsonl", row())
-    rollout_files.land(tmp_path / "landing.duckdb", [path], {})
+    rollout_files.land(tmp_path / "landing.duckdb", [path], Mapping(), tmp_path / "downloads")
     with House(tmp_path) as house:
         assert house.rollouts() == [tuple(row().values())]
 
@@ -181,6 +97,59 @@ def test_a_mapped_column_may_have_any_name(house, suffix, name):
     path = write(house.folder / f"rollouts{suffix}", without("prefix") | {name: "Once"})
     house.land(path, columns={"prefix": name})
     assert house.rollouts() == [tuple(row(prefix="Once").values())]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("source_model", 'it\'s/a "model"'), ("doc_source", "web"), ("continuation_idx", "7")],
+)
+def test_a_constant_stands_for_a_missing_column(house, suffix, column, value):
+    path = write(house.folder / f"rollouts{suffix}", without(column))
+    house.land(path, constants={column: value})
+    expected = int(value) if column == "continuation_idx" else value
+    assert house.rollouts() == [tuple((row() | {column: expected}).values())]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_constant_stands_in_place_of_a_column(house, suffix):
+    rows = row(temperature=1.5), row(temperature=1.5, doc_id="e", source_model="another")
+    path = write(house.folder / f"rollouts{suffix}", *rows)
+    house.land(path, constants={"source_model": "m", "temperature": "0.7", "top_k": "20"})
+    assert {rollout[0] for rollout in house.rollouts()} == {"m"}
+    assert house.sampling() == [{"temperature": 0.7, "top_k": 20}] * 2
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_a_constant_stands_for_a_missing_column_of_a_list(house, suffix):
+    rows = [listed("one", "two")]
+    del rows[0]["source_model"]
+    house.land(write(house.folder / f"a{suffix}", *rows), constants={"source_model": "m"})
+    assert [(rollout[0], rollout[2]) for rollout in house.rollouts()] == [("m", 0), ("m", 1)]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_constants_may_stand_for_all_that_they_can(house, suffix):
+    kept = {name: row()[name] for name in ("doc_id", "prefix", "continuation")}
+    constants = {"source_model": "m", "doc_source": "web", "continuation_idx": "0"}
+    house.land(write(house.folder / f"a{suffix}", kept), constants=constants)
+    assert house.rollouts() == [tuple(row(source_model="m").values())]
+
+
+def test_a_mapping_of_a_file_is_recorded_and_none_is_not(house):
+    house.land(write(house.folder / "a.jsonl", row()))
+    house.land(write(house.folder / "b.jsonl", row(id="b")), columns={"doc_id": "id"})
+    assert house.query("select details from rollout_sources order by name") == [
+        (None,),
+        ('{"columns": {"doc_id": "id"}}',),
+    ]
+
+
+@pytest.mark.parametrize("first", [b"source_model", b'"source_model"'])
+def test_a_csv_file_may_begin_with_a_mark_of_the_byte_order(house, first):
+    data = HEADER.replace(b"source_model", first) + b"m,d,0,w,p,c\n"
+    house.land(written(house.folder / "a.csv", b"\xef\xbb\xbf" + data))
+    assert house.rollouts() == [("m", "d", 0, "w", "p", "c")]
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -337,6 +306,48 @@ def test_a_folder_states_no_column(house, suffix, folder):
 def test_a_missing_column_is_refused(house, suffix, column):
     said = house.refusal(write(house.folder / f"bad{suffix}", without(column)))
     assert re.search(rf"bad{suffix}, row 1: no column '{column}'.*--column OURS=THEIRS", said)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_all_missing_columns_are_named_at_once_with_those_that_are_there(house, suffix):
+    bad = {"id": "d", "text": "t", "continuation": "c"}
+    said = house.refusal(write(house.folder / f"bad{suffix}", bad), constants={"source_model": "m"})
+    assert (
+        "no column 'doc_id' nor 'doc_source' nor 'prefix' nor 'continuation_idx' "
+        "among id, text, continuation; add"
+    ) in said
+    assert "--constant OURS=VALUE" in said
+
+
+@pytest.mark.parametrize(
+    ("constants", "said"),
+    [
+        ({"continuation_idx": "-1"}, "is not a whole number from 0"),
+        ({"continuation_idx": "9" * 19}, "is not a whole number from 0"),
+        ({"continuation_idx": "1.0"}, "is not a whole number from 0"),
+        ({"temperature": "hot"}, "constant temperature=hot is no number"),
+        ({"temperature": "NaN"}, "is no number"),
+        ({"temperature": "true"}, "is no number"),
+        ({"doc_source": "web"}, "as a column and as a constant; leave one"),
+    ],
+)
+def test_a_constant_of_the_wrong_kind_is_refused(constants, said):
+    with pytest.raises(RolloutFileError, match=said):
+        Mapping({"doc_source": "source"}, constants)
+
+
+@pytest.mark.parametrize("value", ["", "a\nb"])
+def test_a_constant_that_is_no_key_is_refused(house, value):
+    path = write(house.folder / "bad.parquet", without("source_model"))
+    said = house.refusal(path, constants={"source_model": value})
+    assert "row 1: source_model, doc_id or doc_source is empty or has control" in said
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_a_constant_number_for_a_list_is_refused(house, suffix):
+    path = write(house.folder / f"bad{suffix}", listed("one", "two"))
+    said = house.refusal(path, constants={"continuation_idx": "0"})
+    assert "the list 'continuations' numbers its continuations; leave out" in said
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -537,7 +548,7 @@ def test_invalid_utf_8_in_a_parquet_file_is_refused(house):
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
 def test_an_empty_file_is_refused(house, suffix):
     path = written(house.folder / f"bad{suffix}", b"")
-    assert "row 1: no column 'source_model' among none; add it" in house.refusal(path)
+    assert "row 1: no column 'source_model' nor 'doc_id' nor" in house.refusal(path)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -552,7 +563,7 @@ def test_a_folder_is_no_file(house):
     assert "folder.jsonl: no such file" in house.refusal(house.folder / "folder.jsonl")
 
 
-@pytest.mark.parametrize("name", ["rollouts.txt", "rollouts"])
+@pytest.mark.parametrize("name", ["rollouts.txt", "rollouts", ".jsonl"])
 def test_an_unknown_format_is_refused_with_those_that_are_known(house, name):
     path = written(house.folder / name, b"")
     assert f"{name}: cannot tell the format; name the file .parquet" in house.refusal(path)

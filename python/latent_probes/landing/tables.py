@@ -13,7 +13,8 @@ create table if not exists rollout_sources (
     kind varchar not null,
     -- The file's name, its address on the Hub with the commit, or the model's name.
     name varchar not null,
-    -- The sampler's settings.
+    -- The sampler's settings. Of a file what stood for our columns, if it was not their names;
+    -- of one of the Hub also the revision that was asked for.
     details json,
     -- Rows of the file; a sampler has none.
     n_rows bigint,

@@ -1,0 +1,45 @@
+"""Land files of rollouts: Parquet, JSONL or CSV, one row per continuation or per prefix.
+
+Every file is read and checked whole before anything of it lands. Files of this machine land all
+together or not at all. Files of the Hub come one after the other, each whole or not at all, so
+that a large data set goes on where it was broken off.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latent_probes.rollout_files.mapping import COLUMNS, CONSTANTS, Mapping
+from latent_probes.rollout_files.sources import RolloutFileError, local_file
+from latent_probes.rollout_files.together import Landed, land_together
+
+__all__ = ["COLUMNS", "CONSTANTS", "Landed", "Mapping", "RolloutFileError", "land"]
+
+HUB = "hf://"
+
+
+def land(landing_path: Path, names: list[str | Path], mapping: Mapping, downloads: Path) -> Landed:
+    """Land files of this machine, and files of data sets on the Hub (``hf://datasets/…``).
+
+    ``downloads`` is the folder of what is being downloaded. Raises RolloutFileError for the first
+    fault found; that something is not on the Hub is found before anything lands.
+    """
+    sources = [local_file(Path(name)) for name in names if not str(name).startswith(HUB)]
+    addresses = [str(name) for name in names if str(name).startswith(HUB)]
+    found = []
+    if addresses:
+        from latent_probes.rollout_files import hub_files
+
+        found = hub_files.find(addresses)
+    landed = land_together(landing_path, sources, mapping) if sources else Landed()
+    for n_landed, file in enumerate(found):
+        try:
+            landed += hub_files.land(landing_path, file, mapping, downloads)
+        except RolloutFileError as error:
+            if len(found) == 1:
+                raise
+            raise RolloutFileError(
+                f"{error} ({n_landed} of {len(found)} files of the Hub have landed and stay; the "
+                "same command goes on with the rest)"
+            ) from error
+    return landed

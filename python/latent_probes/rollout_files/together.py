@@ -1,0 +1,121 @@
+"""Land some files together: all are read and checked whole before anything of them lands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from latent_probes import landing, sql
+from latent_probes.rollout_files import checks, csv_rows, jsonl_rows, parquet_rows
+from latent_probes.rollout_files.mapping import Mapping, refuse_missing_columns
+from latent_probes.rollout_files.sources import RolloutFileError, Source
+
+# DuckDB keeps on the disk what is more.
+MEMORY_LIMIT = "2GB"
+FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows, ".csv": csv_rows}
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What came of landing some files: rollouts read, and those added; the others were known.
+
+    ``known_files`` are files of the Hub that had landed before and were not read.
+    """
+
+    rollouts: int = 0
+    added: int = 0
+    known_files: int = 0
+
+    def __add__(self, other: Landed) -> Landed:
+        return Landed(
+            self.rollouts + other.rollouts,
+            self.added + other.added,
+            self.known_files + other.known_files,
+        )
+
+
+def land_together(landing_path: Path, sources: list[Source], mapping: Mapping) -> Landed:
+    """Land the rollouts of some files, all or nothing.
+
+    Raises RolloutFileError for the first fault found.
+    """
+    # A file that is named twice is one file.
+    sources = list({source.source_hash: source for source in sources}.values())
+    try:
+        return land_within(f"set memory_limit = '{MEMORY_LIMIT}'", landing_path, sources, mapping)
+    except duckdb.OutOfMemoryException:
+        # Texts of hundreds of megabytes need what there is.
+        pass
+    try:
+        return land_within("reset memory_limit", landing_path, sources, mapping)
+    except duckdb.OutOfMemoryException as error:
+        places = ", ".join(source.place for source in sources)
+        raise RolloutFileError(
+            f"{places}: a row takes more memory than there is; shorten or drop it"
+        ) from error
+
+
+def land_within(limit: str, landing_path: Path, sources: list[Source], mapping: Mapping) -> Landed:
+    """Read, check and land files with so much memory."""
+    with landing.opened(landing_path) as connection:
+        connection.execute(limit)
+        connection.execute(
+            """
+            create or replace temp table incoming (
+                source_hash varchar, source_name varchar, row_number bigint, problem varchar,
+                source_model varchar, doc_id varchar, continuation_idx bigint,
+                doc_source varchar, prefix varchar, continuation varchar, sampling json,
+                prefix_tokens integer[], continuation_tokens integer[]
+            );
+            create or replace temp table incoming_sources (
+                source_hash varchar, kind varchar, name varchar, details json, n_rows bigint
+            )
+            """
+        )
+        for source in sources:
+            read(connection, source, mapping)
+            checks.refuse_first_problem(connection)
+        checks.refuse_contradictions(connection)
+        for source in sources:
+            details = source.details | mapping.as_details()
+            connection.execute(
+                """
+                insert into incoming_sources
+                select $source_hash, $kind, $name, $details, count(*)
+                from incoming
+                where source_hash = $source_hash
+                """,
+                {
+                    "source_hash": source.source_hash,
+                    "kind": source.kind,
+                    "name": source.name,
+                    "details": json.dumps(details) if details else None,
+                },
+            )
+        (rollouts,) = landing.first(connection, "select count(*) from incoming")
+        return Landed(rollouts, landing.add_rollouts(connection))
+
+
+def read(connection, source: Source, mapping: Mapping) -> None:
+    """Append the rows of one file to ``incoming``, each with its problem, if it has one."""
+    rows = FORMATS[source.path.suffix]
+    try:
+        known = rows.columns_of(connection, source)
+        refuse_missing_columns(source, mapping, known)
+        connection.execute(
+            "insert into incoming by name "
+            f"select {sql.literal(source.source_hash)} as source_hash, "
+            f"{sql.literal(source.name)} as source_name, rows.* "
+            f"from ({rows.select(source, mapping, known)}) as rows"
+        )
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        first_lines = " ".join(str(error).splitlines()[:3])
+        raise RolloutFileError(
+            rows.fault(source, error)
+            or f"{source.place}: cannot be read ({first_lines}); is the file whole? Write it again"
+        ) from error

@@ -1,0 +1,99 @@
+"""Rollouts in files, and a landing file to land them in."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from latent_probes import landing, rollout_files
+from latent_probes.rollout_files import Mapping, RolloutFileError
+
+
+def row(**changes):
+    """A good row with one continuation."""
+    good = {
+        "source_model": "Qwen/Qwen3-8B",
+        "doc_id": "doc-1",
+        "continuation_idx": 0,
+        "doc_source": "web",
+        "prefix": "Once upon a time",
+        "continuation": " there was a fox.",
+    }
+    return good | changes
+
+
+def listed(*continuations, **changes):
+    """A good row with a list of continuations."""
+    kept = row(**changes)
+    del kept["continuation"], kept["continuation_idx"]
+    return kept | {"continuations": list(continuations)}
+
+
+def without(column, **changes):
+    return {name: value for name, value in row(**changes).items() if name != column}
+
+
+def write(path, *rows):
+    """Write rows to a file in the format that its suffix names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    return path
+
+
+class House:
+    """A landing file, and what can be asked of it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.path = folder / "landing.duckdb"
+        # Kept open: DuckDB is quick to open a file again that the process holds.
+        self.connection = landing.connect(self.path)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.connection.close()
+
+    def land(self, *paths, columns=None, constants=None):
+        mapping = Mapping(columns or {}, constants or {})
+        return rollout_files.land(self.path, list(paths), mapping, self.folder / "downloads")
+
+    def query(self, query):
+        return self.connection.execute(query).fetchall()
+
+    def rollouts(self):
+        return self.query(
+            "select source_model, doc_id, continuation_idx, doc_source, prefix, continuation "
+            "from rollouts order by all"
+        )
+
+    def sampling(self):
+        return [
+            json.loads(text)
+            for (text,) in self.query("select sampling from rollouts order by continuation_idx")
+        ]
+
+    def state(self):
+        return self.query("from rollouts full join rollout_sources using (source_hash)")
+
+    def refusal(self, *paths, columns=None, constants=None):
+        """Why the files are refused; nothing of them is landed, nor of a good one before them."""
+        good = write(self.folder / "good.jsonl", row(doc_id="good"))
+        before = self.state()
+        with pytest.raises(RolloutFileError) as caught:
+            self.land(good, *paths, columns=columns, constants=constants)
+        assert self.state() == before
+        return str(caught.value)
