@@ -11,7 +11,7 @@ demo: .venv/installed
 	$(DEMO) run --provider lexical
 	$(DEMO) export
 
-test: .venv/installed lint
+test: .venv/installed-lm lint
 	$(BIN)/python -m pytest
 
 lint: .venv/installed
@@ -37,8 +37,17 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Needs uv.
+# What runs a model in the process, for CPUs. With a GPU, install a torch for it in its place.
+.venv/installed-lm: .venv/installed requirements-lm.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-lm.lock
+	touch $@
+
+# Needs uv. It knows only registries' builds of torch, so the hashes of torch are kept by hand.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate \
 		--no-emit-package dbt-core-experimental-parser --output-file requirements.lock
+	uv pip compile requirements-lm.in --no-deps --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package torch --output-file requirements-lm.lock
+	sed -n '/^torch==/,$$p' requirements-lm.in >> requirements-lm.lock

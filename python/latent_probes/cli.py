@@ -119,6 +119,124 @@ def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[st
 
 
 @app.command()
+def rollouts(
+    prefixes: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="Parquet or JSONL: whole pages (id, url, text), or prefixes (id, url, prefix).",
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The source model: a name on the Hub, a folder, a .gguf file."
+        ),
+    ],
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Have a server of the completions endpoint sample (http://host:port/v1, vLLM). "
+            "Its key, if it wants one, comes from OPENAI_API_KEY.",
+        ),
+    ] = None,
+    source_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The name that the rollouts get; else the model's."),
+    ] = None,
+    documents: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many pages to draw; else all that are long enough."),
+    ] = None,
+    siblings: Annotated[int, typer.Option(min=1, help="Continuations of each prefix.")] = 5,
+    seed: Annotated[int, typer.Option(help="Draws pages, places to cut, and tokens.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0.01)] = 1.0,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="1: all tokens.")] = 1.0,
+    top_k: Annotated[int, typer.Option(min=0, help="0: all tokens.")] = 0,
+    min_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: all tokens.")] = 0.0,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    min_prefix: Annotated[
+        int, typer.Option(min=1, help="Shortest prefix cut from a page, in characters.")
+    ] = 500,
+    max_prefix: Annotated[
+        int, typer.Option(min=1, help="Longest prefix cut from a page, in characters.")
+    ] = 2000,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OURS=THEIRS", help="The file's name for id, url, text or prefix."),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Branch, tag or commit on the Hub.")
+    ] = None,
+    dtype: Annotated[
+        str, typer.Option(metavar="NAME", help="float32, bfloat16, …; auto: as the weights are.")
+    ] = "auto",
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda, …; else cuda if it is there.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rollouts sampled at a time.")] = 16,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --server: send token ids of this tokenizer (a name on the Hub, a folder) "
+            "in place of text.",
+        ),
+    ] = None,
+    in_flight: Annotated[
+        int, typer.Option(min=1, help="With --server: requests on their way at a time.")
+    ] = 128,
+) -> None:
+    """Sample continuations of prefixes with a source model, and land them.
+
+    A page is cut at a seeded place. What has landed is not sampled again: it can be killed at any
+    moment and run again, and asked later for more documents or siblings.
+    """
+    from latent_probes import home, runner, sampling, terminal
+    from latent_probes import prefixes as reading
+
+    columns = column_names(column, reading.COLUMNS)
+    if max_prefix < min_prefix:
+        raise typer.BadParameter(f"--max-prefix {max_prefix} is below --min-prefix {min_prefix}")
+    settings = sampling.Settings(temperature, top_p, top_k, min_p, max_new_tokens, seed)
+    here = home.find()
+    with runner.locked(here):
+        chosen, origin = reading.chosen(
+            prefixes, columns, reading.Bounds(min_prefix, max_prefix), seed, documents
+        )
+        if server is None:
+            from latent_probes.language_model import LanguageModel
+
+            source = LanguageModel(model, revision, dtype, device, batch_size)
+        else:
+            from latent_probes.completions import ServedModel
+
+            source = ServedModel(server, model, revision, tokenizer, in_flight)
+        name = source_model or source.settings["model"]
+        try:
+            landed = sampling.run(here.landing, source, name, chosen, siblings, settings, origin)
+        except KeyboardInterrupt:
+            terminal.say("stopped; what was finished has landed, the same command goes on")
+            raise typer.Exit(130) from None
+    known = siblings * len(chosen) - landed
+    terminal.say(f"landed {landed:,} rollouts of {name}; {known:,} had landed before")
+
+
+def column_names(pairs: list[str] | None, ours_known: tuple[str, ...]) -> dict[str, str]:
+    """Options of the form OURS=THEIRS as a dictionary."""
+    columns = {}
+    for pair in pairs or []:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise typer.BadParameter(f"{pair!r} is not of the form OURS=THEIRS")
+        if ours not in ours_known:
+            raise typer.BadParameter(f"{ours!r} is no column of ours: {', '.join(ours_known)}")
+        columns[ours] = theirs
+    return columns
+
+
+@app.command()
 def plan(provider: Counter = None) -> None:
     """Show what would be asked in each round, and what it is expected to cost.
 

@@ -32,7 +32,13 @@ from latent_probes.landing.results import (
     staged_counts,
     staged_is_foreign,
 )
-from latent_probes.landing.rollouts import add_rollouts
+from latent_probes.landing.rollouts import (
+    Siblings,
+    add_rollouts,
+    add_sampled,
+    known_siblings,
+    sources_of,
+)
 from latent_probes.landing.tables import VERSION
 
 __all__ = [
@@ -40,20 +46,24 @@ __all__ = [
     "VERSION",
     "Batch",
     "LandingError",
+    "Siblings",
     "add_responses",
     "add_rollouts",
+    "add_sampled",
     "add_token_counts",
     "connect",
     "disown",
     "first",
     "intend",
     "known_ids",
+    "known_siblings",
     "open_batches",
     "opened",
     "prepare",
     "refused",
     "release",
     "sending",
+    "sources_of",
     "stage_results",
     "staged_counts",
     "staged_is_foreign",

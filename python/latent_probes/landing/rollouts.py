@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from latent_probes.landing.opening import first, transaction
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """The landed continuations of one prefix, by their indices."""
+
+    doc_source: str
+    prefix: str
+    indices: frozenset[int]
 
 
 def add_rollouts(connection) -> int:
@@ -38,3 +49,58 @@ def add_rollouts(connection) -> int:
             """
         )
     return added
+
+
+def add_sampled(connection, source: dict, rows) -> int:
+    """Land rollouts of a sampler, and the sampler itself with the first of them; return how many.
+
+    ``source`` has source_hash, kind, name and details; ``rows`` is an Arrow table of the columns
+    of ``rollouts``, with source_name and row_number. All lands, or nothing.
+    """
+    connection.execute(
+        """
+        create or replace temp table incoming_sources as
+        select
+            $source_hash::varchar as source_hash, $kind::varchar as kind, $name::varchar as name,
+            $details::json as details,
+        """,
+        source,
+    )
+    connection.register("incoming", rows)
+    try:
+        return add_rollouts(connection)
+    finally:
+        connection.unregister("incoming")
+
+
+def sources_of(connection, source_model: str) -> list[tuple[str, str, str | None]]:
+    """Kind, name and details of all that rollouts of a source model have landed from."""
+    return connection.execute(
+        """
+        select kind, name, details
+        from rollout_sources
+        where
+            source_hash in (
+                select source_hash from rollouts where rollouts.source_model = $source_model
+            )
+        order by landed_at, source_hash
+        """,
+        {"source_model": source_model},
+    ).fetchall()
+
+
+def known_siblings(connection, source_model: str) -> dict[str, Siblings]:
+    """What has landed of a source model, by doc_id."""
+    rows = connection.execute(
+        """
+        select doc_id, any_value(doc_source), any_value(prefix), list(continuation_idx)
+        from rollouts
+        where source_model = $source_model
+        group by doc_id
+        """,
+        {"source_model": source_model},
+    ).fetchall()
+    return {
+        doc_id: Siblings(doc_source, prefix, frozenset(indices))
+        for doc_id, doc_source, prefix, indices in rows
+    }
