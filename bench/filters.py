@@ -35,30 +35,31 @@ PAGE_CHARACTERS = 1500
 PLANTED = {
     "marker": ["<|endoftext|>{page}", "<|im_end|>\n<|im_start|>user\nThank you!", "</s> {page}"],
     "boilerplate": [
-        "\nShare this:\nFacebook\nTwitter\nE-mail\nRelated articles\nLeave a comment\nYour e-mail "
-        "address will not be published.",
-        "\nCopyright 2019. All rights reserved.\nSubscribe to our newsletter\nPrivacy policy | Terms "
-        "of use | Contact us",
-        "\nFiled under: News, Local\nPosted by admin on 3 May 2012\n12 comments\nRead more stories "
-        "from this section\nSign up for our daily e-mail",
+        "\nShare this:\nFacebook\nTwitter\nE-mail\nRelated articles\nLeave a comment\nYour "
+        "e-mail address will not be published.",
+        "\nCopyright 2019. All rights reserved.\nSubscribe to our newsletter\nPrivacy policy | "
+        "Terms of use | Contact us",
+        "\nFiled under: News, Local\nPosted by admin on 3 May 2012\n12 comments\nRead more "
+        "stories from this section\nSign up for our daily e-mail",
     ],
     "questions": [
         "\nQuestion: What is the main idea of the passage?\nA. Trade\nB. Weather\nC. Education\n"
         "Answer: C\nQuestion: Which word is closest in meaning to the first?\nAnswer: B",
         "\nQ: What does the author think?\nA: The author thinks that it is good.\nQ: Why?\nA: "
         "Because of the reasons in the text.",
-        "\nExercise 1. Fill in the blanks with the correct form of the verb.\n1. She ____ to school "
-        "every day.\n2. They ____ a letter.\nExercise 2. Answer the following questions in full "
-        "sentences.",
+        "\nExercise 1. Fill in the blanks with the correct form of the verb.\n1. She ____ to "
+        "school every day.\n2. They ____ a letter.\nExercise 2. Answer the following questions "
+        "in full sentences.",
     ],
     "language": [
-        " Am nächsten Morgen gingen die Kinder wieder in die Schule, und niemand sprach mehr davon. "
-        "Der Lehrer schrieb die Aufgaben an die Tafel und setzte sich ans Fenster.",
-        " Le lendemain matin, le marché ouvrit comme d'habitude et les marchands installèrent leurs "
-        "étals. Personne ne se souvenait de l'orage de la veille.",
-        " На следующее утро поезд пришёл вовремя, и пассажиры вышли на пустую платформу. Дождь шёл "
-        "всю ночь и перестал только к рассвету.",
-        " 第二天早上，孩子们照常去上学，谁也没有再提起这件事。老师在黑板上写下了作业，然后坐到窗边。",
+        " Am nächsten Morgen gingen die Kinder wieder in die Schule, und niemand sprach mehr "
+        "davon. Der Lehrer schrieb die Aufgaben an die Tafel und setzte sich ans Fenster.",
+        " Le lendemain matin, le marché ouvrit comme d'habitude et les marchands installèrent "
+        "leurs étals. Personne ne se souvenait de l'orage de la veille.",
+        " На следующее утро поезд пришёл вовремя, и пассажиры вышли на пустую платформу. Дождь "
+        "шёл всю ночь и перестал только к рассвету.",
+        " 第二天早上，孩子们照常去上学，谁也没有再提起这件事。"
+        "老师在黑板上写下了作业，然后坐到窗边。",
     ],
 }
 
@@ -115,7 +116,7 @@ def planted(sound: list[dict], pages: list[dict]) -> list[dict]:
 
 
 def labelled(data: Path) -> list[dict]:
-    """The labelled continuations, natural and planted, each as a rollout with what is said of it."""
+    """The labelled continuations, natural and planted, as rollouts with what is said of them."""
     texts = {
         (name, row[columns["doc_id"]], str(row["continuation_idx"])): row
         for name, columns in FILES.items()

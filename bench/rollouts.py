@@ -2,8 +2,8 @@
 
     python bench/rollouts.py [PREFIXES …]
 
-For each number of PREFIXES (default 1,000 and 4,000; a whole set has 37,000), five continuations each
-are made of the sentences of the bundled sample, landed and filtered, and then 1,000 more.
+For each number of PREFIXES (default 1,000 and 4,000; a whole set has 37,000), five continuations
+each are made of the sentences of the bundled sample, landed and filtered, and then 1,000 more.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -196,7 +197,7 @@ def rollouts(
     from latent_probes import home, runner, sampling, terminal
     from latent_probes import prefixes as reading
 
-    columns = column_names(column, reading.COLUMNS)
+    columns = pairs(column, "OURS=THEIRS", reading.COLUMNS)
     if max_prefix < min_prefix:
         raise typer.BadParameter(f"--max-prefix {max_prefix} is below --min-prefix {min_prefix}")
     settings = sampling.Settings(temperature, top_p, top_k, min_p, max_new_tokens, seed)
@@ -221,19 +222,6 @@ def rollouts(
             raise typer.Exit(130) from None
     known = siblings * len(chosen) - landed
     terminal.say(f"landed {landed:,} rollouts of {name}; {known:,} had landed before")
-
-
-def column_names(pairs: list[str] | None, ours_known: tuple[str, ...]) -> dict[str, str]:
-    """Options of the form OURS=THEIRS as a dictionary."""
-    columns = {}
-    for pair in pairs or []:
-        ours, equals, theirs = pair.partition("=")
-        if not (ours and equals and theirs):
-            raise typer.BadParameter(f"{pair!r} is not of the form OURS=THEIRS")
-        if ours not in ours_known:
-            raise typer.BadParameter(f"{ours!r} is no column of ours: {', '.join(ours_known)}")
-        columns[ours] = theirs
-    return columns
 
 
 @app.command()
