@@ -41,6 +41,16 @@ SCHEMA = pyarrow.schema(
 )
 
 
+def make(folder: Path, n_documents: int) -> None:
+    """Make the files, in three formats."""
+    write(folder / "bulk.parquet", n_documents // 5, BULK)
+    write(folder / "text.parquet", n_documents, 1)
+    texts = f"(select * exclude (bulk) from '{folder}/text.parquet')"
+    with duckdb.connect() as connection:
+        connection.execute(f"copy {texts} to '{folder}/text.csv'")
+        connection.execute(f"copy {texts} to '{folder}/text.jsonl' (format json)")
+
+
 def write(path: Path, n_documents: int, bulk: int) -> None:
     """Write a Parquet file of rollouts, some documents at a time."""
     chance = random.Random(1)
@@ -86,17 +96,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy2(ROOT / "dbt_project.yml", folder)
-        write(folder / "bulk.parquet", n_documents // 5, BULK)
-        write(folder / "text.parquet", n_documents, 1)
-        texts = "(select * exclude (bulk) from 'text.parquet')"
-        with duckdb.connect() as connection:
-            connection.execute(f"set file_search_path = '{folder}'")
-            connection.execute(f"copy {texts} to '{folder}/text.csv'")
-            connection.execute(f"copy {texts} to '{folder}/text.jsonl' (format json)")
+        # A large process passes its size on as the peak of its children.
+        making = multiprocessing.Process(target=make, args=(folder, n_documents))
+        making.start()
+        making.join()
         for file in ("bulk.parquet", "text.parquet", "text.csv", "text.jsonl"):
             land(folder, file)
             (folder / "landing.duckdb").unlink()
-        # A process with the file in memory would pass its size on as the peak of a child.
         ours, theirs = multiprocessing.Pipe()
         hub = multiprocessing.Process(target=serve, args=(folder / "bulk.parquet", theirs))
         hub.start()
