@@ -5,6 +5,7 @@
         materialized='incremental',
         unique_key='document_id',
         on_schema_change='fail',
+        post_hook="delete from {{ this }} where document_id not in (select document_id from {{ ref('rollout_measures') }})",
     )
 }}
 {% set patterns = marker_pattern() ~ boilerplate_pattern() ~ question_pattern() %}
@@ -15,6 +16,7 @@ measures as (
 
     select
         document_id,
+        text_hash,
         method || ', patterns ' || left(md5('{{ patterns }}'), 16) as method,
         sentences,
     from {{ ref('rollout_measures') }}
@@ -26,8 +28,8 @@ unread as (
     select *
     from measures
     {% if is_incremental() %}
-    anti join (select distinct document_id, method from {{ this }}) as known
-        using (document_id, method)
+    anti join (select distinct document_id, text_hash, method from {{ this }}) as known
+        using (document_id, text_hash, method)
     {% endif %}
 
 ),
@@ -36,6 +38,7 @@ sentences as (
 
     select
         document_id,
+        text_hash,
         method,
         generate_subscripts(sentences, 1) as position,
         generate_subscripts(sentences, 1) = len(sentences) as is_last,
@@ -67,6 +70,7 @@ read as (
 
 select
     document_id,
+    text_hash,
     method,
     position,
     starts_at,

@@ -1,10 +1,11 @@
 -- One row per prefix: what says whether it is fit to be probed, and how like others it is.
--- Incremental: what Python finds is found once per prefix and method.
+-- Incremental: what Python finds is found once per text and method.
 {{
     config(
         materialized='incremental',
         unique_key=['source_model', 'doc_id'],
         on_schema_change='fail',
+        post_hook="delete from {{ this }} where (source_model, doc_id) not in (select (source_model, doc_id) from {{ ref('stg_rollouts') }})",
     )
 }}
 
@@ -23,6 +24,7 @@ unread as (
         rollouts.doc_id,
         method.method,
         any_value(rollouts.prefix) as prefix,
+        md5(any_value(rollouts.prefix)) as text_hash,
     from {{ ref('stg_rollouts') }} as rollouts
     cross join method
     {% if is_incremental() %}
@@ -30,6 +32,7 @@ unread as (
         on
             rollouts.source_model = known.source_model
             and rollouts.doc_id = known.doc_id
+            and md5(rollouts.prefix) = known.text_hash
             and method.method = known.method
     {% endif %}
     group by rollouts.source_model, rollouts.doc_id, method.method

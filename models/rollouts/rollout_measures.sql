@@ -1,10 +1,11 @@
 -- One row per landed rollout: what says whether its continuation is fit to be probed.
--- Incremental: what Python finds is found once per rollout and method.
+-- Incremental: what Python finds is found once per text and method.
 {{
     config(
         materialized='incremental',
         unique_key='document_id',
         on_schema_change='fail',
+        post_hook="delete from {{ this }} where document_id not in (select document_id from {{ ref('stg_rollouts') }})",
     )
 }}
 
@@ -20,6 +21,7 @@ unread as (
 
     select
         rollouts.document_id,
+        {{ identity(['rollouts.prefix', 'rollouts.continuation']) }} as text_hash,
         method.method,
         rollouts.prefix,
         rollouts.continuation,
@@ -29,6 +31,7 @@ unread as (
     anti join {{ this }} as known
         on
             rollouts.document_id = known.document_id
+            and {{ identity(['rollouts.prefix', 'rollouts.continuation']) }} = known.text_hash
             and method.method = known.method
     {% endif %}
 
@@ -38,6 +41,7 @@ read as (
 
     select
         document_id,
+        text_hash,
         method,
         length(continuation) as continuation_length,
         text_measures(prefix, continuation, '{{ var("language") }}') as measures,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,13 @@ from pathlib import Path
 import duckdb
 import regex
 
-from latent_probes import files, landing, rollout_files, terminal
-from latent_probes.rollout_files import literal, quoted
+from latent_probes import files, landing, terminal
+from latent_probes.rollout_files import RolloutFileError, jsonl_rows, parquet_rows
+from latent_probes.rollout_files.sources import Source, local_file
+from latent_probes.sql import identifier, literal
 
 COLUMNS = ("id", "url", "text", "prefix")
+FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows}
 # The place between the two: DuckDB and Python read this alike.
 PLACE_TO_CUT = r"[^\s\x0b\x1c-\x1f\x85\p{Z}][ \t\n\r]"
 METHOD = "before white space 1"
@@ -91,13 +93,15 @@ def read(
     any other is a page with a ``text`` to be cut. With ``n_documents``: the first so many, and of
     a larger number these are the first. Equal input gives equal prefixes. Raises PrefixError.
     """
-    if path.suffix not in (".parquet", ".jsonl"):
+    if path.suffix not in FORMATS:
         raise PrefixError(f"{path}: cannot tell the format; name the file .parquet or .jsonl")
-    if not path.is_file():
-        raise PrefixError(f"{path}: no such file; check the path")
+    try:
+        source = local_file(path)
+    except RolloutFileError as error:
+        raise PrefixError(str(error)) from error
     with duckdb.connect() as connection:
         try:
-            stage(connection, path, columns, bounds, seed)
+            stage(connection, source, columns, bounds, seed)
             refuse_problems(connection, path)
             passed_over = Counter(
                 dict(
@@ -122,19 +126,24 @@ def read(
                 order by drawn, doc_id
                 """
             ).fetchall()
+        except RolloutFileError as error:
+            raise PrefixError(str(error)) from error
         except duckdb.Error as error:
-            raise PrefixError(rollout_files.explain(path, error)) from error
+            first_lines = " ".join(str(error).splitlines()[:3])
+            raise PrefixError(
+                FORMATS[path.suffix].fault(source, error)
+                or f"{path}: cannot be read ({first_lines}); is the file whole? Write it again"
+            ) from error
     return [
         Prefix(doc_id, url, prefix or cut(text, f"cut {seed} {doc_id}", bounds))
         for doc_id, url, text, prefix in rows
     ], passed_over
 
 
-def stage(connection, path: Path, columns: dict[str, str], bounds: Bounds, seed: int) -> None:
+def stage(connection, source: Source, columns: dict[str, str], bounds: Bounds, seed: int) -> None:
     """Make the view ``pages``, and ``staged``: a row per page, without its text."""
-    # A name is no pattern to DuckDB when its wildcards stand in brackets.
-    name = re.sub(r"([*?[])", r"[\1]", str(path)).replace("'", "''")
-    known = rollout_files.columns_of(connection, path, name)
+    path, rows = source.path, FORMATS[source.path.suffix]
+    known = rows.columns_of(connection, source)
     fields = {ours: columns.get(ours, ours) for ours in COLUMNS}
     for ours in ("id", "url", "prefix" if fields["prefix"] in known else "text"):
         if fields[ours] not in known:
@@ -143,17 +152,12 @@ def stage(connection, path: Path, columns: dict[str, str], bounds: Bounds, seed:
                 "add it, or map another with --column OURS=THEIRS"
             )
     if path.suffix == ".parquet":
-        source = f"read_parquet('{name}', hive_partitioning = false)"
         values = {
-            ours: f"{quoted(theirs)}::varchar" if theirs in known else "null::varchar"
+            ours: f"{identifier(theirs)}::varchar" if theirs in known else "null::varchar"
             for ours, theirs in fields.items()
         }
         kinds = {ours: literal(known[theirs]) for ours, theirs in fields.items() if theirs in known}
     else:
-        source = (
-            f"read_ndjson_objects('{name}', maximum_object_size = {rollout_files.LONGEST_LINE}, "
-            "format = 'newline_delimited', hive_partitioning = false)"
-        )
         places = {
             ours: literal("$." + json.dumps(theirs, ensure_ascii=False))
             for ours, theirs in fields.items()
@@ -166,7 +170,7 @@ def stage(connection, path: Path, columns: dict[str, str], bounds: Bounds, seed:
     selected = ", ".join(f"{value} as {ours}" for ours, value in values.items())
     connection.execute(
         f"create temp view pages as select row_number() over () as row_number, {selected} "
-        f"from {source}"
+        f"from {rows.table(source)}"
     )
     window = f"substr(text, {bounds.shortest}, {bounds.longest + 2 - bounds.shortest})"
     connection.execute(

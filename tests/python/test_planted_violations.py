@@ -99,6 +99,7 @@ VIOLATIONS = {
         "from pending_requests cross join range(1, 9) as attempts (n)",
     ],
     "nothing_is_empty_or_nan": [*TRAIN, f"update train set synergy_check = '' {ONE_SUFFIX}"],
+    "rollout_quality_closes": ["update rollout_quality set n_rollouts = n_rollouts + 1"],
     "rounds_share_no_document": [
         "insert into round_documents "
         "select 2, * exclude (round_number) from round_documents limit 1"
@@ -141,6 +142,9 @@ VIOLATIONS = {
     "what_was_sent_is_of_a_started_round": ["delete from landing.started_rounds"],
     "words_are_counted_outward": [
         "update probes set signed_index = signed_index + 1 where scope = 'word'"
+    ],
+    "what_is_cut_is_a_beginning": [
+        "update rollout_fitness set kept_length = kept_length + 1 where cut_reason is null"
     ],
     "wrong_answers_are_wrong": [
         *PUBLISHED,

@@ -240,7 +240,9 @@ def test_a_name_that_came_from_a_file_is_refused(tiny, tmp_path):
     file = tmp_path / "rollouts.jsonl"
     row = {"source_model": "tiny", "doc_id": "x", "doc_source": "y", "prefix": "z"}
     file.write_text(json.dumps(row | {"continuations": ["a"]}))
-    rollout_files.land(tmp_path / "landing.duckdb", [file], {})
+    rollout_files.land(
+        tmp_path / "landing.duckdb", [file], rollout_files.Mapping({}, {}), tmp_path / "downloads"
+    )
     with pytest.raises(sampling.SamplingError, match=r"landed from rollouts\.jsonl"):
         sample(tmp_path / "landing.duckdb", tiny)
 
