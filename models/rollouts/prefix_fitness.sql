@@ -83,8 +83,8 @@ select
         when measures.prefix_length < {{ var('shortest_prefix') }} then 'prefix_too_short'
         when measures.prefix_length > {{ var('longest_prefix') }} then 'prefix_too_long'
         when diversity < {{ var('least_diversity') }} then 'prefix_repeats_itself'
-        when shares.language_share < {{ var('least_language_share') }} then 'other_language'
-        when shares.prose_share < {{ var('least_prose_share') }} then 'little_prose'
+        when coalesce(shares.language_share, 0) < {{ var('least_language_share') }} then 'other_language'
+        when coalesce(shares.prose_share, 0) < {{ var('least_prose_share') }} then 'little_prose'
         when rollouts.n_fit_rollouts < {{ var('fewest_siblings') }} then 'too_few_siblings'
     end as passed_over_reason,
 from prefixes
