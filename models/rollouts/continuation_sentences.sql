@@ -1,14 +1,18 @@
 -- One row per sentence of a landed continuation: what in it speaks for a detached tail.
--- Incremental: a text is read once per method and patterns.
+-- Incremental: a text is read once per method and rules.
 {{
     config(
         materialized='incremental',
         unique_key='document_id',
         on_schema_change='fail',
-        post_hook="delete from {{ this }} where document_id not in (select document_id from {{ ref('rollout_measures') }})",
+        post_hook="delete from {{ this }} where (document_id, text_hash) not in (select (document_id, text_hash) from {{ ref('rollout_measures') }})",
     )
 }}
-{% set patterns = marker_pattern() ~ boilerplate_pattern() ~ question_pattern() %}
+{% set line_end = '[\\n\\r\\x0b\\x0c\\x{85}\\x{2028}\\x{2029}]' %}
+{% set rules = [
+    marker_pattern(), boilerplate_pattern(), question_pattern(), line_end,
+    is_other_language('sentence'), is_prose('sentence', 'is_last'),
+] | join | replace("'", "''") %}
 
 with
 
@@ -17,7 +21,7 @@ measures as (
     select
         document_id,
         text_hash,
-        method || ', patterns ' || left(md5('{{ patterns }}'), 16) as method,
+        method || ', rules ' || left(md5('{{ rules }}'), 16) as method,
         sentences,
     from {{ ref('rollout_measures') }}
 
@@ -75,7 +79,7 @@ select
     position,
     starts_at,
     ends_at,
-    regexp_matches(gap, '[\n\r\x0b\x0c\x{85}\x{2028}\x{2029}]') as starts_line,
+    regexp_matches(gap, '{{ line_end }}') as starts_line,
     n_words,
     n_repeated_words,
     n_copied_words,

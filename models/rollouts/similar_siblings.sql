@@ -1,18 +1,21 @@
--- One row per rollout that says nearly the same as another continuation of its prefix, with the
--- first such sibling.
+-- One row per rollout that says nearly the same as an earlier continuation of its prefix, with the
+-- first such sibling. Only whole and fit ones are compared: a signature is that of the whole.
 with
 
 rollouts as (
 
     select
-        stg_rollouts.document_id,
-        stg_rollouts.source_model,
-        stg_rollouts.doc_id,
-        stg_rollouts.continuation_idx,
+        whole.document_id,
+        whole.source_model,
+        whole.doc_id,
+        whole.continuation_idx,
         measures.signature,
-    from {{ ref('stg_rollouts') }} as stg_rollouts
+    from {{ ref('cut_rollouts') }} as whole
     join {{ ref('rollout_measures') }} as measures using (document_id)
-    where len(measures.signature) > 0
+    where
+        whole.cut_reason is null
+        and whole.passed_over_reason is null
+        and len(measures.signature) > 0
 
 )
 

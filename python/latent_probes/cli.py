@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -95,15 +97,25 @@ def land(rollouts: Rollouts, column: Columns = None, constant: Constants = None)
         pairs(constant, "OURS=VALUE", rollout_files.CONSTANTS),
     )
     here = home.find()
-    try:
-        with runner.locked(here):
-            landed = rollout_files.land(here.landing, rollouts, mapping, here.downloads)
-    except KeyboardInterrupt:
-        terminal.say("interrupted: what has landed stays, and the same command goes on from there")
-        raise typer.Exit(130) from None
+    stopped = "interrupted: what has landed stays, and the same command goes on from there"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
+        landed = rollout_files.land(here.landing, rollouts, mapping, here.downloads)
     if landed.known_files:
         terminal.say(f"files of the Hub that had landed before: {landed.known_files:,}")
     terminal.say(f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest was known")
+
+
+@contextmanager
+def interruptible(say: Callable[[], None]) -> Iterator[None]:
+    """Where Ctrl-C ends the block: say so, and exit with 130."""
+    try:
+        yield
+    except (KeyboardInterrupt, RuntimeError) as stop:
+        # What Ctrl-C becomes where it meets DuckDB at work.
+        if isinstance(stop, RuntimeError) and str(stop) != "Query interrupted":
+            raise
+        say()
+        raise typer.Exit(130) from None
 
 
 def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[str, str]:
@@ -202,7 +214,8 @@ def rollouts(
         raise typer.BadParameter(f"--max-prefix {max_prefix} is below --min-prefix {min_prefix}")
     settings = sampling.Settings(temperature, top_p, top_k, min_p, max_new_tokens, seed)
     here = home.find()
-    with runner.locked(here):
+    stopped = "interrupted: what was finished has landed, and the same command goes on from there"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
         chosen, origin = reading.chosen(
             prefixes, columns, reading.Bounds(min_prefix, max_prefix), seed, documents
         )
@@ -215,11 +228,7 @@ def rollouts(
 
             source = ServedModel(server, model, revision, tokenizer, in_flight)
         name = source_model or source.settings["model"]
-        try:
-            landed = sampling.run(here.landing, source, name, chosen, siblings, settings, origin)
-        except KeyboardInterrupt:
-            terminal.say("stopped; what was finished has landed, the same command goes on")
-            raise typer.Exit(130) from None
+        landed = sampling.run(here.landing, source, name, chosen, siblings, settings, origin)
     known = siblings * len(chosen) - landed
     terminal.say(f"landed {landed:,} rollouts of {name}; {known:,} had landed before")
 
@@ -256,14 +265,8 @@ def run(provider: Provider, once: Once = False, max_cost: MaxCost = None) -> Non
     if max_cost is not None and not max_cost >= 0:
         raise typer.BadParameter(f"{max_cost} is no sum of dollars")
     here = home.find()
-    try:
+    with interruptible(lambda: summary.interrupted(here)):
         runner.run(here, providers.create(provider, here), once=once, max_cost=max_cost)
-    except (KeyboardInterrupt, RuntimeError) as stop:
-        # What Ctrl-C becomes where it meets DuckDB at work.
-        if isinstance(stop, RuntimeError) and str(stop) != "Query interrupted":
-            raise
-        summary.interrupted(here)
-        raise typer.Exit(130) from None
     summary.status(here)
 
 

@@ -10,7 +10,6 @@ import asyncio
 import importlib.metadata
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 
 import httpx2
@@ -74,6 +73,8 @@ class ServedModel:
         url = parsed(self.address)
         if url is None or url.scheme not in ("http", "https") or not url.host:
             raise CompletionsError("--server must be http://… or https://…, as a rule with /v1")
+        # A password in it is nobody's business.
+        self.shown_address = f"{url.scheme}://{self.address.partition('://')[2].rpartition('@')[2]}"
         key = os.environ.get("OPENAI_API_KEY", "")
         if not (key.isascii() and key.isprintable() and key == key.strip()):
             raise CompletionsError(
@@ -106,8 +107,8 @@ class ServedModel:
                 answer = client.get(f"{self.address}/models")
             except httpx2.HTTPError as error:
                 raise CompletionsError(
-                    f"no server answers at {self.address} ({type(error).__name__}): start it, or "
-                    "check --server"
+                    f"no server answers at {self.shown_address} ({type(error).__name__}): "
+                    "start it, or check --server"
                 ) from None
             if answer.status_code in (401, 403):
                 raise refused(answer)
@@ -117,8 +118,8 @@ class ServedModel:
                 return {}
             if self.model not in listed:
                 raise CompletionsError(
-                    f"{self.address} does not serve {self.model!r} but {', '.join(listed)}: name "
-                    "one of them with --model"
+                    f"{self.shown_address} does not serve {self.model!r} but {', '.join(listed)}: "
+                    "name one of them with --model"
                 )
             said = {"owned_by": listed[self.model].get("owned_by")}
             try:
@@ -148,11 +149,9 @@ class ServedModel:
         """Sample with as many workers as requests may be in flight; what came is never dropped."""
         finished: list[Sampled] = []
         faults: list[str] = []
-        landed_at = time.monotonic()
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self.in_flight)
 
         async def work() -> None:
-            nonlocal landed_at
             for row in wanted:
                 n_answered = self.n_answered
                 try:
@@ -166,18 +165,21 @@ class ServedModel:
                     continue
                 self.n_answered += 1
                 self.n_faults_in_a_row = 0
-                if time.monotonic() > landed_at + LAND_EVERY_SECONDS:
+
+        async def land_regularly(workers: list[asyncio.Task]) -> None:
+            while not all(worker.done() for worker in workers):
+                await asyncio.wait(workers, timeout=LAND_EVERY_SECONDS)
+                if finished:
                     land(finished)
                     finished.clear()
-                    landed_at = time.monotonic()
 
         try:
             async with (
                 httpx2.AsyncClient(headers=self.headers, timeout=TIMEOUT, limits=limits) as client,
-                asyncio.TaskGroup() as workers,
+                asyncio.TaskGroup() as tasks,
             ):
-                for _ in range(self.in_flight):
-                    workers.create_task(work())
+                workers = [tasks.create_task(work()) for _ in range(self.in_flight)]
+                tasks.create_task(land_regularly(workers))
         except ExceptionGroup as errors:
             # Of what came after it, much is its consequence.
             error = errors.exceptions[0]
@@ -229,7 +231,7 @@ class ServedModel:
             # A wait of nothing is as good as none named: it would use up all tries at once.
             seconds = fault.seconds or FIRST_WAIT_SECONDS * 2**tries
             await asyncio.sleep(min(seconds, LONGEST_WAIT_SECONDS))
-        raise AwayError(f"{self.address} did not answer in {MOST_TRIES} tries ({fault})")
+        raise AwayError(f"{self.shown_address} did not answer in {MOST_TRIES} tries ({fault})")
 
     async def post(self, client: httpx2.AsyncClient, body: bytes) -> dict:
         """The server's answer. Raises BusyError for what may be better at the next try."""
@@ -252,8 +254,8 @@ class ServedModel:
         try:
             (choice,) = answer["choices"]
             text, reason = tokenizing.mended(choice["text"]), choice["finish_reason"]
-            fed = choice.get("prompt_token_ids") or (prompt if self.tokenizer else None)
-            ids = choice.get("token_ids")
+            fed = token_ids(choice.get("prompt_token_ids")) or (prompt if self.tokenizer else None)
+            ids = token_ids(choice.get("token_ids"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BusyError(f"an answer that is no completion ({error})") from None
         if reason not in ("stop", "length"):
@@ -263,6 +265,14 @@ class ServedModel:
         if self.tokenizer and ids is not None:
             text = tokenizing.continuation(self.tokenizer, fed, ids)
         return Sampled(row, text, fed, ids, reason)
+
+
+def token_ids(value: object) -> list[int] | None:
+    """What a server says are token ids, if they are."""
+    is_known = isinstance(value, list) and all(
+        type(part) is int and 0 <= part < 2**31 for part in value
+    )
+    return value if is_known else None
 
 
 def parsed(address: str) -> httpx2.URL | None:

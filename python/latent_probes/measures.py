@@ -24,6 +24,8 @@ REPEATED_WORDS = 4
 # Words of so many letters tell what a text is about, those of fewer are mostly its glue.
 LONG_WORD = 5
 HASH_FACTOR = numpy.uint64(0x9E3779B97F4A7C15)
+# Code points that are taken together: their words are in memory.
+MEASURED_AT_ONCE = 8_000_000
 # No text is longer.
 LONGEST_TEXT = 1 << 32
 # Words of a shingle, and permutations of a signature: the share of places at which two signatures
@@ -212,11 +214,24 @@ def signatures(words: Words, n_rows: int) -> list[list[int]]:
     return made
 
 
-def measured(befores: Sequence[str], texts: Sequence[str], language: str) -> pyarrow.StructArray:
+def measured(befores: Sequence[str], texts: Sequence[str], language: str) -> pyarrow.Array:
     """The measures of ``texts``, each of which stands after its text of ``befores``.
 
     Fields: n_words, diversities (of the windows), signature, sentences.
     """
+    sizes = numpy.cumsum([len(before) + len(text) for before, text in zip(befores, texts)])  # noqa: B905
+    (ends,) = numpy.nonzero(numpy.diff(sizes // MEASURED_AT_ONCE, append=-1))
+    parts = [
+        measured_at_once(befores[start:end], texts[start:end], language)
+        for start, end in pairwise([0, *(ends + 1)])
+    ]
+    return pyarrow.concat_arrays(parts or [measured_at_once([], [], language)])
+
+
+def measured_at_once(
+    befores: Sequence[str], texts: Sequence[str], language: str
+) -> pyarrow.StructArray:
+    """The same, for texts of which the words fit the memory."""
     n_rows = len(texts)
     words = words_of([*befores, *texts])
     (own,) = numpy.nonzero(words.row >= n_rows)

@@ -119,7 +119,7 @@ def read(
                     order by drawn, doc_id
                     limit {"all" if n_documents is None else n_documents}
                 )
-                select doc_id, pages.url, pages.text, pages.prefix
+                select doc_id, pages.url, left(pages.text, {bounds.longest + 2}), pages.prefix
                 from pages
                 join chosen using (row_number)
                 join staged using (row_number, doc_id)

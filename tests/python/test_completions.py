@@ -342,3 +342,14 @@ def test_without_torch_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(language_model.LanguageModelError, match=r"requirements-lm\.lock.*--server"):
         language_model.libraries()
+
+
+def test_a_password_in_the_address_is_not_shown():
+    with pytest.raises(completions.CompletionsError, match=r"at http://127\.0\.0\.1:9/v1 "):
+        completions.ServedModel("http://me:secret@127.0.0.1:9/v1", "m", None, None, 1)
+
+
+@pytest.mark.parametrize("said", [["5"], [1 << 40], [-1], [True], "abc", {"a": 1}, None])
+def test_what_is_no_list_of_ids_is_none(said):
+    assert completions.token_ids(said) is None
+    assert completions.token_ids([0, 5]) == [0, 5]

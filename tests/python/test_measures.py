@@ -83,6 +83,14 @@ def test_all_at_once_is_as_one_by_one_the_plain_way(pairs):
         assert [{key: part[key] for key in expected[0]} for part in row["sentences"]] == expected
 
 
+def test_texts_that_are_too_much_at_once_are_measured_in_parts(monkeypatch):
+    befores = ["The river and the garden. " * 3] * 7
+    texts = [f"The garden and the river, {number} times. " * number for number in range(7)]
+    whole = measured(befores, texts)
+    monkeypatch.setattr(measures, "MEASURED_AT_ONCE", 150)
+    assert measured(befores, texts) == whole
+
+
 def test_diversity_is_taken_of_windows_of_equal_length():
     words = [f"w{number}" for number in range(600)]
     chance = random.Random(1)

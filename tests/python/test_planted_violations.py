@@ -120,6 +120,9 @@ VIOLATIONS = {
     "suffix_atoms_are_the_source_models_text": [
         "update documents set prefix_length = text_length - 10"
     ],
+    "sentences_are_of_the_landed_text": [
+        "update continuation_sentences set text_hash = 'another' where position = 1"
+    ],
     "summaries_close": ["update score_histogram set n_probes = n_probes + 1 where bin = 1"],
     "templated_targets_are_their_atoms": [
         *TRAIN,

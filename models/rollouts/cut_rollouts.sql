@@ -1,0 +1,101 @@
+-- One row per landed rollout: how much of it is kept, and whether that is fit to be probed as far as
+-- it can tell by itself; if not, why, with the figures that say so.
+with
+
+tails as (
+
+    select
+        document_id,
+        min(starts_at) as tail_starts_at,
+        arg_min(reason, (starts_at, reason)) as cut_reason,
+    from {{ ref('tail_signs') }}
+    group by document_id
+
+),
+
+-- To the end of the last sentence before the tail. A mark ends what it stands behind.
+sentences as (
+
+    select
+        sentences.*,
+        tails.tail_starts_at,
+        case
+            when tails.document_id is null or sentences.ends_at <= tails.tail_starts_at
+                then sentences.ends_at
+            when tails.cut_reason = 'marker' and sentences.starts_at < tails.tail_starts_at
+                then tails.tail_starts_at
+        end as kept_until,
+    from {{ ref('continuation_sentences') }} as sentences
+    left join tails using (document_id)
+
+),
+
+-- Of a sentence that a mark divides, the share before it.
+shares as (
+
+    select
+        *,
+        (kept_until - starts_at) / (ends_at - starts_at) as kept_share,
+        kept_until - starts_at as size,
+    from sentences
+    where kept_until > starts_at
+
+),
+
+kept as (
+
+    select
+        document_id,
+        max(kept_until) as kept_length,
+        ceil(sum(n_words * kept_share))::bigint as n_words,
+        sum(n_copied_words * kept_share) / nullif(sum(n_words * kept_share), 0) as copied_share,
+        sum(if(is_other_language, 0, size)) / sum(size) as language_share,
+        sum(if(is_prose, size, 0)) / sum(size) as prose_share,
+    from shares
+    group by document_id
+
+),
+
+judged as (
+
+    select
+        rollouts.document_id,
+        rollouts.source_model,
+        rollouts.doc_id,
+        rollouts.continuation_idx,
+        measures.continuation_length,
+        case
+            when tails.document_id is null then measures.continuation_length
+            else coalesce(kept.kept_length, 0)
+        end as kept_length,
+        tails.cut_reason,
+        coalesce(kept.n_words, 0) as n_words,
+        list_avg(measures.diversities) as diversity,
+        kept.copied_share,
+        kept.language_share,
+        kept.prose_share,
+    from {{ ref('stg_rollouts') }} as rollouts
+    join {{ ref('rollout_measures') }} as measures using (document_id)
+    left join tails using (document_id)
+    left join kept using (document_id)
+
+)
+
+select
+    *,
+    case
+        when n_words = 0 and (cut_reason is null or kept_length > 0) then 'empty_continuation'
+        when cut_reason is null and diversity < {{ var('least_diversity') }} then 'collapsed'
+        when kept_length < {{ var('shortest_continuation') }}
+            then case
+                when cut_reason = 'repetition' then 'collapsed'
+                when cut_reason is not null then 'detached'
+                else 'too_short'
+            end
+        when kept_length > {{ var('longest_continuation') }} then 'too_long'
+        when copied_share > {{ var('most_copied_share') }} then 'copies_prefix'
+        when language_share < {{ var('least_language_share') }} then 'other_language'
+        when prose_share < {{ var('least_prose_share') }} then 'little_prose'
+    end as passed_over_reason,
+from judged
+order by source_model, doc_id, continuation_idx
