@@ -277,7 +277,8 @@ def plant(bench: Bench) -> None:
         )
         connection.execute(
             "create table warehouse.round_documents as "
-            "select 1 as round_number, 'doc' as doc_id, [0] as continuation_idxs"
+            "select 1 as round_number, 'doc' as doc_id, [0] as continuation_idxs, "
+            "[100] as kept_lengths"
         )
         connection.register("ids", pyarrow.table({"request_id": request_ids}))
         connection.execute(
@@ -285,7 +286,8 @@ def plant(bench: Bench) -> None:
             create temp table intended as
             select
                 request_id, 1 as attempt, 'answerer' as stage, 1 as round_number, $model as model,
-                'p' as prompt_hash, 'i' as input_hash, null as unit_map, null as fault,
+                'p' as prompt_hash, 'i' as input_hash, '{}' as settings,
+                null as unit_map, null as fault,
             from ids
             order by request_id
             """,

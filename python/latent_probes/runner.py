@@ -195,7 +195,17 @@ def intend(
     connection.execute(
         """
         create or replace temp table intended as
-        select chosen.*, ? as prompt_hash, sent.unit_map, sent.fault
+        select
+            chosen.*,
+            ? as prompt_hash,
+            json_object(
+                'max_tokens', max_tokens,
+                'thinking', thinking,
+                'thinking_tokens', thinking_tokens,
+                'is_structured', is_structured
+            ) as settings,
+            sent.unit_map,
+            sent.fault,
         from chosen
         join sent using (request_id)
         order by chosen.request_id

@@ -93,10 +93,10 @@ def intend(connection, batch: dict, warehouse: str) -> None:
         )
         connection.execute(
             """
-            insert into requests
+            insert into requests by name
             select
-                request_id, attempt, $batch_id, stage, round_number, model, prompt_hash,
-                input_hash, unit_map,
+                request_id, attempt, $batch_id as batch_id, stage, round_number, model,
+                prompt_hash, input_hash, settings, unit_map,
             from intended
             """,
             {"batch_id": batch["batch_id"]},

@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version that says what they look like."""
 
-VERSION = 3
+VERSION = 4
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -102,6 +102,9 @@ create table if not exists requests (
     prompt_hash varchar not null,
     input_hash varchar not null,
     unit_map json,
+    -- What was asked of the model beside the prompt: how long it may write and think, and whether
+    -- it is held to a schema.
+    settings json,
     primary key (request_id, attempt),
 );
 
@@ -173,4 +176,6 @@ set kept_lengths = (
 );
 alter table started_round_documents alter column kept_lengths set not null;
 """,
+    # Nobody knows how the requests before were set.
+    3: "alter table requests add column if not exists settings json;",
 }
