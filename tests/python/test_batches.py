@@ -211,7 +211,7 @@ def plant(home, service, name="ours", n_requests=3, faults=0, mark=True):
             select
                 '{name}-' || number as request_id, 1 as attempt, 'judge' as stage,
                 1 as round_number, 'm' as model, 'p' as prompt_hash, 'i' as input_hash,
-                '{}' as settings, null as unit_map,
+                null as settings, null as unit_map,
                 if(number >= {n_requests}, $fault, null) as fault,
             from range({n_requests + faults}) as numbers (number)
             """,
