@@ -17,12 +17,26 @@ sums as (
             where bb_answer_score_max is null and scope not in ('word', 'lens')
         ) as published_unscored,
         (select sum(n_slots) from {{ ref('rejection_summary') }}) as rejected,
-        (select count(*) from {{ ref('slots') }} where state = 'rejected') as rejected_slots,
+        (
+            select count(*)
+            from {{ ref('slots') }} as slots
+            join {{ ref('published_rounds') }} using (round_number)
+            where slots.state = 'rejected'
+        ) as rejected_slots,
+        (select sum(n_probes) from {{ ref('published_rounds') }}) as round_probes,
+        (select n_probes from {{ ref('totals') }}) as total_probes,
+        (select n_scored + n_unscored from {{ ref('totals') }}) as total_written,
+        (select sum(n_probes) from {{ ref('controls') }} where arm = 'complement')
+            as written_probes,
+        (select sum(n_requests) from {{ ref('requests') }}) as requests,
+        (select count(*) from {{ ref('stg_requests') }}) as requests_landed,
         (select sum(n_probes) from {{ ref('typicality_splits') }}) as typicality_probes,
         (select count(*) from {{ ref('train') }} where target = 'suffix') as suffix_probes,
         (select sum(n_probes) from {{ ref('complement_cut_summary') }}) as cut_scored,
         (select sum(n_answers) from {{ ref('answer_formats') }}) as generator_answers,
-        (select count(*) from {{ ref('generator_requests') }}) as generator_requests,
+        (
+            select count(*) from {{ ref('generator_outputs') }} where attempt is not null
+        ) as settled_answers,
 
 )
 
@@ -36,4 +50,8 @@ where
     or coalesce(unscored, 0) != published_unscored
     or coalesce(rejected, 0) != rejected_slots
     or coalesce(typicality_probes, 0) != suffix_probes
-    or coalesce(generator_answers, 0) != generator_requests
+    or coalesce(generator_answers, 0) != settled_answers
+    or coalesce(round_probes, 0) != published_probes
+    or total_probes != published_probes
+    or total_written != coalesce(written_probes, 0)
+    or coalesce(requests, 0) != requests_landed

@@ -1,13 +1,9 @@
--- One row per form in which generator answers came: read as they were, mended, or unusable.
+-- One row per form in which the generator answered: as asked for, mended, or unusable.
 select
-    case
-        when state in ('pending', 'open') then 'not answered yet'
-        when rejection_reason is not null then 'unusable: ' || rejection_reason
-        when was_repaired then 'mended'
-        else 'strict JSON'
-    end as answer_format,
-    count(*) as n_answers,
-    count(*) / sum(count(*)) over () as share,
-from {{ ref('generator_outputs') }}
-group by all
+    answer_format,
+    sum(n_requests)::bigint as n_answers,
+    sum(n_requests) / sum(sum(n_requests)) over () as share,
+from {{ ref('requests') }}
+where answer_format is not null
+group by answer_format
 order by n_answers desc, answer_format

@@ -1,11 +1,13 @@
 -- One row per scope and whether the complement was cut for the answerer: scores.
 select
-    scope,
-    complement_was_cut,
+    probes.scope,
+    scores.complement_was_cut,
     count(*) as n_probes,
-    avg(score_max) as score_max_mean,
-    avg((band = 'hard')::integer) as hard_share,
-    avg((band = 'easy')::integer) as easy_share,
-from {{ ref('scored_probes') }}
+    avg(scored.score_max) as score_max_mean,
+    avg((scored.band = 'hard')::integer) as hard_share,
+    avg((scored.band = 'easy')::integer) as easy_share,
+from {{ ref('scored_probes') }} as scored
+join {{ ref('probes') }} as probes using (source_model, doc_id, slot_idx)
+join {{ ref('probe_scores') }} as scores on probes.probe_id = scores.probe_id
 group by all
-order by scope, complement_was_cut
+order by probes.scope, scores.complement_was_cut

@@ -4,6 +4,6 @@ select
     scope,
     count(*) as n_slots,
     any_value(meaning) as meaning,
-from {{ ref('rejected_slots') }}
+from {{ ref('rejections') }}
 group by rejection_reason, scope
 order by n_slots desc, rejection_reason, scope

@@ -27,8 +27,8 @@ select
     count(*) as n_rollouts,
     count(*) / sum(count(*)) over (partition by source_model) as share,
     count(distinct doc_id) as n_prefixes,
-    sum(continuation_length) as n_characters,
-    sum(if(outcome in ('tail cut', 'kept whole'), kept_length, 0)) as n_characters_kept,
+    sum(continuation_length)::bigint as n_characters,
+    sum(if(outcome in ('tail cut', 'kept whole'), kept_length, 0))::bigint as n_characters_kept,
 from rollouts
 group by source_model, outcome, reason
 order by source_model, outcome, reason

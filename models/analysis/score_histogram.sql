@@ -3,9 +3,9 @@ select
     bins.bin,
     bins.label,
     bins.band,
-    count(scores.probe_id) as n_probes,
+    count(scores.slot_idx) as n_probes,
     coalesce(
-        count(scores.probe_id) / nullif(sum(count(scores.probe_id)) over (), 0), 0
+        count(scores.slot_idx) / nullif(sum(count(scores.slot_idx)) over (), 0), 0
     ) as share,
 from {{ ref('score_bins') }} as bins
 left join {{ ref('scored_probes') }} as scores using (bin)

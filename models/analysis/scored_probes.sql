@@ -1,20 +1,19 @@
 -- One row per scored probe: its place in the histogram, and its band (hard, middle, easy).
 select
-    scores.probe_id,
-    scores.round_number,
-    probes.scope,
-    probes.target,
-    probes.typicality,
-    scores.complement_was_cut,
-    scores.score_mean,
-    scores.score_max,
-    scores.score_min,
+    train.source_model,
+    train.doc_id,
+    train.slot_idx,
+    train.scope,
+    train.target,
+    train.typicality,
+    train.bb_answer_score_mean as score_mean,
+    train.bb_answer_score_max as score_max,
+    train.bb_answer_score_min as score_min,
     bins.bin,
     bins.band,
-from {{ ref('probe_scores') }} as scores
-join {{ ref('probes') }} as probes using (probe_id)
+from {{ ref('train') }} as train
 join {{ ref('score_bins') }} as bins
     on
-        scores.score_max >= bins.lowest
-        and scores.score_max < coalesce(bins.below, 'infinity'::double)
-order by scores.round_number, scores.probe_id
+        train.bb_answer_score_max >= bins.lowest
+        and train.bb_answer_score_max < coalesce(bins.below, 'infinity'::double)
+order by train.source_model, train.doc_id, train.slot_idx

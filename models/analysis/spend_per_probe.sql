@@ -18,8 +18,8 @@ published as (
 
     select
         round_number,
-        count(*) as n_probes,
-    from {{ ref('published_probes') }}
+        sum(n_probes)::bigint as n_probes,
+    from {{ ref('published_rounds') }}
     group by grouping sets ((round_number), ())
 
 )

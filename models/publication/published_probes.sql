@@ -1,21 +1,9 @@
--- One row per published probe: the columns of `train`, and the round and place it is exported by.
--- A view over narrow tables: the text is cut here and nowhere kept twice.
+-- One row per published probe: the columns of `train`, its round, and its spans.
+-- A view over narrow tables: the text is cut here and nowhere kept twice. Every join names round and
+-- document, so that whoever asks for some documents reads no others.
 {{ config(materialized='view') }}
 
 with
-
-answer_lists as (
-
-    select
-        answers.round_number,
-        answers.probe_id,
-        list(responses.text order by answers.answer_number) as answers,
-    from {{ ref('answers') }} as answers
-    join {{ ref('responses') }} as responses
-        on answers.request_id = responses.request_id and answers.attempt = responses.attempt
-    group by answers.round_number, answers.probe_id
-
-),
 
 document_splits as (
 
@@ -36,6 +24,8 @@ document_splits as (
 select
     probes.round_number,
     probes.probe_id,
+    probes.atom_start,
+    probes.atom_end,
     documents.text as doc,
     probes.scope,
     probes.verbalizer_prompt,
@@ -49,8 +39,7 @@ select
     ) as atom_text,
     probes.target_response,
     probes.incorrect_plausible_answer,
-    case when scores.scores is not null then answer_lists.answers end
-        as bb_answer_rollout_answers,
+    answer_texts.answers as bb_answer_rollout_answers,
     scores.scores as bb_answer_rollout_scores,
     scores.score_mean as bb_answer_score_mean,
     scores.score_max as bb_answer_score_max,
@@ -89,7 +78,11 @@ select
     chosen.generator_model,
     probes.source_model,
 from {{ ref('probes') }} as probes
-join {{ ref('documents') }} as documents using (document_id)
+join {{ ref('documents') }} as documents
+    on
+        probes.source_model = documents.source_model
+        and probes.doc_id = documents.doc_id
+        and probes.document_id = documents.document_id
 join {{ ref('round_documents') }} as round_documents
     on
         probes.round_number = round_documents.round_number
@@ -101,6 +94,9 @@ join document_splits
         probes.round_number = document_splits.round_number
         and probes.doc_id = document_splits.doc_id
 left join {{ ref('probe_scores') }} as scores using (probe_id)
-left join answer_lists
-    on probes.round_number = answer_lists.round_number and probes.probe_id = answer_lists.probe_id
+left join {{ ref('answer_texts') }} as answer_texts
+    on
+        probes.round_number = answer_texts.round_number
+        and probes.doc_id = answer_texts.doc_id
+        and probes.slot_idx = answer_texts.slot_idx
 left join {{ ref('model_prices') }} as prices on chosen.generator_model = prices.model

@@ -42,6 +42,10 @@ select
     + asked.cache_write_five_minutes_tokens * prices.cache_write_five_minutes_usd
     + asked.cache_write_one_hour_tokens * prices.cache_write_one_hour_usd
     + asked.cache_read_tokens * prices.cache_read_usd as usd,
+    prices.input_usd * 1e6 as input_usd_per_million,
+    prices.output_usd * 1e6 as output_usd_per_million,
+    prices.priced_on,
+    prices.source as price_source,
 from asked
 join {{ ref('stages') }} as stages using (stage)
 left join {{ ref('token_prices') }} as prices using (provider, model)

@@ -44,6 +44,11 @@ class Home:
         return self.folder / "export"
 
     @property
+    def export_stamp(self) -> Path:
+        """Of which warehouse the data set is an export."""
+        return self.folder / "export.json"
+
+    @property
     def stamp(self) -> Path:
         """From what the warehouse was built, and whether its tests passed."""
         return self.folder / "warehouse.json"

@@ -251,22 +251,13 @@ def histogram(connection) -> None:
 
 def one_probe(connection) -> None:
     """The scored probe nearest to the middle score, whole."""
-    columns = (
-        "scope, target, typicality, verbalizer_prompt, atom_text, target_response, "
-        "incorrect_plausible_answer, bb_answer_rollout_answers, bb_answer_rollout_scores, "
-        "doc_source, split_char_offset, generator_model"
+    found = connection.execute(
+        "select * exclude (end_of_context, start_of_context) from example_probe"
     )
-    rows = connection.execute(
-        f"""
-        select {columns} from train
-        where bb_answer_score_max is not null and scope = 'sentence'
-        order by abs(bb_answer_score_max - 0.5), doc_id, slot_idx
-        limit 1
-        """
-    ).fetchall()
+    columns = [column[0] for column in found.description]
     terminal.console.print(Text("\nOne probe", style="bold"))
-    for row in rows:
-        for name, value in zip(columns.split(", "), row, strict=True):
+    for row in found.fetchall():
+        for name, value in zip(columns, row, strict=True):
             terminal.console.print(
                 Text.assemble((f"  {name}: ", "cyan"), shown(value)), soft_wrap=True
             )

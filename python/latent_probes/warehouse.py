@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -104,6 +105,22 @@ def project_hash(project: Path) -> str:
     ):
         digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
     return digest.hexdigest()
+
+
+def compiled(home: Home, models: Iterable[str]) -> dict[str, str]:
+    """The SQL of models, as the last build compiled it, by their names."""
+    folder = home.folder / "target" / "compiled" / "latent_probes" / "models"
+
+    def found() -> dict[str, str]:
+        texts = {path.stem: path for path in folder.rglob("*.sql")}
+        return {name: texts[name].read_text() for name in models}
+
+    try:
+        return found()
+    except KeyError:
+        # The folder was cleaned since.
+        call_dbt(home, ["compile", "--select", *models], "compiling")
+        return found()
 
 
 def call_dbt(home: Home, arguments: list[str], what: str) -> None:

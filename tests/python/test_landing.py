@@ -91,7 +91,8 @@ def intend(connection, batch_id, *attempts, round_number=1, faults=(), mark=None
     for request_id, attempt in attempts:
         fault = FAULT if request_id in faults else None
         connection.execute(
-            "insert into intended values (?, ?, 'generator', ?, 'lexical', 'p', 'i', '{}', '[1]', ?)",
+            "insert into intended "
+            "values (?, ?, 'generator', ?, 'lexical', 'p', 'i', '{}', '[1]', ?)",
             [request_id, attempt, round_number, fault],
         )
     batch = {

@@ -15,7 +15,7 @@ select
     sources.kind,
     sources.name,
     sources.source_hash,
-    sources.details,
+    sources.details::varchar as details,
     sources.n_rows,
     coalesce(added.n_rollouts, 0) as n_rollouts,
 from {{ source('landing', 'rollout_sources') }} as sources

@@ -1,0 +1,14 @@
+-- One row per stage, model, template and settings that answers came from: how they were asked.
+select
+    stage,
+    stage_order,
+    answering_model as model,
+    provider,
+    template_hash,
+    settings,
+    list(distinct round_number order by round_number) as round_numbers,
+    sum(n_requests)::bigint as n_answers,
+from {{ ref('requests') }}
+where outcome = 'succeeded'
+group by all
+order by stage_order, model, provider, template_hash, settings

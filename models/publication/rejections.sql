@@ -1,0 +1,13 @@
+-- One row per slot of a started round that holds no probe, with the reason.
+{{ config(materialized='view') }}
+
+select
+    round_number,
+    source_model,
+    doc_id,
+    slot_idx,
+    scope,
+    rejection_reason,
+    meaning,
+from {{ ref('rejected_slots') }}
+where round_number in (select round_number from {{ ref('published_rounds') }})

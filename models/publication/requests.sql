@@ -1,0 +1,42 @@
+-- One row per round, stage, models, provider, template, settings, and what came of it: requests that
+-- were sent. Answers that were settled for have a form, others are what they were settled after.
+select
+    requests.round_number,
+    requests.stage,
+    stages.stage_order,
+    requests.model as asked_model,
+    responses.model as answering_model,
+    batches.provider,
+    requests.prompt_hash as template_hash,
+    requests.settings::varchar as settings,
+    case
+        when batches.state = 'released' then 'never taken'
+        when responses.outcome is null then 'open'
+        when not responses.is_usable and responses.outcome = 'succeeded' then 'unusable'
+        else responses.outcome
+    end as outcome,
+    responses.stop_reason,
+    case
+        when outputs.rejection_reason is not null then 'unusable: ' || outputs.rejection_reason
+        when outputs.was_repaired then 'mended'
+        when outputs.was_repaired is not null then 'strict JSON'
+    end as answer_format,
+    count(*) as n_requests,
+    {% for kind in [
+        'input_tokens',
+        'output_tokens',
+        'cache_write_five_minutes_tokens',
+        'cache_write_one_hour_tokens',
+        'cache_read_tokens',
+    ] -%}
+    coalesce(sum(responses.{{ kind }}), 0)::bigint as {{ kind }},
+    {% endfor %}
+from {{ ref('stg_requests') }} as requests
+join {{ ref('stages') }} as stages using (stage)
+join {{ ref('stg_batches') }} as batches using (batch_id)
+left join {{ ref('responses') }} as responses
+    on requests.request_id = responses.request_id and requests.attempt = responses.attempt
+left join {{ ref('generator_outputs') }} as outputs
+    on requests.request_id = outputs.request_id and requests.attempt = outputs.attempt
+group by all
+order by all

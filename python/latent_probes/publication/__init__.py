@@ -1,0 +1,115 @@
+"""Write the data set: Parquet files, the queries of its card, the card, and a manifest.
+
+``tables`` says what is published where, ``parquet`` writes it, ``queries`` are the figures as SQL
+over the files, ``card`` runs them, ``header`` and ``manifest`` describe the files. Nothing here
+depends on the clock: the same landing file gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from latent_probes import files, terminal, warehouse
+from latent_probes.home import Home
+from latent_probes.publication import card, manifest, parquet, picture, queries, tables
+
+
+class ExportError(Exception):
+    """The data set cannot be written; the message says what is missing."""
+
+
+def export(home: Home) -> None:
+    """Test the warehouse, then write what it publishes to the export folder.
+
+    A file that would not change is not touched. Raises ExportError while anything is pending,
+    warehouse.WarehouseError if a test fails; the export folder then stays as it was.
+    """
+    warehouse.build(home, tested=True)
+    if is_current(home):
+        return
+    home.export_stamp.unlink(missing_ok=True)
+    with warehouse.opened(home) as connection:
+        refuse_pending(connection)
+        published = tables.published(connection)
+        write_tables(home, connection, published)
+        write_text(home.export / queries.NAME, queries.text(home, connection, published))
+        with queries.opened(home.export) as figures:
+            picture.write_histogram(figures, home.export / picture.NAME)
+            written = card.render(figures, home.export, published, warehouse.settings(home))
+        write_text(home.export / card.NAME, written)
+        described = manifest.render(home, connection, published)
+        write_text(home.export / manifest.NAME, described)
+    with files.written_whole(home.export_stamp) as partial:
+        partial.write_text(json.dumps(stamp(home)) + "\n")
+
+
+def stamp(home: Home) -> dict:
+    """Of which warehouse the export is, and which export it is."""
+    return {
+        "state": warehouse.state(home),
+        "manifest": files.hash_of(home.export / manifest.NAME),
+    }
+
+
+def is_current(home: Home) -> bool:
+    """Whether the export folder holds, to the byte, what the warehouse would give now."""
+    if not (home.export_stamp.exists() and (home.export / manifest.NAME).exists()):
+        return False
+    if json.loads(home.export_stamp.read_text()) != stamp(home):
+        return False
+    return all(
+        (home.export / file["path"]).is_file()
+        and files.hash_of(home.export / file["path"]) == file["sha256"]
+        for file in json.loads((home.export / manifest.NAME).read_text())["files"]
+    )
+
+
+def refuse_pending(connection) -> None:
+    """Raise while a slot or a score of a published round is not decided, or there is none."""
+    n_slots, n_scores, n_probes = connection.execute(
+        """
+        select
+            (select count(*) from slots where state = 'pending'),
+            (select count(*) from probe_scores where unscored_reason = 'pending'),
+            (select count(*) from probes)
+        """
+    ).fetchall()[0]
+    if n_slots or n_scores:
+        raise ExportError(
+            f"{n_slots:,} slots and the scores of {n_scores:,} probes are pending: "
+            "finish them with `latent-probes run --provider …`, "
+            "or withdraw the round in seeds/rounds.csv"
+        )
+    if not n_probes:
+        raise ExportError("there are no probes yet: land rollouts and run a round first")
+
+
+def write_tables(home: Home, connection, published: list[tables.Table]) -> None:
+    """Write the files of all tables, and remove those that are no longer published."""
+    wanted = {
+        home.export / path: (table, round_number)
+        for table in published
+        for path, round_number in tables.paths(connection, table)
+    }
+    with terminal.progress("exporting", len(wanted), "files") as advance:
+        for path, (table, round_number) in wanted.items():
+            partial = path.with_name(f".{path.name}.partial")
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            parquet.write(connection, table, round_number, partial)
+            if path.exists() and files.hash_of(path) == files.hash_of(partial):
+                partial.unlink()
+            else:
+                files.replace(partial, path)
+            advance(1)
+    for table in published:
+        for path in (home.export / table.folder).glob("*.parquet"):
+            if path not in wanted:
+                path.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, unless it says that already."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        with files.written_whole(path) as partial:
+            partial.write_text(text, encoding="utf-8")

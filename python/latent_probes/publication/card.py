@@ -1,0 +1,97 @@
+"""The dataset card: a template whose every figure is a named query over the published files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2
+
+from latent_probes import terminal, units
+from latent_probes.publication import header, queries
+from latent_probes.publication.tables import Table
+
+NAME = "README.md"
+BAR_WIDTH = 32
+
+
+def render(figures, folder: Path, published: list[Table], settings: dict) -> str:
+    """The card of the files below ``folder``; ``figures`` has their queries as views."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the card is Markdown, and its cells are escaped by `cell`
+    )
+    environment.filters["cell"] = environment.globals["cell"] = cell
+    return environment.get_template("card.md.jinja").render(
+        header=header.render(folder, published, settings),
+        rows=lambda query: rows(figures, query),
+        table=lambda query, columns, order="all": table(figures, query, columns, order),
+        histogram=lambda: histogram(figures),
+        query=lambda name: query_text(folder, name),
+        settings=settings,
+        tokenizer=units.tokenizer_version(settings["tokenizer"], settings["tokenizer_files"]),
+    )
+
+
+def rows(figures, query: str) -> list[dict]:
+    """The rows of a named query."""
+    found = figures.execute(f"from {query}")
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def table(figures, query: str, columns: dict[str, str], order: str) -> str:
+    """Columns of a named query as a Markdown table under their titles, with the query's name."""
+    picked = ", ".join(columns)
+    found = figures.execute(f"select {picked} from {query} order by {order}").fetchall()
+    if not found:
+        return f"None. (`{query}`)"
+    lines = [f"| {' | '.join(columns.values())} |", "|" + "---|" * len(columns)]
+    for row in found:
+        cells = (cell(value, name) for name, value in zip(columns, row, strict=True))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"Query: `{query}`"])
+
+
+def cell(value, name: str = "") -> str:
+    """A value of the column ``name`` in a Markdown table.
+
+    Dollars, shares and counts are written as people read them; what could end the cell, or start
+    markup, is escaped.
+    """
+    if value is None:
+        return "no price known" if "usd" in name else ""
+    if isinstance(value, list):
+        return ", ".join(cell(item) for item in value)
+    if "usd" in name:
+        return f"${value:,.5f}" if "per_probe" in name else f"${value:,.2f}"
+    if "share" in name:
+        return f"{value:.1%}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    if isinstance(value, int) and (name.startswith("n_") or name.endswith("_tokens")):
+        return f"{value:,}"
+    text = terminal.printable(str(value)).replace("\n", " ")
+    return re.sub(r"([\\|\[\]`*#_])", r"\\\1", text).replace("<", "&lt;")
+
+
+def histogram(figures) -> str:
+    """The best score of each scored probe, a line per bin."""
+    lines = []
+    for row in rows(figures, "score_histogram"):
+        bar = "█" * round(row["share"] * BAR_WIDTH)
+        note = "" if row["band"] == "middle" else row["band"].upper()
+        line = f"{row['label']}  {row['n_probes']:>9,}  {row['share']:>6.1%}  {bar:<{BAR_WIDTH}}"
+        lines.append(f"{line}  {note}".rstrip())
+    return "\n".join(lines)
+
+
+def query_text(folder: Path, name: str) -> str:
+    """The text of a query of the folder's file."""
+    text = (folder / queries.NAME).read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^create view {name} as\n(.*?);$", text, re.DOTALL | re.MULTILINE)
+    return found

@@ -1,0 +1,83 @@
+"""The YAML header of the card: where the data lies, its features and sizes as `datasets` counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow
+import pyarrow.dataset
+import pyarrow.parquet
+import yaml
+
+from latent_probes.publication.tables import Table
+
+
+def render(folder: Path, published: list[Table], settings: dict) -> str:
+    """The header, its sizes read off the files below ``folder``."""
+    return yaml.safe_dump(
+        {
+            "license": settings["licence"],
+            "language": [settings["language"]],
+            "tags": ["activation-oracles", "interpretability", "latent-probes"],
+            "configs": [
+                {
+                    "config_name": table.config,
+                    "data_files": [{"split": "train", "path": table.pattern}],
+                }
+                for table in published
+            ],
+            "dataset_info": [described(folder, table) for table in published],
+        },
+        sort_keys=False,
+        allow_unicode=True,
+    ).strip()
+
+
+def described(folder: Path, table: Table) -> dict:
+    """Features and sizes of one config."""
+    paths = sorted(folder.glob(table.pattern))
+    sizes = [sizes_of(path) for path in paths]
+    n_bytes = sum(n_bytes for n_bytes, _ in sizes)
+    n_rows = sum(n_rows for _, n_rows in sizes)
+    return {
+        "config_name": table.config,
+        "features": [feature(field) for field in pyarrow.parquet.read_schema(paths[0])],
+        "splits": [{"name": "train", "num_bytes": n_bytes, "num_examples": n_rows}],
+        "download_size": sum(path.stat().st_size for path in paths),
+        "dataset_size": n_bytes,
+    }
+
+
+def sizes_of(path: Path) -> tuple[int, int]:
+    """Bytes in memory, and rows, of a file read as `datasets` reads it."""
+    n_bytes = n_rows = 0
+    for batch in batches(path):
+        n_bytes += batch.nbytes
+        n_rows += batch.num_rows
+    return n_bytes, n_rows
+
+
+def batches(path: Path) -> Iterator[pyarrow.RecordBatch]:
+    """The rows in batches of the size of the first row group."""
+    with path.open("rb") as file:
+        fragment = pyarrow.dataset.ParquetFileFormat().make_fragment(file)
+        if fragment.row_groups:
+            yield from fragment.to_batches(
+                batch_size=fragment.row_groups[0].num_rows, batch_readahead=0, fragment_readahead=0
+            )
+
+
+def feature(field: pyarrow.Field) -> dict:
+    """A column as `datasets` describes it."""
+    return {"name": field.name, **described_type(field.type)}
+
+
+def described_type(kind: pyarrow.DataType) -> dict:
+    """A type as `datasets` describes it."""
+    if pyarrow.types.is_list(kind):
+        inner = described_type(kind.value_type)
+        return {"list": inner.get("struct") or inner.get("dtype") or inner}
+    if pyarrow.types.is_struct(kind):
+        return {"struct": [feature(field) for field in kind]}
+    return {"dtype": {"double": "float64", "date32[day]": "date32"}.get(str(kind), str(kind))}

@@ -1,0 +1,74 @@
+"""What is published: tables of the warehouse as folders of Parquet files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from latent_probes import sql
+
+
+@dataclass(frozen=True)
+class Table:
+    """A config of the data set: a model of the warehouse, its folder, its columns in order.
+
+    A table that ``is_by_round`` has a file for each round; its ``columns`` leave the round out
+    where the published columns do.
+    """
+
+    config: str
+    model: str
+    folder: str
+    is_by_round: bool
+    holds_texts: bool
+    meaning: str
+    columns: tuple[str, ...]
+
+    @property
+    def pattern(self) -> str:
+        """The paths of its files, as the Hub and DuckDB match them."""
+        return f"{self.folder}/train-*.parquet"
+
+    @property
+    def source(self) -> str:
+        """What its rows are read from: `train` does not say of which round a probe is."""
+        return "published_probes" if self.model == "train" else self.model
+
+    @property
+    def order(self) -> str:
+        """What its rows are sorted by, as SQL."""
+        keys = [name for name in ("doc_id", "slot_idx") if name in self.columns]
+        return ", ".join(map(sql.identifier, keys)) or "all"
+
+
+def published(connection) -> list[Table]:
+    """The tables of the data set, in the order of the card."""
+    rows = connection.execute(
+        """
+        select
+            config, model, folder, is_by_round, holds_texts, meaning,
+            (
+                select list(column_name order by column_index)
+                from duckdb_columns()
+                where table_name = model and database_name = current_database()
+            ) as columns,
+        from published_tables
+        order by position
+        """
+    ).fetchall()
+    return [Table(*row[:-1], columns=tuple(row[-1])) for row in rows]
+
+
+def paths(connection, table: Table) -> list[tuple[Path, int | None]]:
+    """The files of a table, in order: path below the export folder, and round."""
+    if not table.is_by_round:
+        return [(Path(table.folder) / "train-all.parquet", None)]
+    # A round without probes has reasons to tell, and no texts.
+    numbers = connection.execute(
+        "select round_number from published_rounds where n_probes > 0 or not $holds_texts "
+        "order by round_number",
+        {"holds_texts": table.holds_texts},
+    ).fetchall()
+    return [
+        (Path(table.folder) / f"train-round-{number:04d}.parquet", number) for (number,) in numbers
+    ]
