@@ -307,6 +307,27 @@ def export() -> None:
     summary.exported(here)
 
 
+@app.command()
+def check(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="An export, or a copy of one from the Hub.")
+    ],
+) -> None:
+    """Compute every figure of a data set's card again from its files, and compare.
+
+    Needs nothing but the folder. Its files are also held against the hashes of its manifest.
+    """
+    from latent_probes import terminal
+    from latent_probes.publication import proof
+
+    found = proof.faults(folder)
+    for fault in found:
+        terminal.say(fault)
+    if found:
+        raise typer.Exit(1)
+    terminal.say("the files are those of the manifest, and every figure of the card is theirs")
+
+
 def main() -> None:
     """Run the command line; what can go wrong in use ends with one line and exit code 1."""
     import sys

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow.parquet
 import pytest
 from test_whole_runs import RUN
@@ -55,15 +57,28 @@ def test_more_answers_later_ask_only_the_missing_ones(finished):
     assert finished.query("select distinct len(scores) from probe_scores") == [(6,)]
 
 
-def test_a_second_round_leaves_the_first_file_as_it_was(finished):
-    first = finished.home / "export" / "data" / "train-round-0001.parquet"
-    before = (first.read_bytes(), first.stat().st_mtime_ns)
+def files_of_round(export, number) -> dict:
+    """The bytes and times of the files of a round."""
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(export.glob(f"*/train-round-{number:04d}.parquet"))
+    }
+
+
+def test_a_second_round_leaves_the_files_of_the_first_as_they_were(finished):
+    export = finished.home / "export"
+    before = files_of_round(export, 1)
+    assert {path.parent.name for path in before} == {"data", "compact", "rejections", "unscored"}
+    (first,) = json.loads((export / "manifest.json").read_text())["rounds"]
     finished.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
     finished.runs(*RUN)
     finished.runs("latent-probes", "export")
-    assert (first.read_bytes(), first.stat().st_mtime_ns) == before
-    second = pyarrow.parquet.read_table(first.with_name("train-round-0002.parquet"))
+    assert files_of_round(export, 1) == before
+    second = pyarrow.parquet.read_table(export / "data" / "train-round-0002.parquet")
     assert len(set(second["doc_id"].to_pylist())) == 3
+    rounds = json.loads((export / "manifest.json").read_text())["rounds"]
+    assert rounds[0] == first
+    assert [len(entry["doc_ids"]) for entry in rounds] == [20, 3]
 
 
 def test_an_edited_started_line_fails_a_test(finished):
@@ -99,6 +114,13 @@ def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
     assert [path.name for path in (finished.home / "export" / "data").iterdir()] == [
         "train-round-0002.parquet"
     ]
+    export = finished.home / "export"
+    assert [path.parent.name for path in files_of_round(export, 1)] == ["rejections", "unscored"]
+    states = pyarrow.parquet.read_table(export / "rounds" / "train-all.parquet")["state"]
+    assert states.to_pylist() == ["withdrawn", "started"]
+    assert finished.query(
+        "select count(*) > 0 from requests where round_number = 1", "landing"
+    ) == [(True,)]
     # 20 of 23 prefixes were taken by the first round; it keeps them.
     assert finished.query("select count(distinct doc_id) from train")[0][0] <= 3
     assert finished.query("select distinct rejection_reason from slots where round_number = 1") == [
@@ -106,32 +128,7 @@ def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
     ]
 
 
-def test_the_exported_schema_is_that_of_the_card(finished_once):
-    (path,) = (finished_once.home / "export" / "data").iterdir()
-    schema = pyarrow.parquet.read_schema(path)
-    described = finished_once.query(
-        "select column_name, column_type from published_columns order by position"
-    )
-    assert schema.names == [name for name, _ in described]
-    assert len(schema.names) == 35
-    expected = {
-        "VARCHAR": "string",
-        "BIGINT": "int64",
-        "DOUBLE": "double",
-        "VARCHAR[]": "list<element: string>",
-        "DOUBLE[]": "list<element: double>",
-    }
-    for name, kind in described:
-        if name != "row_splits":
-            assert str(schema.field(name).type) == expected[kind], name
-    assert str(schema.field("row_splits").type) == (
-        "struct<word_lens: int64, sentence: int64, paragraph: int64, whole: int64>"
-    )
-
-
-def test_an_export_says_that_the_baseline_made_it(finished_once):
-    card = (finished_once.home / "export" / "README.md").read_text()
-    assert "offline baseline `lexical`" in card
+def test_what_the_baseline_made_is_signed(finished_once):
     assert finished_once.query("select distinct generator_model from train") == [("lexical",)]
     assert finished_once.query("select distinct source from train order by 1") == [
         ("lexical",),

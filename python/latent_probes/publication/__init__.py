@@ -36,7 +36,7 @@ def export(home: Home) -> None:
         write_text(home.export / queries.NAME, queries.text(home, connection, published))
         with queries.opened(home.export) as figures:
             picture.write_histogram(figures, home.export / picture.NAME)
-            written = card.render(figures, home.export, published, warehouse.settings(home))
+            written = card.render(figures, home.export, warehouse.settings(home))
         write_text(home.export / card.NAME, written)
         described = manifest.render(home, connection, published)
         write_text(home.export / manifest.NAME, described)
@@ -66,11 +66,16 @@ def is_current(home: Home) -> bool:
 
 
 def refuse_pending(connection) -> None:
-    """Raise while a slot or a score of a published round is not decided, or there is none."""
+    """Raise while a slot or a score of a started round is not decided, or there is none."""
     n_slots, n_scores, n_probes = connection.execute(
         """
         select
-            (select count(*) from slots where state = 'pending'),
+            (
+                select count(*)
+                from slots
+                join round_settings using (round_number)
+                where slots.state = 'pending' and round_settings.state = 'started'
+            ),
             (select count(*) from probe_scores where unscored_reason = 'pending'),
             (select count(*) from probes)
         """
@@ -87,6 +92,8 @@ def refuse_pending(connection) -> None:
 
 def write_tables(home: Home, connection, published: list[tables.Table]) -> None:
     """Write the files of all tables, and remove those that are no longer published."""
+    # DuckDB would keep what it has read for as long as there is memory.
+    connection.execute("set memory_limit = '1GB'")
     wanted = {
         home.export / path: (table, round_number)
         for table in published

@@ -8,14 +8,13 @@ from pathlib import Path
 import jinja2
 
 from latent_probes import terminal, units
-from latent_probes.publication import header, queries
-from latent_probes.publication.tables import Table
+from latent_probes.publication import header, queries, tables
 
 NAME = "README.md"
 BAR_WIDTH = 32
 
 
-def render(figures, folder: Path, published: list[Table], settings: dict) -> str:
+def render(figures, folder: Path, settings: dict) -> str:
     """The card of the files below ``folder``; ``figures`` has their queries as views."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -27,7 +26,7 @@ def render(figures, folder: Path, published: list[Table], settings: dict) -> str
     )
     environment.filters["cell"] = environment.globals["cell"] = cell
     return environment.get_template("card.md.jinja").render(
-        header=header.render(folder, published, settings),
+        header=header.render(folder, tables.published(figures), settings),
         rows=lambda query: rows(figures, query),
         table=lambda query, columns, order="all": table(figures, query, columns, order),
         histogram=lambda: histogram(figures),

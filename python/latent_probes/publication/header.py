@@ -14,7 +14,15 @@ from latent_probes.publication.tables import Table
 
 
 def render(folder: Path, published: list[Table], settings: dict) -> str:
-    """The header, its sizes read off the files below ``folder``."""
+    """The header, its sizes read off the files below ``folder``.
+
+    A table without rows is no config: `datasets` raises where there is nothing to load.
+    """
+    listed = {
+        table: information
+        for table in published
+        if (information := described(folder, table))["splits"][0]["num_examples"]
+    }
     return yaml.safe_dump(
         {
             "license": settings["licence"],
@@ -25,9 +33,9 @@ def render(folder: Path, published: list[Table], settings: dict) -> str:
                     "config_name": table.config,
                     "data_files": [{"split": "train", "path": table.pattern}],
                 }
-                for table in published
+                for table in listed
             ],
-            "dataset_info": [described(folder, table) for table in published],
+            "dataset_info": list(listed.values()),
         },
         sort_keys=False,
         allow_unicode=True,

@@ -18,7 +18,8 @@ from latent_probes.publication.tables import Table
 DOCUMENTS_AT_ONCE = 512
 SETTINGS = {
     "compression": "zstd",
-    "compression_level": 3,
+    # Written once, sent and read often.
+    "compression_level": 6,
     # A text that comes sixteen times is to be found again however long the texts between are.
     "dictionary_pagesize_limit": 64 << 20,
     # Readers of a few rows, like the Hub's viewer, decode only the pages with them.
@@ -30,11 +31,11 @@ def write(connection, table: Table, round_number: int | None, path: Path) -> Non
     """Write a table, or its rows of one round. Memory is that of one row group."""
     columns = ", ".join(f'"{name}"' for name in table.columns)
     query = f"select {columns} from {table.source}"
-    schema = connection.execute(f"{query} limit 0").to_arrow_table().schema
+    schema = connection.sql(f"{query} limit 0").to_arrow_table().schema
     with pyarrow.parquet.ParquetWriter(path, schema, **SETTINGS) as writer:
         for condition, parameters in pages(connection, table, round_number):
-            rows = connection.execute(
-                f"{query} where {condition} order by {table.order}", parameters
+            rows = connection.sql(
+                f"{query} where {condition} order by {table.order}", params=parameters
             ).to_arrow_table()
             if rows.num_rows:
                 writer.write_table(rows, row_group_size=rows.num_rows)

@@ -88,12 +88,18 @@ def without_database(compiled: str) -> str:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which each query of the folder's file is a view over the folder's files."""
+    """A connection in which each query of the folder's file is a view over the folder's files.
+
+    A folder may come from anywhere: its queries reach no file outside of it.
+    """
     connection = duckdb.connect()
     try:
+        connection.execute(f"set allowed_directories = [{sql.literal(folder)}]")
+        connection.execute("set enable_external_access = false")
         # Sums of the same numbers in another order are other numbers.
         connection.execute("set threads = 1")
         connection.execute(f"set variable folder = {sql.file_literal(folder)}")
+        connection.execute("set lock_configuration = true")
         connection.execute((folder / NAME).read_text(encoding="utf-8"))
         yield connection
     finally:

@@ -1,0 +1,360 @@
+"""What is published is what its card says, for each of the ways in which people read it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+from pathlib import Path
+
+import datasets
+import duckdb
+import pandas
+import polars
+import pyarrow
+import pyarrow.parquet
+import pytest
+import yaml
+from conftest import Checkout
+
+from latent_probes import publication, warehouse
+from latent_probes.home import Home
+from latent_probes.publication import card, parquet, proof, queries, tables
+
+# The published schema of the field, to the letter.
+COLUMNS = """
+doc string, scope string, verbalizer_prompt string, context string, atom_text string,
+target_response string, incorrect_plausible_answer string, bb_answer_rollout_answers list<string>,
+bb_answer_rollout_scores list<float64>, bb_answer_score_mean float64, bb_answer_score_max float64,
+bb_answer_score_min float64, row_seed int64, doc_id string, doc_source string, doc_idx int64,
+split_char_offset int64,
+row_splits struct<word_lens: int64; sentence: int64; paragraph: int64; whole: int64>,
+doc_choice_rationale string, split_rationale string, slot_idx float64, target string,
+typicality string, abs_index float64, signed_index float64, signed_index_hint float64,
+actual_word_distance_from_split float64, synergy_check string, distribution_check string,
+difficulty_check string, source string, n_tokens_actual float64, tokenizer string,
+generator_model string, source_model string
+"""
+
+
+@pytest.fixture(scope="module")
+def published(finished_once) -> Path:
+    """The folder of an export. Not to be changed."""
+    return finished_once.home / "export"
+
+
+@pytest.fixture
+def copied(published, tmp_path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(published, tmp_path / "export"))
+
+
+@pytest.fixture(scope="module")
+def rows(published) -> list[dict]:
+    """The probes as pyarrow reads them."""
+    return pyarrow.parquet.read_table(published / "data").to_pylist()
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    """A cache of its own for `datasets`, which has no network."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+
+
+def header(folder: Path) -> dict:
+    """The YAML header of the card."""
+    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+
+
+def configs(folder: Path) -> dict[str, str]:
+    """The pattern of each config's files."""
+    return {
+        config["config_name"]: config["data_files"][0]["path"]
+        for config in header(folder)["configs"]
+    }
+
+
+# The files -------------------------------------------------------------------------------------
+
+
+def test_the_columns_are_those_of_the_published_set(published):
+    (path,) = (published / "data").glob("train-*.parquet")
+    schema = pyarrow.parquet.read_schema(path)
+    found = [f"{field.name} {described(field.type)}" for field in schema]
+    assert found == [column.strip() for column in " ".join(COLUMNS.split()).split(",")]
+
+
+def described(kind: pyarrow.DataType) -> str:
+    """A type in the words of COLUMNS."""
+    if pyarrow.types.is_list(kind):
+        return f"list<{described(kind.value_type)}>"
+    if pyarrow.types.is_struct(kind):
+        return f"struct<{'; '.join(f'{field.name}: {described(field.type)}' for field in kind)}>"
+    return {"double": "float64"}.get(str(kind), str(kind))
+
+
+def test_rows_stand_by_document_and_slot(rows):
+    keys = [(row["doc_id"], row["slot_idx"]) for row in rows]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)
+
+
+def test_no_row_group_cuts_a_document(finished_once, tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "DOCUMENTS_AT_ONCE", 3)
+    home = Home(finished_once.folder, finished_once.home)
+    with warehouse.opened(home) as connection:
+        for table in tables.published(connection)[:4]:
+            path = tmp_path / f"{table.config}.parquet"
+            parquet.write(connection, table, 1, path)
+            whole = pyarrow.parquet.read_table(home.export / tables.paths(connection, table)[0][0])
+            assert pyarrow.parquet.read_table(path).equals(whole)
+            file = pyarrow.parquet.ParquetFile(path)
+            groups = [
+                set(file.read_row_group(number, ["doc_id"])["doc_id"].to_pylist())
+                for number in range(file.num_row_groups)
+            ]
+            assert sum(map(len, groups)) == len(set().union(*groups))
+            if table.config == "default":
+                assert len(groups) == 7
+
+
+def test_what_is_compact_makes_the_same_rows(published, rows):
+    with queries.opened(published) as figures:
+        rebuilt = figures.sql("from flattened").to_arrow_table()
+        assert rebuilt.to_pylist() == rows
+        assert rebuilt.schema.types == pyarrow.parquet.read_table(published / "data").schema.types
+    assert (published / "README.md").read_text().count(card.query_text(published, "flattened")) == 1
+
+
+def test_an_export_of_the_same_warehouse_is_not_written_again(finished):
+    before = {path: path.stat().st_mtime_ns for path in (finished.home / "export").rglob("*")}
+    finished.runs("latent-probes", "export")
+    assert before == {
+        path: path.stat().st_mtime_ns for path in (finished.home / "export").rglob("*")
+    }
+
+
+@pytest.mark.parametrize("name", ["queries.sql", "data/train-round-0001.parquet"])
+def test_a_file_that_was_changed_by_hand_is_written_again(finished, name):
+    path = finished.home / "export" / name
+    before = path.read_bytes()
+    path.write_bytes(before[:-9])
+    finished.runs("latent-probes", "export")
+    assert path.read_bytes() == before
+
+
+def test_the_manifest_names_every_file(published):
+    manifest = json.loads((published / "manifest.json").read_text())
+    found = {str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()}
+    assert {file["path"] for file in manifest["files"]} == found - {"README.md", "manifest.json"}
+    assert manifest["offline_baseline"] is True
+    assert manifest["texts"] == ["data", "compact"]
+
+
+# The card --------------------------------------------------------------------------------------
+
+
+def test_every_figure_of_the_card_is_that_of_the_files(published, finished_once):
+    assert proof.faults(published) == []
+    said = finished_once.runs("latent-probes", "check", "home/export")
+    assert "every figure of the card is theirs" in said
+
+
+def test_figures_counted_by_hand_stand_on_the_card(published, rows):
+    """The same sums by other means: a query can be wrong, too."""
+    shown = proof.tables_of((published / "README.md").read_text())
+    scores = [row["bb_answer_score_max"] for row in rows if row["bb_answer_rollout_scores"]]
+    assert f"| probes | {len(rows)} |" in shown["totals"]
+    assert f"| scored probes | {len(scores)} |" in shown["totals"]
+    assert f"| mean best score | {statistics.fmean(scores):.3f} |" in shown["totals"]
+    assert f"| its standard deviation | {statistics.pstdev(scores):.3f} |" in shown["totals"]
+    hard = sum(score < 0.4 for score in scores) / len(scores)
+    assert f"| HARD among the scored | {hard:.1%} |" in shown["totals"]
+    for number, line in enumerate(shown["score_histogram"].splitlines()):
+        least, most = number / 5, (number + 1) / 5 if number < 4 else 1.1
+        assert int(line.split()[2]) == sum(least <= score < most for score in scores)
+    for scope in ("word", "lens", "sentence", "paragraph", "whole"):
+        of_scope = [row for row in rows if row["scope"] == scope]
+        scored = [row for row in of_scope if row["bb_answer_score_max"] is not None]
+        (line,) = re.findall(rf"^\| {scope} \|.*$", shown["scope_summary"], re.MULTILINE)
+        cells = [cell.strip() for cell in line.split("|")]
+        assert [cells[2], cells[4]] == [str(len(of_scope)), str(len(scored))]
+    n_suffix = sum(row["target"] == "suffix" for row in rows)
+    counted = re.findall(r"\| (\d+) \| [\d.]* ?\|$", shown["typicality_splits"], re.MULTILINE)
+    assert sum(map(int, counted)) == n_suffix
+
+
+def test_every_table_of_the_card_names_its_query(published):
+    text = (published / "README.md").read_text()
+    n_tables = len(re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE))
+    assert n_tables >= 15
+    # One more is the histogram.
+    assert len(re.findall(r"^Query: `\w+`$", text, re.MULTILINE)) == n_tables + 1
+
+
+@pytest.mark.parametrize(
+    "figure",
+    ["scope_summary", "totals", "rejection_summary", "spend", "published_rounds", "controls"],
+)
+def test_a_drift_of_the_card_is_found(copied, figure):
+    path = copied / "README.md"
+    text = path.read_text()
+    table = proof.tables_of(text)[figure]
+    *_, number = re.finditer(r"\b\d+\b", table)
+    drifted = table[: number.start()] + str(int(number[0]) + 1) + table[number.end() :]
+    path.write_text(text.replace(table, drifted))
+    assert proof.faults(copied) == [f"the card's figures of `{figure}` are not those of the files"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "statement", "figures"),
+    [
+        ("data", "select * from rows limit 290", {"totals", "scope_summary"}),
+        (
+            "data",
+            "select * replace (bb_answer_score_max / 2 + 0.3 as bb_answer_score_max) from rows",
+            {"totals", "scope_summary", "score_histogram"},
+        ),
+        ("rejections", "select * from rows limit 5", {"rejection_summary", "totals"}),
+        ("spend", "select * replace (n_attempts + 1 as n_attempts) from rows", {"spend"}),
+        (
+            "requests",
+            "select * replace (n_requests * 2 as n_requests) from rows",
+            {"answer_formats", "request_settings"},
+        ),
+    ],
+)
+def test_a_drift_of_the_files_is_found(copied, folder, statement, figures):
+    (path,) = (copied / folder).glob("*.parquet")
+    changed = duckdb.read_parquet(str(path)).query("rows", statement).to_arrow_table()
+    pyarrow.parquet.write_table(changed, path)
+    found = proof.faults(copied)
+    assert any("is not the file that the manifest names" in fault for fault in found)
+    assert figures <= set(re.findall(r"`(\w+)`", " ".join(found)))
+
+
+def test_a_part_of_a_data_set_cannot_be_checked(copied):
+    shutil.rmtree(copied / "spend")
+    with pytest.raises(proof.ProofError, match="is it the whole folder"):
+        proof.faults(copied)
+
+
+def test_the_queries_of_a_stranger_reach_no_other_file(copied, tmp_path):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("secret\n")
+    path = copied / "queries.sql"
+    path.write_text(f"{path.read_text()}\ncreate table stolen as from read_csv('{secret}');")
+    with pytest.raises(proof.ProofError, match="disabled"):
+        proof.faults(copied)
+
+
+def test_the_header_is_what_datasets_computes(published, tmp_path):
+    described = {info["config_name"]: info for info in header(published)["dataset_info"]}
+    for name, pattern in configs(published).items():
+        builder = datasets.load_dataset_builder(
+            "parquet",
+            data_files={"train": sorted(map(str, published.glob(pattern)))},
+            cache_dir=str(tmp_path / name),
+        )
+        builder.download_and_prepare()
+        computed = builder.info._to_yaml_dict() | {"config_name": name}
+        assert computed == described[name]
+
+
+def test_the_columns_of_the_card_are_those_of_the_files(published):
+    lines = proof.tables_of((published / "README.md").read_text())["published_columns"].splitlines()
+    listed = [line.split("|")[1].strip().replace("\\", "") for line in lines[2:]]
+    (path,) = (published / "data").glob("*.parquet")
+    assert listed == pyarrow.parquet.read_schema(path).names
+
+
+def test_the_card_says_first_what_the_baseline_made(published):
+    text = (published / "README.md").read_text().partition("\n# ")[2]
+    assert "Made by the offline baseline `lexical`, which is no language model" in text[:200]
+
+
+def test_what_stands_in_a_text_is_no_markup_of_the_card():
+    assert card.cell("a|b\n# <img src=x> [x](y) `c` *d* \x1b[31m") == (
+        r"a\|b \# &lt;img src=x> \[x\](y) \`c\` \*d\* " "\N{REPLACEMENT CHARACTER}" r"\[31m"
+    )
+
+
+# Those who read it -----------------------------------------------------------------------------
+
+
+def test_datasets_reads_the_folder_by_its_card(published, rows):
+    read = datasets.load_dataset(str(published), split="train")
+    assert read.to_list() == rows
+    streamed = datasets.load_dataset(str(published), split="train", streaming=True)
+    assert list(streamed) == rows
+    assert streamed.features == read.features
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_datasets_reads_every_config(published, streaming):
+    assert len(configs(published)) == 9
+    for name, pattern in configs(published).items():
+        read = datasets.load_dataset(str(published), name, split="train", streaming=streaming)
+        expected = duckdb.read_parquet(str(published / pattern)).fetchall()
+        assert len(list(read)) == len(expected), name
+
+
+def test_duckdb_reads_the_same_rows(published, rows):
+    read = duckdb.read_parquet(str(published / "data" / "*.parquet"))
+    assert read.to_arrow_table().to_pylist() == rows
+
+
+def test_polars_reads_the_same_rows(published, rows):
+    assert polars.read_parquet(published / "data" / "*.parquet").to_dicts() == rows
+
+
+def test_pandas_reads_the_same_rows_and_nulls(published, rows):
+    read = pandas.read_parquet(published / "data", dtype_backend="pyarrow")
+    assert pyarrow.Table.from_pandas(read, preserve_index=False).to_pylist() == rows
+    plain = pandas.read_parquet(published / "data")
+    for name in plain.columns:
+        assert plain[name].isna().tolist() == [row[name] is None for row in rows]
+
+
+def test_a_group_of_rows_is_a_whole_document(published, rows):
+    frame = pandas.read_parquet(published / "data")
+    for doc_id, group in frame.groupby("doc_id"):
+        assert group["doc"].nunique() == 1
+        slots = sorted(row["slot_idx"] for row in rows if row["doc_id"] == doc_id)
+        assert sorted(group["slot_idx"]) == slots
+        first, last = group.index[0], group.index[-1]
+        assert last - first + 1 == len(group)
+
+
+# What is not finished --------------------------------------------------------------------------
+
+
+def refused(checkout: Checkout, *changes: str) -> str:
+    """What an export says of a warehouse that was changed by hand; empty if it would go on."""
+    checkout.change(*changes)
+    with warehouse.opened(Home(checkout.folder, checkout.home)) as connection:
+        try:
+            publication.refuse_pending(connection)
+        except publication.ExportError as error:
+            return str(error)
+    return ""
+
+
+def test_a_slot_that_is_not_decided_is_waited_for(finished):
+    assert "320 slots" in refused(finished, "update slots set state = 'pending'")
+
+
+def test_a_score_that_is_to_come_is_waited_for(finished):
+    said = refused(finished, "update probe_scores set unscored_reason = 'pending', scores = null")
+    assert "the scores of 118 probes" in said
+
+
+def test_a_round_that_has_not_started_is_not_waited_for(finished):
+    assert not refused(
+        finished,
+        "insert into round_settings by name select 2 as round_number, 'proposed' as state",
+        "insert into slots by name "
+        "select * replace (2 as round_number, 'pending' as state) from slots",
+    )
