@@ -5,7 +5,7 @@ published as (
 
     select
         count(*) as n_probes,
-        count(distinct {'model': source_model, 'doc_id': doc_id}) as n_documents,
+        count(distinct row(source_model, doc_id)) as n_documents,
     from {{ ref('train') }}
 
 ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from latent_probes import files, terminal, warehouse
+from latent_probes import files, terminal, units, warehouse
 from latent_probes.home import Home
 from latent_probes.publication import card, manifest, parquet, picture, queries, tables
 
@@ -29,6 +29,7 @@ def export(home: Home) -> None:
     if is_current(home):
         return
     home.export_stamp.unlink(missing_ok=True)
+    settings = settings_of(home)
     with warehouse.opened(home) as connection:
         refuse_pending(connection)
         published = tables.published(connection)
@@ -36,9 +37,9 @@ def export(home: Home) -> None:
         write_text(home.export / queries.NAME, queries.text(home, connection, published))
         with queries.opened(home.export) as figures:
             picture.write_histogram(figures, home.export / picture.NAME)
-            written = card.render(figures, home.export, warehouse.settings(home))
+            written = card.render(figures, home.export, settings)
         write_text(home.export / card.NAME, written)
-        described = manifest.render(home, connection, published)
+        described = manifest.render(home, connection, published, settings)
         write_text(home.export / manifest.NAME, described)
     with files.written_whole(home.export_stamp) as partial:
         partial.write_text(json.dumps(stamp(home)) + "\n")
@@ -63,6 +64,13 @@ def is_current(home: Home) -> bool:
         and files.hash_of(home.export / file["path"]) == file["sha256"]
         for file in json.loads((home.export / manifest.NAME).read_text())["files"]
     )
+
+
+def settings_of(home: Home) -> dict:
+    """The vars of the project as they are published: where the tokenizer's files lie is not."""
+    settings = warehouse.settings(home)
+    version = units.tokenizer_version(settings["tokenizer"], settings.pop("tokenizer_files"))
+    return settings | {"tokenizer_version": version}
 
 
 def refuse_pending(connection) -> None:

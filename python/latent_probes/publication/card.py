@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from latent_probes import terminal, units
+from latent_probes import terminal
 from latent_probes.publication import header, queries, tables
 
 NAME = "README.md"
@@ -32,7 +32,6 @@ def render(figures, folder: Path, settings: dict) -> str:
         histogram=lambda: histogram(figures),
         query=lambda name: query_text(folder, name),
         settings=settings,
-        tokenizer=units.tokenizer_version(settings["tokenizer"], settings["tokenizer_files"]),
     )
 
 

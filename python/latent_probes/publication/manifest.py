@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from latent_probes import files, units, warehouse
+from latent_probes import files
 from latent_probes.home import Home
 from latent_probes.publication import picture, queries
 from latent_probes.publication.tables import Table, paths
@@ -13,33 +13,28 @@ from latent_probes.publication.tables import Table, paths
 NAME = "manifest.json"
 
 
-def render(home: Home, connection, published: list[Table]) -> str:
+def render(home: Home, connection, published: list[Table], settings: dict) -> str:
     """Rounds with their batches and documents, and the files with their hashes, as JSON.
 
     ``build`` names this state of the probes: the hash of the names and hashes of their files.
     """
-    rounds = connection.execute("from round_manifest order by round_idx")
-    names = [column[0] for column in rounds.description]
-    settings = warehouse.settings(home)
+    found = connection.execute("from round_manifest order by round_idx")
+    names = [column[0] for column in found.description]
+    rounds = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     listed = [
         {"path": path, "bytes": size, "sha256": digest}
         for path, size, digest in contents(home, connection, published)
     ]
     probes = {file["path"]: file["sha256"] for file in listed if file["path"].startswith("data/")}
-    (offline_baseline,) = connection.execute("select count(*) > 0 from offline_rounds").fetchall()[
-        0
-    ]
+    offline_rounds = connection.execute("from offline_rounds").fetchall()
     return (
         json.dumps(
             {
                 "build": hashlib.sha256(json.dumps(probes).encode()).hexdigest(),
-                "offline_baseline": offline_baseline,
-                "rounds": [dict(zip(names, row, strict=True)) for row in rounds.fetchall()],
+                "offline_baseline": bool(offline_rounds),
+                "rounds": rounds,
                 "files": listed,
                 "texts": [table.folder for table in published if table.holds_texts],
-                "tokenizer": units.tokenizer_version(
-                    settings["tokenizer"], settings["tokenizer_files"]
-                ),
                 "settings": settings,
             },
             indent=2,
