@@ -66,7 +66,7 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
                 f"waiting for {provider.name}: {n_requests:,} requests in "
                 f"{len(open_batches):,} batches; Ctrl-C leaves them running",
             )
-        warehouse.build(home, tested=not once)
+        warehouse.build(home, tested=False)
         queue.refuse_over_cost(home, provider, max_cost)
 
 
