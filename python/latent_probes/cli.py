@@ -328,6 +328,38 @@ def check(
     terminal.say("the files are those of the manifest, and every figure of the card is theirs")
 
 
+@app.command()
+def push(
+    name: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The data set on the Hub.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change and travel; send nothing.")
+    ] = False,
+    allow_baseline: Annotated[
+        bool,
+        typer.Option(
+            "--allow-baseline", help="Push although the offline baseline made some of it."
+        ),
+    ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="If the data set is made new, make it public.")
+    ] = False,
+) -> None:
+    """Bring a data set on the Hub to the state of the export, in one commit.
+
+    Only what the Hub lacks travels; what breaks off is not sent again. A state of the data set that
+    was never looked at from here is not overwritten: --dry-run looks. Nothing leaves that is not
+    tested, that holds a key, or, outside of texts, a path of this computer.
+
+    The token is that of HF_TOKEN or of `hf auth login`, the Hub that of HF_ENDPOINT.
+    """
+    from latent_probes import home, pushing, runner, terminal
+
+    here = home.find()
+    stopped = "interrupted: the data set is as it was; what was sent of it is not sent again"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
+        pushing.push(here, name, dry_run=dry_run, allow_baseline=allow_baseline, is_public=public)
+
+
 def main() -> None:
     """Run the command line; what can go wrong in use ends with one line and exit code 1."""
     import sys

@@ -49,6 +49,11 @@ class Home:
         return self.folder / "export.json"
 
     @property
+    def pushed(self) -> Path:
+        """Which states of data sets on the Hub were seen."""
+        return self.folder / "pushed.json"
+
+    @property
     def stamp(self) -> Path:
         """From what the warehouse was built, and whether its tests passed."""
         return self.folder / "warehouse.json"

@@ -50,12 +50,14 @@ def stamp(home: Home) -> dict:
     return {
         "state": warehouse.state(home),
         "manifest": files.hash_of(home.export / manifest.NAME),
+        "card": files.hash_of(home.export / card.NAME),
     }
 
 
 def is_current(home: Home) -> bool:
     """Whether the export folder holds, to the byte, what the warehouse would give now."""
-    if not (home.export_stamp.exists() and (home.export / manifest.NAME).exists()):
+    described = (home.export / manifest.NAME, home.export / card.NAME)
+    if not all(path.exists() for path in (home.export_stamp, *described)):
         return False
     if json.loads(home.export_stamp.read_text()) != stamp(home):
         return False

@@ -29,7 +29,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, logging
 
 from latent_probes import files, landing, terminal
-from latent_probes.rollout_files.hub_errors import endpoint, explained
+from latent_probes.hub_errors import endpoint, explained
 from latent_probes.rollout_files.mapping import Mapping
 from latent_probes.rollout_files.sources import (
     RolloutFileError,
@@ -75,7 +75,7 @@ def find(addresses: list[str]) -> list[HubFile]:
     listings: dict[tuple[str, str], list[HubFile]] = {}
     found: dict[str, HubFile] = {}
     for address in addresses:
-        with explained(address):
+        with explained(address, RolloutFileError):
             uri = parse_hf_uri(address)
             if uri.type != "dataset":
                 raise RolloutFileError(
@@ -185,7 +185,7 @@ def fetched(file: HubFile, download: Path) -> tuple[Path, str]:
             "`hf download` for it, then this command again, which finds it in the cache"
         )
     download.parent.mkdir(parents=True, exist_ok=True)
-    with explained(file.address):
+    with explained(file.address, RolloutFileError):
         fetch(file, download)
     source_hash = proven_hash(file, download)
     if source_hash is None:

@@ -74,11 +74,13 @@ class Commit:
 
 @dataclass
 class Repository:
-    """A data set. A private one is only for the token; a gated one shows its list to everybody."""
+    """A data set. A private one is only for the token; a gated one shows its list to everybody; to
+    a read-only one nobody may write."""
 
     name: str
     is_private: bool = False
     is_gated: bool = False
+    is_read_only: bool = False
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
 

@@ -12,19 +12,23 @@ import termios
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from stand_in.server import Server
 
+from stand_in_hub.pushes import Pushes, Uploads
 from stand_in_hub.repositories import Commit, File, Repository
 
 TOKEN = "hf_stand_in_token"
 PIECE = 1 << 16
 LONGEST_HANG = 30.0
-PLACES = ("info", "tree", "resolve", "content")
-FAULTS = ("status", "reset", "end", "hang", "other bytes", "no ranges", "no Hub")
+READ_PLACES = ("info", "tree", "resolve", "content")
+WRITTEN_PLACES = ("create", "validate", "preupload", "batch", "upload", "commit")
+PLACES = READ_PLACES + WRITTEN_PLACES
+FAULTS = ("status", "reset", "end", "hang", "other bytes", "no ranges", "no Hub", "lost")
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,9 @@ class StandInHub:
         self.repositories: dict[str, Repository] = {}
         self.store: dict[str, File] = {}
         self.requests: list[Request] = []
+        # Bytes of large files that came, and what somebody else does before a commit is made.
+        self.received = 0
+        self.before_commit: Callable[[Repository], None] = lambda repository: None
         self.plans: list[Plan] = []
         self.crashes: list[str] = []
         self.lock = threading.Lock()
@@ -123,7 +130,8 @@ class StandInHub:
     ) -> None:
         """Let a fault happen ``times`` times, or without end if that is None.
 
-        ``after`` is how many bytes of a file are sent before it, ``path`` a part of the path asked.
+        ``after`` is how many bytes of a file are sent, or taken, before it, ``path`` a part of the
+        path asked. ``lost`` is a commit that is made, and of which the client does not hear.
         """
         if fault not in FAULTS or at not in PLACES:
             raise ValueError(f"no fault {fault!r} at {at!r}")
@@ -161,6 +169,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.respond()
+
+    def do_POST(self) -> None:
+        # Read whatever comes of it: what stays in the line would be taken for the next request.
+        self.body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.respond()
+
+    def do_PUT(self) -> None:
+        self.respond()
+
+    def refused(self, status: int, message: str) -> RefusedError:
+        """A refusal, to be raised."""
+        return RefusedError(status, message)
 
     @property
     def hub(self) -> StandInHub:
@@ -218,8 +238,10 @@ class Handler(BaseHTTPRequestHandler):
     def fail_at_once(self) -> None:
         """A fault that is all that happens to the request."""
         if self.fault and self.fault.fault == "status":
+            if self.command == "PUT":
+                self.rfile.read(int(self.headers["content-length"]))
             raise RefusedError(self.fault.status, "This is a planned fault.")
-        if self.fault and self.fault.fault == "reset" and self.place != "content":
+        if self.fault and self.fault.fault == "reset" and self.place not in ("content", "upload"):
             self.reset()
             raise ConnectionResetError
 
@@ -293,7 +315,7 @@ class Handler(BaseHTTPRequestHandler):
         socket.close(self.connection.detach())
 
 
-class HubHandler(Handler):
+class HubHandler(Pushes, Handler):
     """The Hub itself."""
 
     def repository(self, name: str) -> Repository:
@@ -363,17 +385,25 @@ class HubHandler(Handler):
         )
 
     routes = (
+        ("create", "/api/repos/create", Pushes.create),
+        ("validate", "/api/validate-yaml", Pushes.validate),
+        ("preupload", "/api/datasets/([^/]+/[^/]+)/preupload/([^/]+)", Pushes.preupload),
+        ("batch", r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", Pushes.batch),
+        ("commit", "/api/datasets/([^/]+/[^/]+)/commit/([^/]+)", Pushes.commit_files),
         ("info", "/api/datasets/([^/]+/[^/]+?)(?:/revision/([^/]+))?", info),
         ("tree", "/api/datasets/([^/]+/[^/]+)/tree/([^/]+)", tree),
         ("resolve", "/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", resolve),
     )
 
 
-class StoreHandler(Handler):
+class StoreHandler(Uploads, Handler):
     """The store of large files, another address than the Hub's."""
 
     def content(self, sha256: str, name: str) -> None:
         """GET a large file."""
         self.send_file(self.hub.store[sha256], {})
 
-    routes = (("content", "/([0-9a-f]{64})/(.+)", content),)
+    routes = (
+        ("upload", "/([0-9a-f]{64})/(put)", Uploads.upload),
+        ("content", "/([0-9a-f]{64})/(.+)", content),
+    )

@@ -11,33 +11,31 @@ from contextlib import contextmanager
 import httpx2
 from huggingface_hub import constants, errors, get_token
 
-from latent_probes.rollout_files.sources import RolloutFileError
-
 LOGIN = "HF_TOKEN or `hf auth login`"
 
 
 @contextmanager
-def explained(place: str) -> Iterator[None]:
-    """Say of everything that the client raises in the block what it means for ``place``."""
+def explained(place: str, raised: type[Exception], *, writing: bool = False) -> Iterator[None]:
+    """Raise, for everything that the client raises in the block, what it means for ``place``."""
     try:
         yield
     except errors.HfHubHTTPError as error:
-        raise RolloutFileError(f"{place}: {refusal(error)}") from error
+        raise raised(f"{place}: {refusal(error, writing)}") from error
     except errors.OfflineModeIsEnabled as error:
-        raise RolloutFileError(f"{place}: HF_HUB_OFFLINE is set; unset it") from error
+        raise raised(f"{place}: HF_HUB_OFFLINE is set; unset it") from error
     except (errors.HfUriError, errors.HFValidationError) as error:
-        raise RolloutFileError(f"{place}: {' '.join(str(error).split())}") from error
+        raise raised(f"{place}: {' '.join(str(error).split())}") from error
     except httpx2.RequestError as error:
-        raise RolloutFileError(
+        raise raised(
             f"{place}: the connection to {endpoint()} failed ({error or type(error).__name__}); "
             "check the network and HF_ENDPOINT, and run again"
         ) from error
     except OSError as error:
-        raise RolloutFileError(
+        raise raised(
             f"{place}: cannot be written ({error.strerror}); make room and run again"
         ) from error
     except (httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RolloutFileError(
+        raise raised(
             f"{place}: {endpoint()} does not answer as a Hub does ({type(error).__name__}); "
             "check HF_ENDPOINT"
         ) from error
@@ -49,7 +47,7 @@ def endpoint() -> str:
     return scheme + mark + rest.rpartition("@")[2]
 
 
-def refusal(error: errors.HfHubHTTPError) -> str:
+def refusal(error: errors.HfHubHTTPError, writing: bool) -> str:
     """What an answer that is no success means."""
     status = error.response.status_code
     has_token = get_token() is not None
@@ -66,10 +64,17 @@ def refusal(error: errors.HfHubHTTPError) -> str:
         return f"the Hub does not accept the token; give a valid one ({LOGIN})"
     if status in (401, 404):
         if has_token:
-            return "no such data set, or a private one that the token may not read; check both"
+            may = "write to" if writing else "read"
+            return f"no such data set, or a private one that the token may not {may}; check both"
         return f"no such data set, or a private one; check the name, or give a token ({LOGIN})"
     if status == 403:
-        return "the token may not read this; give it the right, or another one"
+        may = "write" if writing else "read"
+        return f"the token may not {may} this; give it the right, or another one"
+    if writing and status in (409, 412):
+        return (
+            "somebody else changed it in the meantime, and nothing of theirs was touched: look at "
+            "it with --dry-run, then push again"
+        )
     if status == 429:
         return "too many requests; wait some minutes and run again"
     return f"the Hub answers with status {status}; run again later"

@@ -1,0 +1,122 @@
+"""What would change on the Hub, file by file, and how many bytes would travel."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from huggingface_hub import HfApi, errors, hf_hub_download
+from huggingface_hub.hf_api import RepoFile
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from latent_probes import files, terminal
+from latent_probes.publication import card, manifest
+from latent_probes.pushing.ready import Export
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that is new, changed or deleted; of its bytes, those that the Hub lacks travel."""
+
+    path: str
+    kind: str
+    n_bytes: int
+    n_travelling: int
+
+
+def head(api: HfApi, name: str) -> str | None:
+    """The newest commit of a data set; None if there is no such data set."""
+    try:
+        return api.dataset_info(name).sha
+    except errors.RepositoryNotFoundError as error:
+        # Without a token it may be there, and private.
+        if error.response.status_code == 404:
+            return None
+        raise
+
+
+def changes(api: HfApi, name: str, commit: str | None, export: Export) -> list[Change]:
+    """What a push changes, by path; unchanged files are not among it."""
+    there = listed(api, name, commit) if commit else {}
+    held = {file.lfs.sha256 for file in there.values() if file.lfs}
+    found = []
+    for path in export.paths:
+        local = export.folder / path
+        if path in there and is_same(local, there[path]):
+            continue
+        size = local.stat().st_size
+        travels = files.hash_of(local) not in held
+        kind = "changed" if path in there else "new"
+        found.append(Change(path, kind, size, size if travels else 0))
+    gone = ours(name, commit, there) - set(export.paths) if commit else set()
+    found += [Change(path, "deleted", there[path].size, 0) for path in gone]
+    return sorted(found, key=lambda change: change.path)
+
+
+def listed(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
+    """The files of a data set at a commit, by path."""
+    entries = api.list_repo_tree(name, repo_type="dataset", revision=commit, recursive=True)
+    return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+
+def is_same(local: Path, remote: RepoFile) -> bool:
+    """Whether a file here has the bytes of one at the Hub."""
+    if local.stat().st_size != remote.size:
+        return False
+    if remote.lfs:
+        return files.hash_of(local) == remote.lfs.sha256
+    content = local.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == remote.blob_id
+
+
+def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
+    """The files of a data set that a push brought there: those that its manifest names.
+
+    What else is there is somebody's, and stays.
+    """
+    if manifest.NAME not in there:
+        return set()
+    with tempfile.TemporaryDirectory() as folder:
+        path = hf_hub_download(
+            name, manifest.NAME, repo_type="dataset", revision=commit, local_dir=folder
+        )
+        try:
+            named = [file["path"] for file in json.loads(Path(path).read_bytes())["files"]]
+        except (ValueError, KeyError, TypeError):
+            # Somebody else's manifest.
+            return set()
+    pushed = {path for path in named if isinstance(path, str) and is_plain(path)}
+    return (pushed | {card.NAME, manifest.NAME}) & set(there)
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path names a file of a data set, and nothing that a Hub keeps for itself."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not any(part.startswith(".") for part in parts) and path[0] != "/"
+
+
+def show(name: str, commit: str | None, changed: list[Change], export: Export) -> None:
+    """Print what would change."""
+    where = f"at commit {commit[:12]}" if commit else "is not there yet"
+    table = Table(title=f"{name} {where}", title_justify="left", box=box.SIMPLE_HEAD)
+    for title in ("file", "", "bytes", "travel"):
+        table.add_column(title, justify="right" if title in ("bytes", "travel") else "left")
+    for change in changed:
+        shown = terminal.printable(change.path)
+        table.add_row(Text(shown), change.kind, f"{change.n_bytes:,}", f"{change.n_travelling:,}")
+    if changed:
+        terminal.console.print(table)
+    kinds = Counter(change.kind for change in changed)
+    unchanged = len(export.paths) - kinds["new"] - kinds["changed"]
+    n_bytes = sum((export.folder / path).stat().st_size for path in export.paths)
+    terminal.say(
+        f"{kinds['new']} new, {kinds['changed']} changed, {kinds['deleted']} deleted, "
+        f"{unchanged} unchanged: {sum(change.n_travelling for change in changed):,} of {n_bytes:,} "
+        "bytes travel at most; what the Hub finds that it has already does not"
+    )

@@ -1,0 +1,32 @@
+"""Which states of data sets on the Hub were looked at, or made, from here."""
+
+from __future__ import annotations
+
+import json
+
+from latent_probes import files
+from latent_probes.home import Home
+from latent_probes.hub_errors import endpoint
+
+
+def is_known(home: Home, name: str, commit: str) -> bool:
+    """Whether a commit is the last that was seen of a data set."""
+    return known(home).get(key(name)) == commit
+
+
+def remember(home: Home, name: str, commit: str) -> None:
+    """Record that a commit of a data set was seen."""
+    if is_known(home, name, commit):
+        return
+    with files.written_whole(home.pushed) as partial:
+        partial.write_text(json.dumps(known(home) | {key(name): commit}, indent=2) + "\n")
+
+
+def known(home: Home) -> dict[str, str]:
+    """The last commit that was seen of each data set."""
+    return json.loads(home.pushed.read_text()) if home.pushed.exists() else {}
+
+
+def key(name: str) -> str:
+    """A data set of a Hub."""
+    return f"{endpoint()}/datasets/{name}"
