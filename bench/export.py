@@ -13,6 +13,7 @@ viewer does.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import subprocess
@@ -100,7 +101,14 @@ def main() -> None:
         folder = Path(name)
         rebuild.prepare(folder, n_documents)
         run(folder, [rebuild.COMMANDS / "latent-probes", "status"])
-        fill(folder, n_documents, sentences(pages))
+        # In a process of its own: what this one takes would count as the peak of all it starts.
+        filling = multiprocessing.get_context("spawn").Process(
+            target=fill, args=(folder, n_documents, pages)
+        )
+        filling.start()
+        filling.join()
+        if filling.exitcode:
+            sys.exit("the warehouse cannot be filled")
         print(f"{n_documents:,} documents, {16 * n_documents:,} probes, {os.cpu_count()} cores")
         print("\n| written by | bytes | seconds | CPU-seconds | peak memory |")
         print("|---|---:|---:|---:|---:|")
@@ -143,8 +151,9 @@ def sentences(pages: Path | None) -> list[str]:
     ]
 
 
-def fill(folder: Path, n_documents: int, of: list[str]) -> None:
+def fill(folder: Path, n_documents: int, pages: Path | None) -> None:
     """Put documents, probes and scores into the warehouse, as a round would leave them."""
+    of = sentences(pages)
     connection = duckdb.connect(str(folder / "warehouse.duckdb"))
     connection.execute(f"attach '{folder / 'landing.duckdb'}' as landing (read_only)")
     connection.execute(

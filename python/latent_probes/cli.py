@@ -310,17 +310,20 @@ def export() -> None:
 @app.command()
 def check(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="An export, or a copy of one from the Hub.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER", help="A copy of a data set from the Hub; else the export."
+        ),
+    ] = None,
 ) -> None:
     """Compute every figure of a data set's card again from its files, and compare.
 
     Needs nothing but the folder. Its files are also held against the hashes of its manifest.
     """
-    from latent_probes import terminal
+    from latent_probes import home, terminal
     from latent_probes.publication import proof
 
-    found = proof.faults(folder)
+    found = proof.faults(folder or home.find().export)
     for fault in found:
         terminal.say(fault)
     if found:

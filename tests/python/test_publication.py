@@ -161,7 +161,7 @@ def test_the_manifest_names_every_file(published):
 
 def test_every_figure_of_the_card_is_that_of_the_files(published, finished_once):
     assert proof.faults(published) == []
-    said = finished_once.runs("latent-probes", "check", "home/export")
+    said = finished_once.runs("latent-probes", "check")
     assert "every figure of the card is theirs" in said
 
 
