@@ -1,9 +1,11 @@
--- One row per form in which the generator answered: as asked for, mended, or unusable.
+-- One row per generator model, form of its answers, and why they were rejected whole, if they were.
 select
+    answering_model as generator_model,
     answer_format,
+    answer_rejection,
     sum(n_requests)::bigint as n_answers,
-    sum(n_requests) / sum(sum(n_requests)) over () as share,
+    sum(n_requests) / sum(sum(n_requests)) over (partition by answering_model) as share,
 from {{ ref('requests') }}
 where answer_format is not null
-group by answer_format
-order by n_answers desc, answer_format
+group by answering_model, answer_format, answer_rejection
+order by generator_model, n_answers desc, answer_format, answer_rejection

@@ -1,8 +1,10 @@
--- One row per round in which the offline baseline wrote, answered or judged; it is no language model.
+-- One row per round with probes that the offline baseline wrote, answered or judged: no language
+-- model is behind them.
 select
-    round_number,
-    list(distinct stage order by stage) as stages,
-from {{ ref('requests') }}
-where asked_model = 'lexical'
-group by round_number
-order by round_number
+    requests.round_number,
+    list(distinct requests.stage order by requests.stage) as stages,
+from {{ ref('requests') }} as requests
+join {{ ref('published_rounds') }} as rounds using (round_number)
+where requests.asked_model = 'lexical' and rounds.n_probes > 0
+group by requests.round_number
+order by requests.round_number

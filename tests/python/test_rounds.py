@@ -126,6 +126,10 @@ def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
     assert finished.query("select distinct rejection_reason from slots where round_number = 1") == [
         ("round_withdrawn",)
     ]
+    rounds.write_text(rounds.read_text().replace("false", "true"))
+    finished.runs("latent-probes", "export")
+    assert not list((export / "data").glob("*")) and not list((export / "compact").glob("*"))
+    assert "every figure of the card is theirs" in finished.runs("latent-probes", "check")
 
 
 def test_what_the_baseline_made_is_signed(finished_once):

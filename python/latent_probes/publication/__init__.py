@@ -34,6 +34,7 @@ def export(home: Home) -> None:
         refuse_pending(connection)
         published = tables.published(connection)
         write_tables(home, connection, published)
+        remove_others(home, connection, published)
         write_text(home.export / queries.NAME, queries.text(home, connection, published))
         with queries.opened(home.export) as figures:
             picture.write_histogram(figures, home.export / picture.NAME)
@@ -55,17 +56,14 @@ def stamp(home: Home) -> dict:
 
 
 def is_current(home: Home) -> bool:
-    """Whether the export folder holds, to the byte, what the warehouse would give now."""
+    """Whether the export folder holds what the warehouse would give now, and nothing else."""
     described = (home.export / manifest.NAME, home.export / card.NAME)
     if not all(path.exists() for path in (home.export_stamp, *described)):
         return False
     if json.loads(home.export_stamp.read_text()) != stamp(home):
         return False
-    return all(
-        (home.export / file["path"]).is_file()
-        and files.hash_of(home.export / file["path"]) == file["sha256"]
-        for file in json.loads((home.export / manifest.NAME).read_text())["files"]
-    )
+    listed = json.loads((home.export / manifest.NAME).read_text())["files"]
+    return not manifest.differences(home.export, listed)
 
 
 def settings_of(home: Home) -> dict:
@@ -76,8 +74,8 @@ def settings_of(home: Home) -> dict:
 
 
 def refuse_pending(connection) -> None:
-    """Raise while a slot or a score of a started round is not decided, or there is none."""
-    n_slots, n_scores, n_probes = connection.execute(
+    """Raise while a slot or a score of a started round is not decided, or no round was started."""
+    n_slots, n_scores, n_rounds = connection.execute(
         """
         select
             (
@@ -87,7 +85,7 @@ def refuse_pending(connection) -> None:
                 where slots.state = 'pending' and round_settings.state = 'started'
             ),
             (select count(*) from probe_scores where unscored_reason = 'pending'),
-            (select count(*) from probes)
+            (select count(*) from published_rounds)
         """
     ).fetchall()[0]
     if n_slots or n_scores:
@@ -96,12 +94,12 @@ def refuse_pending(connection) -> None:
             "finish them with `latent-probes run --provider …`, "
             "or withdraw the round in seeds/rounds.csv"
         )
-    if not n_probes:
+    if not n_rounds:
         raise ExportError("there are no probes yet: land rollouts and run a round first")
 
 
 def write_tables(home: Home, connection, published: list[tables.Table]) -> None:
-    """Write the files of all tables, and remove those that are no longer published."""
+    """Write the files of these tables; one that would not change is not touched."""
     # DuckDB would keep what it has read for as long as there is memory.
     connection.execute("set memory_limit = '1GB'")
     wanted = {
@@ -119,10 +117,15 @@ def write_tables(home: Home, connection, published: list[tables.Table]) -> None:
             else:
                 files.replace(partial, path)
             advance(1)
-    for table in published:
-        for path in (home.export / table.folder).glob("*.parquet"):
-            if path not in wanted:
-                path.unlink()
+
+
+def remove_others(home: Home, connection, published: list[tables.Table]) -> None:
+    """Remove what is not published any more, and what a killed export left: all of it is sent."""
+    kept = {path for table in published for path, _ in tables.paths(connection, table)}
+    kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, picture.NAME)}
+    for path in home.export.rglob("*"):
+        if path.is_file() and path.relative_to(home.export) not in kept:
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

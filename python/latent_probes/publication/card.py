@@ -62,7 +62,7 @@ def cell(value, name: str = "") -> str:
     markup, is escaped.
     """
     if value is None:
-        return "no price known" if "usd" in name else ""
+        return "no price known" if name == "usd" else ""
     if isinstance(value, list):
         return ", ".join(cell(item) for item in value)
     if "usd" in name:
@@ -74,7 +74,10 @@ def cell(value, name: str = "") -> str:
     if isinstance(value, int) and (name.startswith("n_") or name.endswith("_tokens")):
         return f"{value:,}"
     text = terminal.printable(str(value)).replace("\n", " ")
-    return re.sub(r"([\\|\[\]`*#_])", r"\\\1", text).replace("<", "&lt;")
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    # An address in a text of others is no link.
+    text = text.replace("://", "&#58;//").replace("www.", "www&#46;")
+    return re.sub(r"([\\|\[\]`*_~])", r"\\\1", text)
 
 
 def histogram(figures) -> str:
@@ -91,5 +94,7 @@ def histogram(figures) -> str:
 def query_text(folder: Path, name: str) -> str:
     """The text of a query of the folder's file."""
     text = (folder / queries.NAME).read_text(encoding="utf-8")
-    (found,) = re.findall(rf"^create view {name} as\n(.*?);$", text, re.DOTALL | re.MULTILINE)
+    (found,) = re.findall(
+        rf"^create or replace view {name} as\n(.*?);$", text, re.DOTALL | re.MULTILINE
+    )
     return found

@@ -12,6 +12,9 @@ import yaml
 
 from latent_probes.publication.tables import Table
 
+# As many single rows `datasets` keeps before it writes them.
+SINGLES_AT_ONCE = 1_000
+
 
 def render(folder: Path, published: list[Table], settings: dict) -> str:
     """The header, its sizes read off the files below ``folder``.
@@ -45,25 +48,36 @@ def render(folder: Path, published: list[Table], settings: dict) -> str:
 def described(folder: Path, table: Table) -> dict:
     """Features and sizes of one config."""
     paths = sorted(folder.glob(table.pattern))
-    sizes = [sizes_of(path) for path in paths]
-    n_bytes = sum(n_bytes for n_bytes, _ in sizes)
-    n_rows = sum(n_rows for _, n_rows in sizes)
+    n_bytes, n_rows = sizes_of(paths)
+    features = pyarrow.parquet.read_schema(paths[0]) if paths else ()
     return {
         "config_name": table.config,
-        "features": [feature(field) for field in pyarrow.parquet.read_schema(paths[0])],
+        "features": [feature(field) for field in features],
         "splits": [{"name": "train", "num_bytes": n_bytes, "num_examples": n_rows}],
         "download_size": sum(path.stat().st_size for path in paths),
         "dataset_size": n_bytes,
     }
 
 
-def sizes_of(path: Path) -> tuple[int, int]:
-    """Bytes in memory, and rows, of a file read as `datasets` reads it."""
+def sizes_of(paths: list[Path]) -> tuple[int, int]:
+    """Bytes in memory, and rows, of files read as `datasets` reads them: single rows together."""
     n_bytes = n_rows = 0
-    for batch in batches(path):
-        n_bytes += batch.nbytes
+    singles: list[pyarrow.RecordBatch] = []
+
+    def together() -> int:
+        table = pyarrow.Table.from_batches(singles).combine_chunks() if singles else None
+        singles.clear()
+        return table.nbytes if table else 0
+
+    for batch in (batch for path in paths for batch in batches(path)):
         n_rows += batch.num_rows
-    return n_bytes, n_rows
+        if batch.num_rows == 1:
+            singles.append(batch)
+            if len(singles) == SINGLES_AT_ONCE:
+                n_bytes += together()
+        else:
+            n_bytes += together() + batch.nbytes
+    return n_bytes + together(), n_rows
 
 
 def batches(path: Path) -> Iterator[pyarrow.RecordBatch]:

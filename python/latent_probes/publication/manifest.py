@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 from latent_probes import files
 from latent_probes.home import Home
-from latent_probes.publication import picture, queries
+from latent_probes.publication import card, picture, queries
 from latent_probes.publication.tables import Table, paths
 
 NAME = "manifest.json"
 
 
 def render(home: Home, connection, published: list[Table], settings: dict) -> str:
-    """Rounds with their batches and documents, and the files with their hashes, as JSON.
-
-    ``build`` names this state of the probes: the hash of the names and hashes of their files.
-    """
+    """Rounds with their batches and documents, and the files with their hashes, as JSON."""
     found = connection.execute("from round_manifest order by round_idx")
     names = [column[0] for column in found.description]
     rounds = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -25,12 +23,11 @@ def render(home: Home, connection, published: list[Table], settings: dict) -> st
         {"path": path, "bytes": size, "sha256": digest}
         for path, size, digest in contents(home, connection, published)
     ]
-    probes = {file["path"]: file["sha256"] for file in listed if file["path"].startswith("data/")}
     offline_rounds = connection.execute("from offline_rounds").fetchall()
     return (
         json.dumps(
             {
-                "build": hashlib.sha256(json.dumps(probes).encode()).hexdigest(),
+                "build": build_of(listed),
                 "offline_baseline": bool(offline_rounds),
                 "rounds": rounds,
                 "files": listed,
@@ -43,6 +40,27 @@ def render(home: Home, connection, published: list[Table], settings: dict) -> st
         )
         + "\n"
     )
+
+
+def differences(folder: Path, listed: list[dict]) -> list[str]:
+    """How the files of a data set's folder differ from those that its manifest lists."""
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    named = {file["path"]: file for file in listed}
+    expected = {*named, NAME, card.NAME}
+    found = [f"{path} is not listed in the manifest" for path in sorted(there - expected)]
+    found += [f"{path} is not there" for path in sorted(expected - there)]
+    return found + [
+        f"{path} is not the file that the manifest names"
+        for path in sorted(there & set(named))
+        if (folder / path).stat().st_size != named[path]["bytes"]
+        or files.hash_of(folder / path) != named[path]["sha256"]
+    ]
+
+
+def build_of(listed: list[dict]) -> str:
+    """The hash that names the state of the probes: that of the names and hashes of their files."""
+    probes = {file["path"]: file["sha256"] for file in listed if file["path"].startswith("data/")}
+    return hashlib.sha256(json.dumps(probes).encode()).hexdigest()
 
 
 def contents(home: Home, connection, published: list[Table]):

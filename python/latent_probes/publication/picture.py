@@ -17,9 +17,12 @@ def write_histogram(figures, path: Path) -> None:
     same bytes.
     """
     # Slow to import.
+    import matplotlib.style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    # Whatever a person has set for pictures of their own.
+    matplotlib.style.use("default")
     bins = figures.execute(
         "select label, band, n_probes, share from score_histogram order by bin"
     ).fetchall()

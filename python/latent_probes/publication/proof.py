@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import duckdb
+import jinja2
+import pyarrow
 
-from latent_probes import files
 from latent_probes.publication import card, manifest, queries
 
 
@@ -20,23 +21,23 @@ def faults(folder: Path) -> list[str]:
     """What does not agree in a data set's folder, a sentence each; none if all does.
 
     Nothing but the folder is read: not the warehouse that it came from, and, whatever its queries
-    say, no other file.
+    say, no other file. That its queries ask what their names say is not proven: read them.
     """
     try:
         described = json.loads((folder / manifest.NAME).read_text(encoding="utf-8"))
         shown = (folder / card.NAME).read_text(encoding="utf-8")
-        found = [
-            f"{file['path']} is not the file that the manifest names"
-            for file in described["files"]
-            if not (folder / file["path"]).is_file()
-            or files.hash_of(folder / file["path"]) != file["sha256"]
-        ]
+        found = manifest.differences(folder, described["files"])
+        if described["build"] != manifest.build_of(described["files"]):
+            found.append("the manifest's build is not that of its files")
         with queries.opened(folder) as figures:
             computed = card.render(figures, folder, described["settings"])
-    except (OSError, KeyError, ValueError, duckdb.Error) as error:
-        raise ProofError(
-            f"{folder}: cannot be checked ({error}); is it the whole folder of an export?"
-        ) from error
+            is_offline = bool(figures.execute("from offline_rounds").fetchall())
+        if described["offline_baseline"] != is_offline:
+            found.append("the manifest's offline_baseline is not what the requests say")
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise ProofError(unreadable(folder, error)) from error
+    except (duckdb.Error, jinja2.TemplateError, pyarrow.ArrowException) as error:
+        raise ProofError(unreadable(folder, error)) from error
     if computed != shown:
         of_card, of_files = tables_of(shown), tables_of(computed)
         names = [name for name in of_files if of_card.get(name) != of_files[name]]
@@ -44,6 +45,11 @@ def faults(folder: Path) -> list[str]:
         if not names:
             found.append("the card's text or header is not that of the files")
     return found
+
+
+def unreadable(folder: Path, error: Exception) -> str:
+    """Why a folder cannot be checked."""
+    return f"{folder}: cannot be checked ({error}); is it the whole folder of an export?"
 
 
 def tables_of(text: str) -> dict[str, str]:

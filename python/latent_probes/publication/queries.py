@@ -15,7 +15,7 @@ import duckdb
 
 from latent_probes import sql, warehouse
 from latent_probes.home import Home
-from latent_probes.publication.tables import Table
+from latent_probes.publication.tables import Table, paths
 
 NAME = "queries.sql"
 # Seeds that a figure reads.
@@ -25,6 +25,7 @@ FIGURES = (
     "scored_probes",
     "totals",
     "scope_summary",
+    "split_summary",
     "score_histogram",
     "typicality_splits",
     "rejection_summary",
@@ -41,9 +42,10 @@ HEAD = """\
 --
 --     duckdb -init queries.sql -c "from scope_summary"
 --
--- From anywhere else, name the folder first, also one on the Hub:
+-- From anywhere else, name the folder in DuckDB before this file is read:
 --
---     set variable folder = 'hf://datasets/OWNER/NAME';
+--     set variable folder = 'somewhere/probes';
+--     .read somewhere/probes/queries.sql
 """
 
 
@@ -51,15 +53,25 @@ def text(home: Home, connection, published: list[Table]) -> str:
     """The file of queries: published tables, constants, figures."""
     parts = [HEAD]
     for table in published:
-        parts.append(
-            f"-- {table.meaning}\n"
-            f"create view {table.model} as\n"
-            f"from read_parquet(coalesce(getvariable('folder'), '.') || '/{table.pattern}');\n"
-        )
+        rows = f"from read_parquet(coalesce(getvariable('folder'), '.') || '/{table.pattern}')"
+        if not paths(connection, table):
+            rows = nothing(connection, table)
+        parts.append(f"-- {table.meaning}\ncreate or replace view {table.model} as\n{rows};\n")
     parts += [constant(connection, name) for name in CONSTANTS]
     for name, compiled in warehouse.compiled(home, FIGURES).items():
-        parts.append(f"create view {name} as\n{without_database(compiled)};\n")
+        parts.append(f"create or replace view {name} as\n{without_database(compiled)};\n")
     return "\n".join(parts)
+
+
+def nothing(connection, table: Table) -> str:
+    """The rows of a table that has no file."""
+    types = connection.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where table_name = ? and database_name = current_database() order by column_index",
+        [table.model],
+    ).fetchall()
+    columns = ", ".join(f"null::{kind} as {sql.identifier(name)}" for name, kind in types)
+    return f"select {columns} where false"
 
 
 def constant(connection, name: str) -> str:
@@ -67,7 +79,7 @@ def constant(connection, name: str) -> str:
     rows = connection.execute(f"from {name} order by all").fetchall()
     columns = ", ".join(sql.identifier(column[0]) for column in connection.description)
     values = ",\n".join(f"    ({', '.join(map(literal, row))})" for row in rows)
-    return f"create table {name} as\nfrom (values\n{values}\n) as rows ({columns});\n"
+    return f"create or replace table {name} as\nfrom (values\n{values}\n) as rows ({columns});\n"
 
 
 def literal(value) -> str:
@@ -90,17 +102,26 @@ def without_database(compiled: str) -> str:
 def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which each query of the folder's file is a view over the folder's files.
 
-    A folder may come from anywhere: its queries reach no file outside of it.
+    A folder may come from anywhere: its queries define views and tables, and reach no file outside
+    of it. Raises ValueError where they do anything else.
     """
+    text = (folder / NAME).read_text(encoding="utf-8")
+    if any(
+        statement.type != duckdb.StatementType.CREATE
+        for statement in duckdb.extract_statements(text)
+    ):
+        raise ValueError(f"{NAME} does more than to define views and tables")
     connection = duckdb.connect()
     try:
-        connection.execute(f"set allowed_directories = [{sql.literal(folder)}]")
+        # A path that is a pattern is written in two ways.
+        allowed = f"[{sql.literal(folder)}, {sql.file_literal(folder)}]"
+        connection.execute(f"set allowed_directories = {allowed}")
         connection.execute("set enable_external_access = false")
         # Sums of the same numbers in another order are other numbers.
         connection.execute("set threads = 1")
         connection.execute(f"set variable folder = {sql.file_literal(folder)}")
         connection.execute("set lock_configuration = true")
-        connection.execute((folder / NAME).read_text(encoding="utf-8"))
+        connection.execute(text)
         yield connection
     finally:
         connection.close()
