@@ -146,6 +146,7 @@ def assert_same_data(checkout, billed, undisturbed) -> None:
     assert billed == {request_id: 1 + unheard.get(request_id, 0) for request_id in billed}
 
 
+@pytest.mark.soak
 def test_faults_and_kills_leave_the_same_data(written, new_checkout, tmp_path):
     assert_same_data(*disturbed_round(new_checkout, tmp_path, seed=5), written[0])
 

@@ -46,7 +46,7 @@ def export(home: Home, **contents) -> Export:
         path = {"text": f"{folder}.json", "card": "README.md"}.get(kind, f"{folder}/train.parquet")
         (home.export / path).parent.mkdir(parents=True, exist_ok=True)
         if path.endswith(".parquet"):
-            duckdb.sql(content).write_parquet(str(home.export / path))
+            duckdb.connect().sql(content).write_parquet(str(home.export / path))
         else:
             (home.export / path).write_text(content)
         paths.append(path)

@@ -243,7 +243,7 @@ def test_a_drift_of_the_card_is_found(copied, figure):
 )
 def test_a_drift_of_the_files_is_found(copied, folder, statement, figures):
     (path,) = (copied / folder).glob("*.parquet")
-    changed = duckdb.read_parquet(str(path)).query("rows", statement).to_arrow_table()
+    changed = duckdb.connect().read_parquet(str(path)).query("rows", statement).to_arrow_table()
     pyarrow.parquet.write_table(changed, path)
     found = proof.faults(copied)
     assert f"{path.relative_to(copied)} is not the file that the manifest names" in found
@@ -373,7 +373,7 @@ def streamed(folder: Path, name: str) -> list[dict]:
 def test_datasets_reads_every_config(published):
     assert len(configs(published)) == 9
     for name, pattern in configs(published).items():
-        expected = duckdb.read_parquet(str(published / pattern)).fetchall()
+        expected = duckdb.connect().read_parquet(str(published / pattern)).fetchall()
         read = datasets.load_dataset(str(published), name, split="train")
         assert len(read) == len(expected), name
 
@@ -384,7 +384,7 @@ def test_a_nested_config_is_streamed(published):
 
 
 def test_duckdb_reads_the_same_rows(published, rows):
-    read = duckdb.read_parquet(str(published / "data" / "*.parquet"))
+    read = duckdb.connect().read_parquet(str(published / "data" / "*.parquet"))
     assert read.to_arrow_table().to_pylist() == rows
 
 

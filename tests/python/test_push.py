@@ -77,7 +77,7 @@ def grown(home: Home) -> None:
     """Let the export have another round, as an export would leave it."""
     first = home.export / LARGEST
     second = first.with_name("train-round-0002.parquet")
-    duckdb.read_parquet(str(first)).limit(7).write_parquet(str(second))
+    duckdb.connect().read_parquet(str(first)).limit(7).write_parquet(str(second))
     note(home)
 
 
@@ -292,7 +292,7 @@ def test_a_commit_that_is_not_heard_of_is_found(hub, home, status):
     push(home)
     assert n_commits(hub) == n_before
     third = home.export / "data" / "train-round-0003.parquet"
-    duckdb.sql("select 1 as a").write_parquet(str(third))
+    duckdb.connect().sql("select 1 as a").write_parquet(str(third))
     note(home)
     push(home)
     assert there(hub) == contents(home.export)
