@@ -75,6 +75,20 @@ VIOLATIONS = {
         *TRAIN,
         f"update train set context = trim(context) || '.' {ONE_SUFFIX}",
     ],
+    "a_second_reader_is_another_model": [
+        "insert into round_arms by name select round_number, 'second_reader' as arm, "
+        "answerer_model from round_settings"
+    ],
+    "controls_are_what_their_arms_say": [
+        "update probe_arms set excerpt_end = excerpt_end + 1 where complement_was_cut = false"
+    ],
+    "nothing_but_the_complement_is_published": [
+        *PUBLISHED,
+        # The first answer is what somebody else said, as an answer of another arm would be.
+        "update published_probes set bb_answer_rollout_answers = "
+        "list_prepend('of another arm', bb_answer_rollout_answers[2:]) "
+        "where bb_answer_rollout_answers is not null",
+    ],
     "every_response_has_a_landed_request": [
         "insert into landing.responses values ('judge-unasked', 1, 'succeeded', '{}', now())"
     ],
