@@ -8,6 +8,7 @@
 ``tokenizer_version(tokenizer, files)``   the tokenizer's name and a hash of its files
 ``repair_json(text)``                     damaged JSON mended to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
+``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
 
 No function here calls a language model: a rebuild of the warehouse never spends money.
 """
@@ -24,7 +25,7 @@ import regex
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from latent_probes import landing, measures, units
+from latent_probes import intervals, landing, measures, units
 
 SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
 WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
@@ -38,6 +39,7 @@ MEASURES = (
     "STRUCT(n_words INTEGER, diversities DOUBLE[], signature UINTEGER[], "
     f"sentences {MEASURED_SENTENCES})"
 )
+INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
 
 # json-repair often takes a quote inside of a text for its end. The end of a text is better known by
 # the key that follows, or the end of all.
@@ -76,6 +78,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ("tokenizer_version", tokenizer_version, ["VARCHAR"] * 2, "VARCHAR"),
         ("repair_json", repair_json, ["VARCHAR"], "VARCHAR"),
         ("unescaped", unescaped, ["VARCHAR"], "VARCHAR"),
+        ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
     ]:
         connection.create_function(
             name,
@@ -201,6 +204,30 @@ def unescaped(texts: pyarrow.ChunkedArray):
         )
 
     return pyarrow.array([text and decoded(text) for text in texts.to_pylist()], pyarrow.string())
+
+
+def mean_interval(
+    sums: pyarrow.ChunkedArray,
+    counts: pyarrow.ChunkedArray,
+    replicates: pyarrow.ChunkedArray,
+    seeds: pyarrow.ChunkedArray,
+):
+    """Low and high end for each pair of lists: a document's sum of values, and how many."""
+    return interval_column(
+        intervals.mean_interval(numpy.array(of_documents), numpy.array(counted), n, seed)
+        for of_documents, counted, n, seed in zip(
+            *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
+        )
+    )
+
+
+def interval_column(found) -> pyarrow.StructArray:
+    """Intervals as a column; rounded, as the last bits of a sum differ between machines."""
+    ends = [None if pair is None else [round(end, 9) for end in pair] for pair in found]
+    return pyarrow.array(
+        [None if pair is None else {"low": pair[0], "high": pair[1]} for pair in ends],
+        pyarrow.struct({"low": pyarrow.float64(), "high": pyarrow.float64()}),
+    )
 
 
 def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> pyarrow.ListArray:

@@ -55,6 +55,7 @@ VIOLATIONS = {
         "update published_probes set bb_answer_rollout_answers = bb_answer_rollout_answers[:4]",
     ],
     "answers_come_from_the_model_asked": ["update responses set model = 'another'"],
+    "arm_lift_closes": ["update arm_lift set n_probes = n_probes + 1 where scope = 'whole'"],
     "atoms_have_their_shape": [
         "update probes set atom_end = atom_end + 1 where scope = 'paragraph'"
     ],
