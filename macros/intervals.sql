@@ -9,3 +9,16 @@
         {{ var('bootstrap_seed') }}
     )
 {%- endmacro %}
+
+{# Krippendorff's alpha of two raters, as a struct of alpha, low and high. The rows of the group are
+   documents, each with n_pairs, squared_difference, sum_of_scores and sum_of_squares. #}
+{% macro alpha_interval() -%}
+    alpha_interval(
+        list(
+            [n_pairs::double, squared_difference, sum_of_scores, sum_of_squares]
+            order by source_model, doc_id
+        ),
+        {{ var('bootstrap_replicates') }},
+        {{ var('bootstrap_seed') }}
+    )
+{%- endmacro %}

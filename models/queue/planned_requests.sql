@@ -53,6 +53,34 @@ coming as (
     join {{ ref('round_settings') }} as settings using (round_number)
     where answers.state in ('pending', 'open')
     union all
+    -- What checks the judge.
+    select
+        checks.round_number,
+        'judge' as stage,
+        checks.judge_model as model,
+        (
+            ceil(unwritten.n_slots * checks.share)
+            * if(checks.control = 'judge_anchors', anchors.n_anchors, arms.n_answers)
+        )::bigint as n_requests,
+    from {{ ref('round_checks') }} as checks
+    join unwritten using (round_number)
+    join {{ ref('round_arms') }} as arms
+        on checks.round_number = arms.round_number and arms.arm = 'complement'
+    cross join (select count(*) as n_anchors from {{ ref('answer_anchors') }}) as anchors
+    union all
+    select
+        answers.round_number,
+        'judge' as stage,
+        checks.judge_model as model,
+        1 as n_requests,
+    from {{ ref('answers') }} as answers
+    join {{ ref('round_settings') }} as settings using (round_number)
+    join {{ ref('round_checks') }} as checks using (round_number)
+    where
+        answers.state in ('pending', 'open')
+        and checks.control != 'judge_anchors'
+        and {{ is_controlled('settings.seed', 'answers.probe_id', 'checks.share') }}
+    union all
     select
         round_number,
         'generator' as stage,

@@ -53,6 +53,11 @@ asked as (
         'judge' as stage,
         judge_model as model,
     from {{ ref('round_settings') }}
+    union
+    select
+        'judge' as stage,
+        judge_model as model,
+    from {{ ref('round_checks') }}
 
 )
 

@@ -20,7 +20,10 @@ counted as (
         bool_or(judgements.state = 'failed') as has_failed_judgement,
     from {{ ref('arm_answers') }} as answers
     left join {{ ref('judge_scores') }} as judgements
-        on answers.request_id = judgements.answer_request_id
+        on
+            answers.request_id = judgements.answer_request_id
+            and judgements.judge_role = 'judge'
+            and judgements.replicate = 1
     group by answers.probe_id, answers.round_number, answers.arm
 
 ),

@@ -10,8 +10,12 @@ select
     requests.round_number,
     requests.probe_id,
     requests.arm,
+    requests.anchor,
     requests.answer_number,
     requests.answer_request_id,
+    requests.judge_role,
+    requests.replicate,
+    requests.model as asked_model,
     states.attempt,
     states.state,
     responses.model as judge_model,
@@ -20,4 +24,11 @@ from {{ ref('judge_requests') }} as requests
 join states using (request_id)
 left join {{ ref('responses') }} as responses
     on states.request_id = responses.request_id and states.attempt = responses.attempt
-order by requests.round_number, requests.probe_id, requests.arm, requests.answer_number
+order by
+    requests.round_number,
+    requests.probe_id,
+    requests.arm,
+    requests.anchor,
+    requests.answer_number,
+    requests.judge_role,
+    requests.replicate

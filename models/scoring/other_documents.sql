@@ -1,25 +1,6 @@
 -- One row per written probe that is also answered from another document: which document of its round.
--- Of a few that follow in a seeded circle, the first that is as long as the complement, else the
--- longest. The circle is that of the documents as they were drawn: answers that land change nothing.
+-- Of a few that follow in the circle, the first that is as long as the complement, else the longest.
 with
-
-placed as (
-
-    select
-        shown.round_number,
-        shown.doc_id,
-        shown.document_id,
-        shown.text_length,
-        row_number() over (
-            partition by shown.round_number
-            order by {{ identity(['settings.seed', 'shown.doc_id', "'other_document'"]) }}
-        ) as place,
-        count(*) over (partition by shown.round_number) as n_places,
-    from {{ ref('shown_documents') }} as shown
-    join {{ ref('round_settings') }} as settings using (round_number)
-    where shown.position = 1
-
-),
 
 asked as (
 
@@ -27,15 +8,15 @@ asked as (
         probes.round_number,
         probes.probe_id,
         probes.complement_end - probes.complement_start as complement_length,
-        placed.place,
-        placed.n_places,
+        circles.place,
+        circles.n_places,
         {{ seeded_integer(['settings.seed', 'probes.probe_id', "'other_document'"]) }} as draw,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('round_arms') }} as arms
         on probes.round_number = arms.round_number and arms.arm = 'other_document'
-    join placed
-        on probes.round_number = placed.round_number and probes.doc_id = placed.doc_id
+    join {{ ref('document_circles') }} as circles
+        on probes.round_number = circles.round_number and probes.doc_id = circles.doc_id
     where
         probes.is_written
         and {{ is_controlled('settings.seed', 'probes.probe_id', 'arms.share') }}
@@ -49,7 +30,7 @@ select
     others.text_length,
 from asked
 cross join range({{ var('neighbours_compared') }}) as steps (step)
-join placed as others
+join {{ ref('document_circles') }} as others
     on
         asked.round_number = others.round_number
         and others.place

@@ -294,6 +294,42 @@ def status() -> None:
 
 
 @app.command()
+def sheet(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
+    answers: Annotated[
+        int, typer.Option(min=1, help="How many answers; of a larger number they are the first.")
+    ] = 50,
+) -> None:
+    """Write a sheet of answers for a person to score as the judge did, without its scores.
+
+    Fill in the column `score`, 0 to 1, and land the file with `ratings`.
+    """
+    from latent_probes import home, ratings, terminal, warehouse
+
+    here = home.find()
+    warehouse.build(here, tested=False)
+    n_written = ratings.write_sheet(here, file, answers)
+    terminal.say(f"wrote {n_written:,} answers to {file}")
+
+
+@app.command(name="ratings")
+def land_ratings(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A sheet with scores filled in.")],
+    rater: Annotated[str, typer.Option(metavar="NAME", help="Whose scores they are.")],
+) -> None:
+    """Land the scores that a person gave answers; rows without one are left out.
+
+    A file with a fault lands nothing, and what was landed once is not changed.
+    """
+    from latent_probes import home, ratings, runner, terminal
+
+    here = home.find()
+    with runner.locked(here):
+        n_landed, n_rows = ratings.land(here, file, rater)
+    terminal.say(f"landed {n_landed:,} of {n_rows:,} scores; the rest was known")
+
+
+@app.command()
 def export() -> None:
     """Test the warehouse and write the data set: Parquet files, a card and a manifest.
 

@@ -9,6 +9,7 @@
 ``repair_json(text)``                     damaged JSON mended to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
 ``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
+``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 
 No function here calls a language model: a rebuild of the warehouse never spends money.
 """
@@ -40,6 +41,7 @@ MEASURES = (
     f"sentences {MEASURED_SENTENCES})"
 )
 INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
+ALPHA = "STRUCT(alpha DOUBLE, low DOUBLE, high DOUBLE)"
 
 # json-repair often takes a quote inside of a text for its end. The end of a text is better known by
 # the key that follows, or the end of all.
@@ -79,6 +81,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ("repair_json", repair_json, ["VARCHAR"], "VARCHAR"),
         ("unescaped", unescaped, ["VARCHAR"], "VARCHAR"),
         ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
+        ("alpha_interval", alpha_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], ALPHA),
     ]:
         connection.create_function(
             name,
@@ -213,20 +216,44 @@ def mean_interval(
     seeds: pyarrow.ChunkedArray,
 ):
     """Low and high end for each pair of lists: a document's sum of values, and how many."""
-    return interval_column(
+    found = (
         intervals.mean_interval(numpy.array(of_documents), numpy.array(counted), n, seed)
         for of_documents, counted, n, seed in zip(
             *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
         )
     )
+    return figures(found, ["low", "high"])
 
 
-def interval_column(found) -> pyarrow.StructArray:
-    """Intervals as a column; rounded, as the last bits of a sum differ between machines."""
-    ends = [None if pair is None else [round(end, 9) for end in pair] for pair in found]
+def alpha_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """Krippendorff's alpha, low and high end for each list of documents.
+
+    A document is a list: pairs, squared differences, sums of both scores, of both squares.
+    """
+    found = (
+        intervals.alpha_interval(numpy.array(of_documents), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["alpha", "low", "high"])
+
+
+def figures(found, names: list[str]) -> pyarrow.StructArray:
+    """Figures as a column of structs; rounded, as the last bits of a sum differ by machine."""
     return pyarrow.array(
-        [None if pair is None else {"low": pair[0], "high": pair[1]} for pair in ends],
-        pyarrow.struct({"low": pyarrow.float64(), "high": pyarrow.float64()}),
+        [
+            None
+            if row is None
+            else {
+                name: None if value is None else round(value, 9)
+                for name, value in zip(names, row, strict=True)
+            }
+            for row in found
+        ],
+        pyarrow.struct({name: pyarrow.float64() for name in names}),
     )
 
 

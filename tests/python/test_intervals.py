@@ -131,3 +131,75 @@ def test_many_documents_take_no_longer_than_a_breath():
     started = time.monotonic()
     intervals.mean_interval(numpy.ones(37_000), numpy.ones(37_000), 1000, 1)
     assert time.monotonic() - started < 5
+
+
+# Agreement ------------------------------------------------------------------------------------
+
+
+def sums_of(scores, others):
+    """The totals of one document with these pairs."""
+    scores, others = numpy.array(scores, float), numpy.array(others, float)
+    return [
+        len(scores),
+        ((scores - others) ** 2).sum(),
+        (scores + others).sum(),
+        (scores**2 + others**2).sum(),
+    ]
+
+
+def alpha_of(scores, others):
+    """Alpha of some pairs."""
+    found = intervals.alpha_interval(numpy.array([sums_of(scores, others)]), 10, 1)
+    return found and found[0]
+
+
+def test_alpha_is_that_of_the_published_example():
+    # Krippendorff, "Computing Krippendorff's alpha-reliability", 2011, part A.
+    meg = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0]
+    owen = [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]
+    assert alpha_of(meg, owen) == pytest.approx(0.095, abs=5e-4)
+
+
+def test_alpha_is_one_for_equal_scores_and_nothing_where_nothing_varies():
+    assert alpha_of([0, 0.5, 1], [0, 0.5, 1]) == 1
+    assert alpha_of([0.5, 0.5], [0.5, 0.5]) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_alpha_is_that_of_a_library(seed):
+    agreement = pytest.importorskip("nltk.metrics.agreement")
+    draw = numpy.random.default_rng(seed)
+    scores = draw.integers(0, 11, 60) / 10
+    others = numpy.clip(scores + draw.integers(-3, 4, 60) / 10, 0, 1).round(1)
+    task = agreement.AnnotationTask(
+        data=[
+            (rater, unit, value)
+            for rater, values in (("a", scores), ("b", others))
+            for unit, value in enumerate(values)
+        ],
+        distance=lambda one, other: (one - other) ** 2,
+    )
+    assert alpha_of(scores, others) == pytest.approx(task.alpha(), abs=1e-9)
+
+
+def test_ninety_five_in_a_hundred_intervals_hold_alpha():
+    def documents(draw, n_documents):
+        level = draw.beta(0.7, 1.0, n_documents)
+        for true in level:
+            scores = draw.binomial(10, true, 4) / 10
+            yield sums_of(scores, numpy.clip(scores + draw.integers(-2, 3, 4) / 10, 0, 1))
+
+    (truth,) = intervals.alpha(
+        numpy.sum([*documents(numpy.random.default_rng(1), 50_000)], axis=0)[None]
+    )
+    held = 0
+    for seed in range(N_DATA_SETS):
+        sums = numpy.array([*documents(numpy.random.default_rng(seed), 40)])
+        _, low, high = intervals.alpha_interval(sums, 400, seed)
+        held += low <= truth <= high
+    assert 0.92 <= held / N_DATA_SETS <= 0.98
+
+
+def test_agreement_of_a_few_documents_has_no_interval():
+    sums = numpy.array([sums_of([0, 1], [0, 0.5])] * 4)
+    assert intervals.alpha_interval(sums, 100, 1)[1:] == (None, None)

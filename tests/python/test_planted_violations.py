@@ -76,9 +76,13 @@ VIOLATIONS = {
         *TRAIN,
         f"update train set context = trim(context) || '.' {ONE_SUFFIX}",
     ],
-    "a_second_reader_is_another_model": [
+    "a_second_opinion_is_of_another_model": [
         "insert into round_arms by name select round_number, 'second_reader' as arm, "
         "answerer_model from round_settings"
+    ],
+    "anchors_and_pairs_close": [
+        "insert into judge_scores by name select probe_id, 'atom' as anchor, 1.0 as score "
+        "from probes limit 1"
     ],
     "controls_are_what_their_arms_say": [
         "update probe_arms set excerpt_end = excerpt_end + 1 where complement_was_cut = false"

@@ -26,6 +26,7 @@ from latent_probes.landing.opening import (
     prepare,
     transaction,
 )
+from latent_probes.landing.ratings import add_ratings
 from latent_probes.landing.results import (
     add_responses,
     stage_results,
@@ -47,6 +48,7 @@ __all__ = [
     "Batch",
     "LandingError",
     "Siblings",
+    "add_ratings",
     "add_responses",
     "add_rollouts",
     "add_sampled",

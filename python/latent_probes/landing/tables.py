@@ -138,6 +138,19 @@ create table if not exists stray_results (
     line varchar not null,
 );
 
+-- One row per answer and person who scored it as the judge does. The hash is that of the answer as
+-- it was read.
+create table if not exists human_ratings (
+    rater varchar not null,
+    answer_request_id varchar not null,
+    answer_hash varchar not null,
+    score double not null,
+    -- SHA-256 of the file.
+    file_hash varchar not null,
+    landed_at timestamp not null,
+    primary key (rater, answer_request_id),
+);
+
 -- One row per request that is open or succeeded: its key is the guard against paying twice.
 create table if not exists claims (
     request_id varchar primary key,
