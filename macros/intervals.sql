@@ -22,3 +22,15 @@
         {{ var('bootstrap_seed') }}
     )
 {%- endmacro %}
+
+{# The same of a standard deviation, by the sums of values and of their squares. #}
+{% macro spread_interval(sum_of_values, sum_of_squares, n_values) -%}
+    spread_interval(
+        list(
+            [{{ sum_of_values }}::double, {{ sum_of_squares }}::double, {{ n_values }}::double]
+            order by source_model, doc_id
+        ),
+        {{ var('bootstrap_replicates') }},
+        {{ var('bootstrap_seed') }}
+    )
+{%- endmacro %}

@@ -294,6 +294,47 @@ def status() -> None:
 
 
 @app.command()
+def calibrate(
+    docs: Annotated[int, typer.Option(min=1, help="Documents, the same at every level.")] = 100,
+    levels: Annotated[
+        str, typer.Option(metavar="FIRST..LAST", help="Levels of seeds/calibration_levels.csv.")
+    ] = "-3..3",
+    like: Annotated[
+        int | None,
+        typer.Option(metavar="ROUND", help="The round whose models are asked; else the last."),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who answers; without, only the price is shown."),
+    ] = None,
+    once: Once = False,
+    max_cost: MaxCost = None,
+) -> None:
+    """Ask the same documents at every level of strictness, and compare what comes of it.
+
+    The documents are drawn by the round's seed from those that no round has, and no round ever
+    draws them. Requests, answers and probes lie in a home of their own, `calibration`: none of
+    them is published, and all commands but `export` work there (LATENT_PROBES_HOME). --max-cost is
+    about what the calibration costs.
+    """
+    from latent_probes import calibration, home, providers, runner, summary, warehouse
+
+    if max_cost is not None and not max_cost >= 0:
+        raise typer.BadParameter(f"{max_cost} is no sum of dollars")
+    wanted = calibration.parsed_levels(levels)
+    here = home.find()
+    there = calibration.prepare(here, docs, wanted, like)
+    warehouse.build(there, tested=False)
+    summary.plan(there)
+    if provider is None:
+        return
+    with interruptible(lambda: summary.interrupted(there)):
+        runner.run(there, providers.create(provider, there), once=once, max_cost=max_cost)
+    summary.calibration(there)
+    calibration.draw(there)
+
+
+@app.command()
 def sheet(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
     answers: Annotated[
@@ -335,10 +376,11 @@ def export() -> None:
 
     Refuses while a slot or a score is pending, and when a test fails.
     """
-    from latent_probes import home, publication, runner, summary
+    from latent_probes import calibration, home, publication, runner, summary
 
     here = home.find()
     with runner.locked(here):
+        calibration.refuse_export(here)
         publication.export(here)
     summary.exported(here)
 

@@ -71,6 +71,18 @@ def mean_interval(
     )
 
 
+def spread_interval(
+    sums: numpy.ndarray, n_replicates: int, seed: int
+) -> tuple[float, float] | None:
+    """The interval of a standard deviation, by each document's sum, sum of squares and number."""
+
+    def spread(totals: numpy.ndarray) -> numpy.ndarray:
+        values, squares, counts = totals.T
+        return numpy.sqrt(numpy.maximum(0, squares / counts - (values / counts) ** 2))
+
+    return interval(sums, spread, n_replicates, seed)
+
+
 def alpha(totals: numpy.ndarray) -> numpy.ndarray:
     """Krippendorff's alpha of two raters with the interval metric, for many rows of totals at once.
 

@@ -174,6 +174,45 @@ def controls(connection) -> None:
         show(connection, "Controls", query)
 
 
+def calibration(home: Home) -> None:
+    """What came of each level, and which one is recommended."""
+    with warehouse.opened(home) as connection:
+        measures = {
+            "finalize rate": "finalized",
+            "mean best score": "mean best score",
+            "spread of best score": "spread",
+            "share hard": "HARD",
+            "share easy": "EASY",
+            "dollars of a document": "dollars a document",
+        }
+        columns = ", ".join(
+            f"any_value(shown) filter (where measure = '{measure}') as \"{name}\""
+            for measure, name in measures.items()
+        )
+        show(
+            connection,
+            "Levels",
+            f"""
+            with shown as (
+                select
+                    calibration_level as level, measure,
+                    format('{{:.3f}}', estimate)
+                    || coalesce(
+                        format(' ({{:.3f}} to {{:.3f}})', estimate_low, estimate_high), ''
+                    ) as shown
+                from calibration_sweep where scope = 'all'
+            )
+            select level, {columns} from shown group by level order by level
+            """,
+        )
+        for level, mean, aim in connection.execute(
+            "select calibration_level, score_max_mean, aimed_score_max_mean from recommended_level"
+        ).fetchall():
+            terminal.say(
+                f"Recommended: level {level}, whose mean best score {mean:.3f} is nearest to {aim}."
+            )
+
+
 def spend_per_probe() -> str:
     """The query for what each stage and round cost, in all and for each published probe."""
     return f"""

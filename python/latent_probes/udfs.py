@@ -9,6 +9,7 @@
 ``repair_json(text)``                     damaged JSON mended to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
 ``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
+``spread_interval(sums, n, seed)``        that of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 
 No function here calls a language model: a rebuild of the warehouse never spends money.
@@ -81,6 +82,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ("repair_json", repair_json, ["VARCHAR"], "VARCHAR"),
         ("unescaped", unescaped, ["VARCHAR"], "VARCHAR"),
         ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
+        ("spread_interval", spread_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], INTERVAL),
         ("alpha_interval", alpha_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], ALPHA),
     ]:
         connection.create_function(
@@ -217,9 +219,28 @@ def mean_interval(
 ):
     """Low and high end for each pair of lists: a document's sum of values, and how many."""
     found = (
-        intervals.mean_interval(numpy.array(of_documents), numpy.array(counted), n, seed)
+        intervals.mean_interval(
+            # What is null is not known, and neither is the interval.
+            numpy.array(of_documents, float),
+            numpy.array(counted, float),
+            n,
+            seed,
+        )
         for of_documents, counted, n, seed in zip(
             *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["low", "high"])
+
+
+def spread_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """Low and high end for each list of documents: a list of sum, sum of squares, and how many."""
+    found = (
+        intervals.spread_interval(numpy.array(of_documents, float), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
         )
     )
     return figures(found, ["low", "high"])
@@ -233,7 +254,7 @@ def alpha_interval(
     A document is a list: pairs, squared differences, sums of both scores, of both squares.
     """
     found = (
-        intervals.alpha_interval(numpy.array(of_documents), n, seed)
+        intervals.alpha_interval(numpy.array(of_documents, float), n, seed)
         for of_documents, n, seed in zip(
             *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
         )

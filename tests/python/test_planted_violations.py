@@ -31,6 +31,11 @@ ONE_SUFFIX = (
 )
 
 VIOLATIONS = {
+    "a_calibration_asks_the_same_everywhere": [
+        "insert into landing.calibration_documents values ('gemma-3-270m', 'unasked')",
+        "insert into landing.calibration_rounds "
+        "values (1, 1, 'gemma-3-270m', -2, 5, 'lexical', 'lexical', 'lexical', now())",
+    ],
     "a_landed_request_leaves_the_queue": [
         *PENDING,
         "insert into pending_requests by name select request_id, 2 as attempt, stage, "
@@ -44,7 +49,7 @@ VIOLATIONS = {
         "update slots set rejection_reason = null where state = 'rejected'"
     ],
     "a_slot_has_its_scope": [*TRAIN, "update train set scope = 'lens' where slot_idx = 0"],
-    "a_started_round_is_not_edited": ["update rounds set n_docs = n_docs + 1"],
+    "a_started_round_is_not_edited": ["update round_lines set n_docs = n_docs + 1"],
     "answers_and_scores_keep_their_order": [
         *PUBLISHED,
         "update published_probes set bb_answer_rollout_answers = "
