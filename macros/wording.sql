@@ -41,3 +41,15 @@
 {% macro without_separators(text) -%}
     regexp_replace({{ text }}, '[\s\p{Z},{}\[\]]+', '', 'g')
 {%- endmacro %}
+
+{# The last place up to an offset of a text where a word has ended: white space follows, or nothing.
+   Within a word that is longer than any, the place is as good as another. #}
+{% macro word_end(text, offset) -%}
+    greatest(0, {{ offset }} - 100) + length(
+        regexp_extract(
+            substr({{ text }} || ' ', greatest(0, {{ offset }} - 100) + 1, least({{ offset }}, 100) + 1),
+            '(?s)^(.*[^\s\p{Z}])[\s\p{Z}]',
+            1
+        )
+    )
+{%- endmacro %}

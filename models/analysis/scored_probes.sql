@@ -13,7 +13,5 @@ select
     bins.band,
 from {{ ref('train') }} as train
 join {{ ref('score_bins') }} as bins
-    on
-        train.bb_answer_score_max >= bins.lowest
-        and train.bb_answer_score_max < coalesce(bins.below, 'infinity'::double)
+    on {{ is_in_bin('train.bb_answer_score_max', 'bins') }}
 order by train.source_model, train.doc_id, train.slot_idx

@@ -19,7 +19,9 @@ identified as (
             'made.atom_end',
             'made.split_offset',
             'made.verbalizer_prompt',
-        ]) }} as probe_id,
+        ]) }}
+        -- Two levels of a calibration may ask the same.
+        || if(settings.is_calibration, '-' || made.round_number, '') as probe_id,
         made.round_number,
         slots.source_model,
         made.doc_id,
@@ -33,6 +35,7 @@ identified as (
             as complement_end,
     from made
     join {{ ref('slots') }} as slots using (round_number, doc_id, slot_idx)
+    join {{ ref('round_settings') }} as settings on made.round_number = settings.round_number
     join {{ ref('slot_kinds') }} as kinds on slots.slot_idx = kinds.slot_idx
     join {{ ref('documents') }} as documents using (document_id)
     where slots.state = 'probe'

@@ -3,14 +3,13 @@
 {{ config(materialized='view') }}
 
 select
-    probes.round_number,
-    'complement' as arm,
-    1.0::double as share_stated,
-    count(*) as n_probes,
-    count(scores.probe_id) as n_asked,
-    count(scores.scores) as n_scored,
-    count(scores.scores) / count(*) as share_run,
-from {{ ref('probes') }} as probes
-left join {{ ref('probe_scores') }} as scores using (probe_id)
-where probes.is_written
-group by probes.round_number
+    coverage.round_number,
+    coverage.arm,
+    coverage.answerer_model,
+    coverage.share::double as share_stated,
+    coverage.n_eligible as n_probes,
+    coverage.n_asked,
+    coverage.n_scored,
+    coverage.n_scored / nullif(coverage.n_eligible, 0) as share_run,
+from {{ ref('arm_coverage') }} as coverage
+join {{ ref('published_rounds') }} using (round_number)

@@ -89,6 +89,8 @@ join {{ ref('round_documents') }} as round_documents
         and probes.doc_id = round_documents.doc_id
 join {{ ref('chosen_documents') }} as chosen
     on probes.round_number = chosen.round_number and probes.doc_id = chosen.doc_id
+join {{ ref('round_settings') }} as settings
+    on probes.round_number = settings.round_number and not settings.is_calibration
 join document_splits
     on
         probes.round_number = document_splits.round_number

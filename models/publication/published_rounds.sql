@@ -1,4 +1,5 @@
--- One row per round that was started: how it was set, and what came of it.
+-- One row per round that was started, but those of a calibration: how it was set, and what came of
+-- it.
 {{ config(materialized='view') }}
 
 with
@@ -44,4 +45,4 @@ select
 from {{ ref('round_settings') }} as settings
 left join documents using (round_number)
 left join probes using (round_number)
-where settings.started_at is not null
+where settings.started_at is not null and not settings.is_calibration

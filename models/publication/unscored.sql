@@ -10,4 +10,5 @@ select
     scores.unscored_reason,
 from {{ ref('probe_scores') }} as scores
 join {{ ref('probes') }} as probes using (probe_id)
+join {{ ref('published_rounds') }} as rounds on probes.round_number = rounds.round_number
 where scores.unscored_reason is not null

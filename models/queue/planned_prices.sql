@@ -1,4 +1,4 @@
--- One row per round, stage and provider: what the planned requests are expected to cost there.
+-- One row per round, stage, model and provider: what the planned requests are expected to cost there.
 with
 
 pending as (
@@ -6,10 +6,11 @@ pending as (
     select
         round_number,
         stage,
+        model,
         provider,
         sum(expected_usd) as usd,
     from {{ ref('pending_prices') }}
-    group by round_number, stage, provider
+    group by round_number, stage, model, provider
 
 )
 
@@ -29,5 +30,6 @@ left join pending
     on
         planned.round_number = pending.round_number
         and planned.stage = pending.stage
+        and planned.model = pending.model
         and prices.provider = pending.provider
-order by planned.round_number, planned.stage_order, prices.provider
+order by planned.round_number, planned.stage_order, planned.model, prices.provider

@@ -1,37 +1,104 @@
--- One row per round and stage: requests that are still to be asked.
+-- One row per round, stage and model: requests that are still to be asked.
 -- Answers and judgements of probes that are not written yet are counted as if every slot became one.
 with
 
-written as (
-
-    select count(*) as n_slots
-    from {{ ref('slot_kinds') }}
-    where is_written
-
-),
-
--- Requests that are not yet in the queue, because what they ask about is not there.
-coming as (
+-- Slots whose probe is not in the queue, because it is not written.
+unwritten as (
 
     select
         settings.round_number,
-        count(*) filter (where slots.state = 'pending' and kinds.is_written)
-        * any_value(settings.n_answers) as n_answers_coming,
+        settings.judge_model,
+        count(*) filter (where slots.state = 'pending' and kinds.is_written) as n_slots,
     from {{ ref('round_settings') }} as settings
     left join {{ ref('slots') }} as slots using (round_number)
     left join {{ ref('slot_kinds') }} as kinds on slots.slot_idx = kinds.slot_idx
-    group by settings.round_number
+    group by settings.round_number, settings.judge_model
 
 ),
 
-unanswered as (
+coming_answers as (
+
+    select
+        unwritten.round_number,
+        unwritten.judge_model,
+        arms.answerer_model,
+        (ceil(unwritten.n_slots * arms.share) * arms.n_answers)::bigint as n_answers,
+    from unwritten
+    join {{ ref('round_arms') }} as arms using (round_number)
+
+),
+
+coming as (
 
     select
         round_number,
-        count(*) as n_answers_unjudged,
-    from {{ ref('answers') }}
-    where state in ('pending', 'open')
-    group by round_number
+        'answerer' as stage,
+        answerer_model as model,
+        n_answers as n_requests,
+    from coming_answers
+    union all
+    select
+        round_number,
+        'judge' as stage,
+        judge_model as model,
+        n_answers as n_requests,
+    from coming_answers
+    union all
+    select
+        answers.round_number,
+        'judge' as stage,
+        settings.judge_model as model,
+        1 as n_requests,
+    from {{ ref('arm_answers') }} as answers
+    join {{ ref('round_settings') }} as settings using (round_number)
+    where answers.state in ('pending', 'open')
+    union all
+    -- What checks the judge.
+    select
+        checks.round_number,
+        'judge' as stage,
+        checks.judge_model as model,
+        (
+            ceil(unwritten.n_slots * checks.share)
+            * if(checks.control = 'judge_anchors', anchors.n_anchors, arms.n_answers)
+        )::bigint as n_requests,
+    from {{ ref('round_checks') }} as checks
+    join unwritten using (round_number)
+    join {{ ref('round_arms') }} as arms
+        on checks.round_number = arms.round_number and arms.arm = 'complement'
+    cross join (select count(*) as n_anchors from {{ ref('answer_anchors') }}) as anchors
+    union all
+    select
+        answers.round_number,
+        'judge' as stage,
+        checks.judge_model as model,
+        1 as n_requests,
+    from {{ ref('answers') }} as answers
+    join {{ ref('round_settings') }} as settings using (round_number)
+    join {{ ref('round_checks') }} as checks using (round_number)
+    where
+        answers.state in ('pending', 'open')
+        and checks.control != 'judge_anchors'
+        and {{ is_controlled('settings.seed', 'answers.probe_id', 'checks.share') }}
+    union all
+    select
+        round_number,
+        'generator' as stage,
+        generator_model as model,
+        0 as n_requests,
+    from {{ ref('round_settings') }}
+
+),
+
+counted as (
+
+    select
+        round_number,
+        stage,
+        model,
+        sum(n_requests)::bigint as n_coming,
+    from coming
+    group by round_number, stage, model
 
 ),
 
@@ -40,44 +107,27 @@ pending as (
     select
         round_number,
         stage,
+        model,
         count(*) as n_requests,
     from {{ ref('pending_requests') }}
-    group by round_number, stage
-
-),
-
-stages as (
-
-    select
-        settings.round_number,
-        settings.state,
-        stages.stage,
-        stages.stage_order,
-        case stages.stage
-            when 'generator' then settings.generator_model
-            when 'answerer' then settings.answerer_model
-            when 'judge' then settings.judge_model
-        end as model,
-    from {{ ref('round_settings') }} as settings
-    cross join {{ ref('stages') }} as stages
+    group by round_number, stage, model
 
 )
 
 select
-    stages.round_number,
-    stages.state as round_state,
-    stages.stage,
+    counted.round_number,
+    settings.state as round_state,
+    counted.stage,
     stages.stage_order,
-    stages.model,
+    counted.model,
     coalesce(pending.n_requests, 0) as n_pending,
-    case stages.stage
-        when 'generator' then 0
-        when 'answerer' then coalesce(coming.n_answers_coming, 0)
-        when 'judge'
-            then coalesce(coming.n_answers_coming, 0) + coalesce(unanswered.n_answers_unjudged, 0)
-    end as n_coming,
-from stages
-left join pending using (round_number, stage)
-left join coming using (round_number)
-left join unanswered using (round_number)
-order by stages.round_number, stages.stage_order
+    counted.n_coming,
+from counted
+join {{ ref('round_settings') }} as settings using (round_number)
+join {{ ref('stages') }} as stages on counted.stage = stages.stage
+left join pending
+    on
+        counted.round_number = pending.round_number
+        and counted.stage = pending.stage
+        and counted.model = pending.model
+order by counted.round_number, stages.stage_order, counted.model

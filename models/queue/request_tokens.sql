@@ -39,10 +39,25 @@ counted as (
 
 asked as (
 
-    select distinct
-        unnest(['generator', 'answerer', 'judge']) as stage,
-        unnest([generator_model, answerer_model, judge_model]) as model,
+    select
+        'generator' as stage,
+        generator_model as model,
     from {{ ref('round_settings') }}
+    union
+    select
+        'answerer' as stage,
+        answerer_model as model,
+    from {{ ref('round_arms') }}
+    union
+    select
+        'judge' as stage,
+        judge_model as model,
+    from {{ ref('round_settings') }}
+    union
+    select
+        'judge' as stage,
+        judge_model as model,
+    from {{ ref('round_checks') }}
 
 )
 

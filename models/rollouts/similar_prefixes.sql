@@ -1,14 +1,19 @@
 -- One row per usable prefix that is nearly the same page as another one, with the one that goes
--- before it: a page of a started round, else the one that landed first.
+-- before it: a page of a started round or of a calibration, else the one that landed first.
 with
 
 taken as (
 
-    select distinct
+    select
         settings.source_model,
         documents.doc_id,
     from {{ ref('stg_started_round_documents') }} as documents
     join {{ ref('stg_started_rounds') }} as settings using (round_number)
+    union
+    select
+        source_model,
+        doc_id,
+    from {{ ref('stg_calibration_documents') }}
 
 ),
 

@@ -1,5 +1,6 @@
 -- One row per document that a round would draw if it started now.
--- Rounds of one source model draw one after the other, each from what the earlier ones left.
+-- Rounds of one source model draw one after the other, each from what the earlier ones left. What is
+-- set apart for a calibration is drawn by none of them, and by all its levels.
 with recursive
 
 waiting as (
@@ -11,7 +12,7 @@ waiting as (
         n_docs,
         row_number() over (partition by source_model order by round_number) as turn,
     from {{ ref('round_settings') }}
-    where state = 'proposed'
+    where state = 'proposed' and not is_calibration
 
 ),
 
@@ -22,6 +23,11 @@ taken as (
         documents.doc_id,
     from {{ ref('stg_started_round_documents') }} as documents
     join {{ ref('round_settings') }} as settings using (round_number)
+    union
+    select
+        source_model,
+        doc_id,
+    from {{ ref('stg_calibration_documents') }}
 
 ),
 
@@ -75,4 +81,14 @@ select
     doc_id,
 from drawn
 where turn > 0
+
+union all
+
+select
+    settings.round_number,
+    documents.source_model,
+    documents.doc_id,
+from {{ ref('round_settings') }} as settings
+join {{ ref('stg_calibration_documents') }} as documents using (source_model)
+where settings.is_calibration and settings.state = 'proposed'
 order by round_number, doc_id

@@ -1,4 +1,4 @@
--- One row per round: what was frozen when it started, else its line of seeds/rounds.csv.
+-- One row per round: what was frozen when it started, else its line.
 select
     round_number,
     coalesce(started.n_docs, line.n_docs) as n_docs,
@@ -10,12 +10,13 @@ select
     coalesce(started.generator_model, line.generator_model) as generator_model,
     coalesce(started.answerer_model, line.answerer_model) as answerer_model,
     coalesce(started.judge_model, line.judge_model) as judge_model,
+    coalesce(line.is_calibration, false) as is_calibration,
     started.started_at,
     case
         when line.withdrawn then 'withdrawn'
         when started.round_number is not null then 'started'
         else 'proposed'
     end as state,
-from {{ ref('rounds') }} as line
+from {{ ref('round_lines') }} as line
 full join {{ ref('stg_started_rounds') }} as started using (round_number)
 order by round_number

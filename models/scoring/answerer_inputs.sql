@@ -3,14 +3,24 @@
 
 select
     requests.request_id,
+    requests.shown,
     substr(
-        documents.text,
+        shown_documents.text,
         requests.excerpt_start + 1,
         requests.excerpt_end - requests.excerpt_start
     ) as excerpt,
+    case
+        when requests.shown = 'complement_and_atom'
+            then
+                substr(
+                    own_documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
+                )
+    end as atom_text,
     probes.target,
     requests.complement_was_cut,
     probes.verbalizer_prompt,
 from {{ ref('answerer_requests') }} as requests
 join {{ ref('probes') }} as probes using (probe_id)
-join {{ ref('documents') }} as documents on requests.document_id = documents.document_id
+join {{ ref('documents') }} as own_documents on probes.document_id = own_documents.document_id
+left join {{ ref('documents') }} as shown_documents
+    on requests.document_id = shown_documents.document_id

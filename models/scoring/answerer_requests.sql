@@ -1,70 +1,33 @@
--- One row per answerer request: each written probe is answered several times from its complement alone.
-with
-
-excerpts as (
-
-    select
-        probes.probe_id,
-        probes.round_number,
-        probes.verbalizer_prompt,
-        documents.text_hash,
-        probes.document_id,
-        settings.answerer_model as model,
-        settings.n_answers,
-        probes.complement_end - probes.complement_start > {{ var('complement_characters') }}
-            as complement_was_cut,
-        -- The characters nearest the split.
-        case
-            when probes.target = 'suffix'
-                then
-                    greatest(
-                        probes.complement_start,
-                        probes.complement_end - {{ var('complement_characters') }}
-                    )
-            else probes.complement_start
-        end as excerpt_start,
-        case
-            when probes.target = 'suffix' then probes.complement_end
-            else
-                least(
-                    probes.complement_end,
-                    probes.complement_start + {{ var('complement_characters') }}
-                )
-        end as excerpt_end,
-    from {{ ref('probes') }} as probes
-    join {{ ref('documents') }} as documents using (document_id)
-    join {{ ref('round_settings') }} as settings using (round_number)
-    where probes.is_written
-
-)
-
+-- One row per answerer request: each written probe is answered several times in each of its arms.
+-- A round keeps its answerer; a control asked of another model is another request.
 select
     'answerer-' || {{ identity([
-        'excerpts.round_number',
-        'excerpts.probe_id',
-        "'complement'",
-        "'answerer'",
+        'arms.round_number',
+        'arms.probe_id',
+        'arms.arm',
+        "if(arms.arm = 'complement', 'answerer', arms.answerer_model)",
         'numbers.answer_number',
         '1',
     ]) }} as request_id,
     'answerer' as stage,
-    excerpts.round_number,
-    excerpts.probe_id,
-    'complement' as arm,
+    arms.round_number,
+    arms.probe_id,
+    arms.arm,
     numbers.answer_number,
-    excerpts.document_id,
-    excerpts.excerpt_start,
-    excerpts.excerpt_end,
-    excerpts.complement_was_cut,
-    excerpts.model,
+    arms.shown,
+    arms.document_id,
+    arms.excerpt_start,
+    arms.excerpt_end,
+    arms.complement_was_cut,
+    arms.answerer_model as model,
     {{ identity([
-        'excerpts.text_hash',
-        'excerpts.excerpt_start',
-        'excerpts.excerpt_end',
-        'excerpts.verbalizer_prompt',
+        'documents.text_hash',
+        'arms.excerpt_start',
+        'arms.excerpt_end',
+        'arms.verbalizer_prompt',
     ]) }} as input_hash,
-    excerpts.excerpt_end - excerpts.excerpt_start + length(excerpts.verbalizer_prompt)
-        as input_characters,
-from excerpts
-cross join unnest(range(1, excerpts.n_answers + 1)) as numbers (answer_number)
-order by excerpts.round_number, excerpts.probe_id, numbers.answer_number
+    arms.input_characters,
+from {{ ref('probe_arms') }} as arms
+left join {{ ref('documents') }} as documents using (document_id)
+cross join unnest(range(1, arms.n_answers + 1)) as numbers (answer_number)
+order by arms.round_number, arms.probe_id, arms.arm, numbers.answer_number

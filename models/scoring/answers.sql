@@ -1,25 +1,6 @@
--- One row per answerer request: which attempt answered it, or how it stands.
--- The text of the answer stays in `responses`.
-with
+-- One row per answer that is to be published: those from the complement, and how each stands.
+{{ config(materialized='view') }}
 
-states as (
-    {{ request_states(ref('answerer_requests')) }}
-)
-
-select
-    requests.request_id,
-    requests.round_number,
-    requests.probe_id,
-    requests.answer_number,
-    requests.complement_was_cut,
-    states.attempt,
-    states.state,
-    responses.stop_reason = 'max_tokens' as answer_was_cut,
-    responses.model as answerer_model,
-    md5(responses.text) as answer_hash,
-    length(responses.text) as answer_length,
-from {{ ref('answerer_requests') }} as requests
-join states using (request_id)
-left join {{ ref('responses') }} as responses
-    on states.request_id = responses.request_id and states.attempt = responses.attempt
-order by requests.round_number, requests.probe_id, requests.answer_number
+select * exclude (arm)
+from {{ ref('arm_answers') }}
+where arm = 'complement'

@@ -7,11 +7,13 @@ select
     substr(
         documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
     ) as atom_text,
-    answers.text as answer,
+    coalesce(answers.text, anchors.answer) as answer,
 from {{ ref('judge_requests') }} as requests
 join {{ ref('probes') }} as probes using (probe_id)
 join {{ ref('documents') }} as documents using (document_id)
-join {{ ref('responses') }} as answers
+left join {{ ref('responses') }} as answers
     on
         requests.answer_request_id = answers.request_id
         and requests.answer_attempt = answers.attempt
+left join {{ ref('anchor_answers') }} as anchors
+    on requests.probe_id = anchors.probe_id and requests.anchor = anchors.anchor

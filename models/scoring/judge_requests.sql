@@ -1,25 +1,133 @@
--- One row per judge request: one per answer.
+-- One row per judge request: each answer of any arm once; and where the judge is checked, answers from
+-- the complement again, the same by a second judge, and anchors in place of answers.
+with
+
+-- Everything that could be judged more than once, or by another.
+checked as (
+
+    select
+        answers.*,
+        checks.control,
+        checks.judge_model,
+    from {{ ref('arm_answers') }} as answers
+    join {{ ref('round_settings') }} as settings using (round_number)
+    join {{ ref('round_checks') }} as checks using (round_number)
+    where
+        answers.arm = 'complement'
+        and checks.control in ('judge_retest', 'second_judge')
+        and {{ is_controlled('settings.seed', 'answers.probe_id', 'checks.share') }}
+
+),
+
+wanted as (
+
+    select
+        'judge-' || {{ identity(['answers.request_id', "'judge'", '1']) }} as request_id,
+        answers.round_number,
+        answers.probe_id,
+        answers.arm,
+        answers.answer_number,
+        answers.request_id as answer_request_id,
+        answers.attempt as answer_attempt,
+        answers.answer_hash,
+        answers.answer_length,
+        'judge' as judge_role,
+        1 as replicate,
+        settings.judge_model as model,
+    from {{ ref('arm_answers') }} as answers
+    join {{ ref('round_settings') }} as settings using (round_number)
+    where answers.state = 'answered'
+
+    union all by name
+
+    select
+        'judge-' || {{ identity(['request_id', "'judge'", '2']) }} as request_id,
+        round_number,
+        probe_id,
+        arm,
+        answer_number,
+        request_id as answer_request_id,
+        attempt as answer_attempt,
+        answer_hash,
+        answer_length,
+        'judge' as judge_role,
+        2 as replicate,
+        judge_model as model,
+    from checked
+    where control = 'judge_retest' and state = 'answered'
+
+    union all by name
+
+    select
+        'judge-' || {{ identity(['request_id', 'judge_model', '1']) }} as request_id,
+        round_number,
+        probe_id,
+        arm,
+        answer_number,
+        request_id as answer_request_id,
+        attempt as answer_attempt,
+        answer_hash,
+        answer_length,
+        'second_judge' as judge_role,
+        1 as replicate,
+        judge_model as model,
+    from checked
+    where control = 'second_judge' and state = 'answered'
+
+    union all by name
+
+    select
+        'judge-' || {{ identity([
+            "'anchor'",
+            'anchors.round_number',
+            'anchors.probe_id',
+            'anchors.anchor',
+            "'judge'",
+            '1',
+        ]) }} as request_id,
+        anchors.round_number,
+        anchors.probe_id,
+        anchors.anchor,
+        md5(anchors.answer) as answer_hash,
+        length(anchors.answer) as answer_length,
+        'judge' as judge_role,
+        1 as replicate,
+        settings.judge_model as model,
+    from {{ ref('anchor_answers') }} as anchors
+    join {{ ref('round_settings') }} as settings using (round_number)
+
+)
+
 select
-    'judge-' || {{ identity(['answers.request_id', "'judge'", '1']) }} as request_id,
+    wanted.request_id,
     'judge' as stage,
-    answers.round_number,
-    answers.probe_id,
-    answers.answer_number,
-    answers.request_id as answer_request_id,
-    answers.attempt as answer_attempt,
-    settings.judge_model as model,
+    wanted.round_number,
+    wanted.probe_id,
+    wanted.arm,
+    wanted.anchor,
+    wanted.answer_number,
+    wanted.answer_request_id,
+    wanted.answer_attempt,
+    wanted.judge_role,
+    wanted.replicate,
+    wanted.model,
     {{ identity([
         'probes.verbalizer_prompt',
         'documents.text_hash',
         'probes.atom_start',
         'probes.atom_end',
-        'answers.answer_hash',
+        'wanted.answer_hash',
     ]) }} as input_hash,
-    probes.atom_end - probes.atom_start + length(probes.verbalizer_prompt) + answers.answer_length
+    probes.atom_end - probes.atom_start + length(probes.verbalizer_prompt) + wanted.answer_length
         as input_characters,
-from {{ ref('answers') }} as answers
+from wanted
 join {{ ref('probes') }} as probes using (probe_id)
 join {{ ref('documents') }} as documents using (document_id)
-join {{ ref('round_settings') }} as settings on answers.round_number = settings.round_number
-where answers.state = 'answered'
-order by answers.round_number, answers.probe_id, answers.answer_number
+order by
+    wanted.round_number,
+    wanted.probe_id,
+    wanted.arm,
+    wanted.anchor,
+    wanted.answer_number,
+    wanted.judge_role,
+    wanted.replicate

@@ -1,21 +1,6 @@
--- One row per judge request: the score in [0, 1], or how the request stands. Never 0 for want of a score.
-with
+-- One row per judgement that is to be published: of answers from the complement, by the round's judge.
+{{ config(materialized='view') }}
 
-states as (
-    {{ request_states(ref('judge_requests')) }}
-)
-
-select
-    requests.request_id,
-    requests.round_number,
-    requests.probe_id,
-    requests.answer_number,
-    states.attempt,
-    states.state,
-    responses.model as judge_model,
-    trim(responses.text, e' \t\r\n')::double as score,
-from {{ ref('judge_requests') }} as requests
-join states using (request_id)
-left join {{ ref('responses') }} as responses
-    on states.request_id = responses.request_id and states.attempt = responses.attempt
-order by requests.round_number, requests.probe_id, requests.answer_number
+select * exclude (arm, anchor, answer_request_id, judge_role, replicate, asked_model)
+from {{ ref('judge_scores') }}
+where arm = 'complement' and judge_role = 'judge' and replicate = 1

@@ -1,54 +1,6 @@
--- One row per written probe: its scores if all answers were judged, or why it has none.
--- A maximum over fewer answers than asked for would make probes look harder than they are.
-with
+-- One row per written probe: its scores from the complement, or why it has none.
+{{ config(materialized='view') }}
 
-counted as (
-
-    select
-        answers.probe_id,
-        answers.round_number,
-        any_value(answers.complement_was_cut) as complement_was_cut,
-        count(*) as n_answers,
-        count(judgements.score) as n_scores,
-        list(judgements.score order by answers.answer_number) as scores,
-        bool_or(answers.state in ('pending', 'open')) as awaits_answer,
-        bool_or(answers.state = 'stale') as has_stale_answer,
-        bool_or(answers.state = 'failed') as has_failed_answer,
-        bool_or(judgements.state in ('pending', 'open')) as awaits_judgement,
-        bool_or(judgements.state = 'stale') as has_stale_judgement,
-        bool_or(judgements.state = 'failed') as has_failed_judgement,
-    from {{ ref('answers') }} as answers
-    left join {{ ref('judgements') }} as judgements using (probe_id, answer_number)
-    group by answers.probe_id, answers.round_number
-
-),
-
-reasoned as (
-
-    select
-        *,
-        case
-            when n_scores = n_answers then null
-            when awaits_answer or awaits_judgement then 'pending'
-            when has_failed_answer then 'answer_failed'
-            when has_stale_answer then 'answer_stale'
-            when has_failed_judgement then 'judgement_failed'
-            when has_stale_judgement then 'judgement_stale'
-        end as unscored_reason,
-    from counted
-
-)
-
-select
-    probe_id,
-    round_number,
-    complement_was_cut,
-    n_answers,
-    n_scores,
-    unscored_reason,
-    case when n_scores = n_answers then scores end as scores,
-    case when n_scores = n_answers then list_avg(scores) end as score_mean,
-    case when n_scores = n_answers then list_max(scores) end as score_max,
-    case when n_scores = n_answers then list_min(scores) end as score_min,
-from reasoned
-order by round_number, probe_id
+select * exclude (arm)
+from {{ ref('arm_scores') }}
+where arm = 'complement'

@@ -294,15 +294,93 @@ def status() -> None:
 
 
 @app.command()
+def calibrate(
+    docs: Annotated[int, typer.Option(min=1, help="Documents, the same at every level.")] = 100,
+    levels: Annotated[
+        str, typer.Option(metavar="FIRST..LAST", help="Levels of seeds/calibration_levels.csv.")
+    ] = "-3..3",
+    like: Annotated[
+        int | None,
+        typer.Option(metavar="ROUND", help="The round whose models are asked; else the last."),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who answers; without, only the price is shown."),
+    ] = None,
+    once: Once = False,
+    max_cost: MaxCost = None,
+) -> None:
+    """Ask the same documents at every level of strictness, and compare what comes of it.
+
+    The documents are drawn by the round's seed from those that no round has, and no round ever
+    draws them. Requests, answers and probes lie in a home of their own, `calibration`: none of
+    them is published, and all commands but `export` work there (LATENT_PROBES_HOME). --max-cost is
+    about what the calibration costs.
+    """
+    from latent_probes import calibration, home, providers, runner, summary, warehouse
+
+    if max_cost is not None and not max_cost >= 0:
+        raise typer.BadParameter(f"{max_cost} is no sum of dollars")
+    wanted = calibration.parsed_levels(levels)
+    here = home.find()
+    there = calibration.prepare(here, docs, wanted, like)
+    warehouse.build(there, tested=False)
+    summary.plan(there)
+    if provider is None:
+        return
+    with interruptible(lambda: summary.interrupted(there)):
+        runner.run(there, providers.create(provider, there), once=once, max_cost=max_cost)
+    summary.calibration(there)
+    calibration.draw(there)
+
+
+@app.command()
+def sheet(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
+    answers: Annotated[
+        int, typer.Option(min=1, help="How many answers; of a larger number they are the first.")
+    ] = 50,
+) -> None:
+    """Write a sheet of answers for a person to score as the judge did, without its scores.
+
+    Fill in the column `score`, 0 to 1, and land the file with `ratings`.
+    """
+    from latent_probes import home, ratings, terminal, warehouse
+
+    here = home.find()
+    warehouse.build(here, tested=False)
+    n_written = ratings.write_sheet(here, file, answers)
+    terminal.say(f"wrote {n_written:,} answers to {file}")
+
+
+@app.command(name="ratings")
+def land_ratings(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A sheet with scores filled in.")],
+    rater: Annotated[str, typer.Option(metavar="NAME", help="Whose scores they are.")],
+) -> None:
+    """Land the scores that a person gave answers; rows without one are left out.
+
+    A file with a fault lands nothing, and what was landed once is not changed.
+    """
+    from latent_probes import home, ratings, runner, terminal
+
+    here = home.find()
+    with runner.locked(here):
+        n_landed, n_rows = ratings.land(here, file, rater)
+    terminal.say(f"landed {n_landed:,} of {n_rows:,} scores; the rest was known")
+
+
+@app.command()
 def export() -> None:
     """Test the warehouse and write the data set: Parquet files, a card and a manifest.
 
     Refuses while a slot or a score is pending, and when a test fails.
     """
-    from latent_probes import home, publication, runner, summary
+    from latent_probes import calibration, home, publication, runner, summary
 
     here = home.find()
     with runner.locked(here):
+        calibration.refuse_export(here)
         publication.export(here)
     summary.exported(here)
 

@@ -54,6 +54,11 @@ class Home:
         return self.folder / "pushed.json"
 
     @property
+    def calibration(self) -> Path:
+        """The home of the calibration: the same documents at several levels, never published."""
+        return self.folder / "calibration"
+
+    @property
     def stamp(self) -> Path:
         """From what the warehouse was built, and whether its tests passed."""
         return self.folder / "warehouse.json"

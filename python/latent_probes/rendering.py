@@ -20,7 +20,7 @@ STAGES = ("generator", "answerer", "judge")
 INVISIBLE = r"[\s\p{Cf}]*"
 NAMES = "|".join(
     INVISIBLE.join("[_-]" if letter == "_" else letter for letter in name)
-    for name in ("document", "text", "question", "ground_truth", "answer")
+    for name in ("document", "text", "passage", "question", "ground_truth", "answer")
 )
 FENCE = regex.compile(
     rf"[<＜](?={INVISIBLE}[/／]?{INVISIBLE}(?:{NAMES})(?![\p{{L}}\p{{N}}]))", regex.I

@@ -47,16 +47,16 @@ def plan(home: Home) -> None:
     """What would be asked in each round, and its expected price in batches and one by one."""
     prices = """
         select
-            round_number, stage, any_value(tokens_are) as tokens_are,
+            round_number, stage, model, any_value(tokens_are) as tokens_are,
             any_value(usd) filter (where provider = 'anthropic-batches') as in_batches,
             any_value(usd) filter (where provider = 'anthropic-messages') as by_messages
-        from planned_prices group by round_number, stage
+        from planned_prices group by round_number, stage, model
     """
     with warehouse.opened(home) as connection:
         connection.execute(
             f"""
             create temp table planned as
-            from planned_requests join ({prices}) using (round_number, stage)
+            from planned_requests join ({prices}) using (round_number, stage, model)
             where n_pending + n_coming > 0
             """
         )
@@ -70,7 +70,7 @@ def plan(home: Home) -> None:
                 {terminal.dollars("in_batches")} as "in batches",
                 {terminal.dollars("by_messages")} as "by messages"
             from planned
-            order by round_number, stage_order
+            order by round_number, stage_order, model
             """,
         )
         in_batches, by_messages, unpriced = connection.execute(
@@ -141,6 +141,7 @@ def status(home: Home) -> None:
             """,
         )
         say_what_is_missing(connection)
+        controls(connection)
         show(
             connection,
             "Requests",
@@ -157,6 +158,59 @@ def status(home: Home) -> None:
         if connection.execute(irregularities).fetchall():
             show(connection, "Irregularities", irregularities)
     still_on_their_way(home)
+
+
+def controls(connection) -> None:
+    """How far the controls are, if any round has some."""
+    query = """
+        select
+            round_number as round, arm, answerer_model as answerer, share,
+            n_eligible as eligible, n_asked as asked, n_scored as scored
+        from arm_coverage
+        where arm != 'complement'
+        order by round_number, arm
+    """
+    if connection.execute(query).fetchall():
+        show(connection, "Controls", query)
+
+
+def calibration(home: Home) -> None:
+    """What came of each level, and which one is recommended."""
+    with warehouse.opened(home) as connection:
+        measures = {
+            "finalize rate": "finalized",
+            "mean best score": "mean best score",
+            "spread of best score": "spread",
+            "share hard": "HARD",
+            "share easy": "EASY",
+            "dollars of a document": "dollars a document",
+        }
+        columns = ", ".join(
+            f"any_value(shown) filter (where measure = '{measure}') as \"{name}\""
+            for measure, name in measures.items()
+        )
+        show(
+            connection,
+            "Levels",
+            f"""
+            with shown as (
+                select
+                    calibration_level as level, measure,
+                    format('{{:.3f}}', estimate)
+                    || coalesce(
+                        format(' ({{:.3f}} to {{:.3f}})', estimate_low, estimate_high), ''
+                    ) as shown
+                from calibration_sweep where scope = 'all'
+            )
+            select level, {columns} from shown group by level order by level
+            """,
+        )
+        for level, mean, aim in connection.execute(
+            "select calibration_level, score_max_mean, aimed_score_max_mean from recommended_level"
+        ).fetchall():
+            terminal.say(
+                f"Recommended: level {level}, whose mean best score {mean:.3f} is nearest to {aim}."
+            )
 
 
 def spend_per_probe() -> str:

@@ -8,6 +8,9 @@
 ``tokenizer_version(tokenizer, files)``   the tokenizer's name and a hash of its files
 ``repair_json(text)``                     damaged JSON mended to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
+``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
+``spread_interval(sums, n, seed)``        that of a standard deviation
+``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 
 No function here calls a language model: a rebuild of the warehouse never spends money.
 """
@@ -24,7 +27,7 @@ import regex
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from latent_probes import landing, measures, units
+from latent_probes import intervals, landing, measures, units
 
 SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
 WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
@@ -38,6 +41,8 @@ MEASURES = (
     "STRUCT(n_words INTEGER, diversities DOUBLE[], signature UINTEGER[], "
     f"sentences {MEASURED_SENTENCES})"
 )
+INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
+ALPHA = "STRUCT(alpha DOUBLE, low DOUBLE, high DOUBLE)"
 
 # json-repair often takes a quote inside of a text for its end. The end of a text is better known by
 # the key that follows, or the end of all.
@@ -76,6 +81,9 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ("tokenizer_version", tokenizer_version, ["VARCHAR"] * 2, "VARCHAR"),
         ("repair_json", repair_json, ["VARCHAR"], "VARCHAR"),
         ("unescaped", unescaped, ["VARCHAR"], "VARCHAR"),
+        ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
+        ("spread_interval", spread_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], INTERVAL),
+        ("alpha_interval", alpha_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], ALPHA),
     ]:
         connection.create_function(
             name,
@@ -201,6 +209,73 @@ def unescaped(texts: pyarrow.ChunkedArray):
         )
 
     return pyarrow.array([text and decoded(text) for text in texts.to_pylist()], pyarrow.string())
+
+
+def mean_interval(
+    sums: pyarrow.ChunkedArray,
+    counts: pyarrow.ChunkedArray,
+    replicates: pyarrow.ChunkedArray,
+    seeds: pyarrow.ChunkedArray,
+):
+    """Low and high end for each pair of lists: a document's sum of values, and how many."""
+    found = (
+        intervals.mean_interval(
+            # What is null is not known, and neither is the interval.
+            numpy.array(of_documents, float),
+            numpy.array(counted, float),
+            n,
+            seed,
+        )
+        for of_documents, counted, n, seed in zip(
+            *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["low", "high"])
+
+
+def spread_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """Low and high end for each list of documents: a list of sum, sum of squares, and how many."""
+    found = (
+        intervals.spread_interval(numpy.array(of_documents, float), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["low", "high"])
+
+
+def alpha_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """Krippendorff's alpha, low and high end for each list of documents.
+
+    A document is a list: pairs, squared differences, sums of both scores, of both squares.
+    """
+    found = (
+        intervals.alpha_interval(numpy.array(of_documents, float), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["alpha", "low", "high"])
+
+
+def figures(found, names: list[str]) -> pyarrow.StructArray:
+    """Figures as a column of structs; rounded, as the last bits of a sum differ by machine."""
+    return pyarrow.array(
+        [
+            None
+            if row is None
+            else {
+                name: None if value is None else round(value, 9)
+                for name, value in zip(names, row, strict=True)
+            }
+            for row in found
+        ],
+        pyarrow.struct({name: pyarrow.float64() for name in names}),
+    )
 
 
 def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> pyarrow.ListArray:

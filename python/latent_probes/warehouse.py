@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import files, terminal
+from latent_probes import files, landing, terminal
 from latent_probes.home import Home
 
 SOURCES = (
@@ -44,13 +44,16 @@ def build(home: Home, *, tested: bool) -> None:
         return
     # Unit tests are about the project, not about what has landed: `make test` runs them.
     skipped = ["unit_test"] if tested else ["unit_test", "test"]
-    call_dbt(
-        home,
-        ["build", *(part for kind in skipped for part in ("--exclude-resource-type", kind))],
-        "building and testing" if tested else "building",
-    )
+    arguments = ["build", *(part for kind in skipped for part in ("--exclude-resource-type", kind))]
+    call_dbt(home, arguments, "building and testing" if tested else "building")
     with files.written_whole(home.stamp) as partial:
         partial.write_text(json.dumps(state(home) | {"tested": tested}) + "\n")
+
+
+def is_calibration(home: Home) -> bool:
+    """Whether the home is that of a calibration, whose probes are never published."""
+    with landing.opened(home.landing) as connection:
+        return bool(landing.stated_levels(connection))
 
 
 def build_queue(home: Home) -> None:

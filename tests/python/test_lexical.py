@@ -35,6 +35,7 @@ def generator_prompt(*texts):
 
 def answerer_prompt(excerpt=TEXT, question=QUESTION):
     inputs = {
+        "shown": "complement",
         "excerpt": excerpt,
         "target": "suffix",
         "complement_was_cut": False,
@@ -137,6 +138,18 @@ def test_an_answer_is_made_of_words_of_the_text():
 def test_an_answer_looks_where_the_question_points():
     pointed = said("answerer", prompt=answerer_prompt(question="Which murals, by which children?"))
     assert set(pointed.split()) & set(lexical.content_words(PARAGRAPHS[4]))
+
+
+def test_an_answer_is_of_the_passage_where_one_is_shown():
+    inputs = {"excerpt": TEXT, "atom_text": "Sailors carried oranges.", "verbalizer_prompt": "Who?"}
+    inputs |= {"shown": "complement_and_atom", "target": "suffix", "complement_was_cut": False}
+    prompt = rendering.render("answerer", inputs)
+    assert said("answerer", prompt=prompt) == "sailors carried oranges"
+
+
+def test_an_answer_without_a_text_is_made_of_the_question():
+    prompt = rendering.render("answerer", {"shown": "nothing", "verbalizer_prompt": QUESTION})
+    assert set(said("answerer", prompt=prompt).split()) <= set(lexical.content_words(QUESTION))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

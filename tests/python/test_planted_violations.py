@@ -31,6 +31,11 @@ ONE_SUFFIX = (
 )
 
 VIOLATIONS = {
+    "a_calibration_asks_the_same_everywhere": [
+        "insert into landing.calibration_documents values ('gemma-3-270m', 'unasked')",
+        "insert into landing.calibration_rounds "
+        "values (1, 1, 'gemma-3-270m', -2, 5, 'lexical', 'lexical', 'lexical', now())",
+    ],
     "a_landed_request_leaves_the_queue": [
         *PENDING,
         "insert into pending_requests by name select request_id, 2 as attempt, stage, "
@@ -44,7 +49,7 @@ VIOLATIONS = {
         "update slots set rejection_reason = null where state = 'rejected'"
     ],
     "a_slot_has_its_scope": [*TRAIN, "update train set scope = 'lens' where slot_idx = 0"],
-    "a_started_round_is_not_edited": ["update rounds set n_docs = n_docs + 1"],
+    "a_started_round_is_not_edited": ["update round_lines set n_docs = n_docs + 1"],
     "answers_and_scores_keep_their_order": [
         *PUBLISHED,
         "update published_probes set bb_answer_rollout_answers = "
@@ -55,6 +60,7 @@ VIOLATIONS = {
         "update published_probes set bb_answer_rollout_answers = bb_answer_rollout_answers[:4]",
     ],
     "answers_come_from_the_model_asked": ["update responses set model = 'another'"],
+    "arm_lift_closes": ["update arm_lift set n_probes = n_probes + 1 where scope = 'whole'"],
     "atoms_have_their_shape": [
         "update probes set atom_end = atom_end + 1 where scope = 'paragraph'"
     ],
@@ -74,6 +80,24 @@ VIOLATIONS = {
     "context_is_the_other_side": [
         *TRAIN,
         f"update train set context = trim(context) || '.' {ONE_SUFFIX}",
+    ],
+    "a_second_opinion_is_of_another_model": [
+        "insert into round_arms by name select round_number, 'second_reader' as arm, "
+        "answerer_model from round_settings"
+    ],
+    "anchors_and_pairs_close": [
+        "insert into judge_scores by name select probe_id, 'atom' as anchor, 1.0 as score "
+        "from probes limit 1"
+    ],
+    "controls_are_what_their_arms_say": [
+        "update probe_arms set excerpt_end = excerpt_end + 1 where complement_was_cut = false"
+    ],
+    "nothing_but_the_complement_is_published": [
+        *PUBLISHED,
+        # The first answer is what somebody else said, as an answer of another arm would be.
+        "update published_probes set bb_answer_rollout_answers = "
+        "list_prepend('of another arm', bb_answer_rollout_answers[2:]) "
+        "where bb_answer_rollout_answers is not null",
     ],
     "every_response_has_a_landed_request": [
         "insert into landing.responses values ('judge-unasked', 1, 'succeeded', '{}', now())"

@@ -17,6 +17,12 @@ from latent_probes.landing.batches import (
     sending,
     submitted,
 )
+from latent_probes.landing.calibrations import (
+    add_levels,
+    calibration_documents,
+    set_apart,
+    stated_levels,
+)
 from latent_probes.landing.opening import (
     LOCK_TIMEOUT_SECONDS,
     LandingError,
@@ -26,6 +32,7 @@ from latent_probes.landing.opening import (
     prepare,
     transaction,
 )
+from latent_probes.landing.ratings import add_ratings
 from latent_probes.landing.results import (
     add_responses,
     stage_results,
@@ -47,10 +54,13 @@ __all__ = [
     "Batch",
     "LandingError",
     "Siblings",
+    "add_levels",
+    "add_ratings",
     "add_responses",
     "add_rollouts",
     "add_sampled",
     "add_token_counts",
+    "calibration_documents",
     "connect",
     "disown",
     "first",
@@ -63,10 +73,12 @@ __all__ = [
     "refused",
     "release",
     "sending",
+    "set_apart",
     "sources_of",
     "stage_results",
     "staged_counts",
     "staged_is_foreign",
+    "stated_levels",
     "submitted",
     "transaction",
 ]

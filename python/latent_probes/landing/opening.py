@@ -60,13 +60,13 @@ def create_tables(connection, path: Path) -> None:
             f"{path} has version {version}, this latent-probes reads versions "
             f"{min(UPGRADES)} to {VERSION}: install the version that wrote it"
         )
-    if version == VERSION:
-        return
     with transaction(connection):
+        # In a file of this version, too, a table may be missing that came before it was released.
         connection.execute(TABLES)
         for older in range(version, VERSION):
             connection.execute(UPGRADES[older])
-        connection.execute("update landing_version set version = ?", [VERSION])
+        if version < VERSION:
+            connection.execute("update landing_version set version = ?", [VERSION])
 
 
 def prepare(path: Path) -> None:

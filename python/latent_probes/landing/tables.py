@@ -138,6 +138,39 @@ create table if not exists stray_results (
     line varchar not null,
 );
 
+-- One row per document that is set apart for a calibration: no round draws it.
+create table if not exists calibration_documents (
+    source_model varchar not null,
+    doc_id varchar not null,
+    primary key (source_model, doc_id),
+);
+
+-- One row per level of a calibration, which is a round in a home of its own.
+create table if not exists calibration_rounds (
+    round_number bigint primary key,
+    seed bigint not null,
+    source_model varchar not null,
+    calibration_level bigint not null unique,
+    n_answers bigint not null,
+    generator_model varchar not null,
+    answerer_model varchar not null,
+    judge_model varchar not null,
+    stated_at timestamp not null,
+);
+
+-- One row per answer and person who scored it as the judge does. The hash is that of the answer as
+-- it was read.
+create table if not exists human_ratings (
+    rater varchar not null,
+    answer_request_id varchar not null,
+    answer_hash varchar not null,
+    score double not null,
+    -- SHA-256 of the file.
+    file_hash varchar not null,
+    landed_at timestamp not null,
+    primary key (rater, answer_request_id),
+);
+
 -- One row per request that is open or succeeded: its key is the guard against paying twice.
 create table if not exists claims (
     request_id varchar primary key,

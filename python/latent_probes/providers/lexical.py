@@ -130,8 +130,9 @@ def draw(custom_id: str, *key: object) -> int:
 
 
 def fenced(prompt: str, name: str) -> str:
-    """The text between the last pair of tags of that name."""
-    return regex.findall(rf"(?s)<{name}>\n(.*?)\n</{name}>", prompt)[-1]
+    """The text between the last pair of tags of that name; empty where there is none."""
+    found = regex.findall(rf"(?s)<{name}>\n(.*?)\n</{name}>", prompt)
+    return found[-1] if found else ""
 
 
 # Generator -----------------------------------------------------------------------------------
@@ -273,10 +274,13 @@ def answer_question(prompt: str, custom_id: str) -> str:
 
     Which words is drawn for each request, so that each answer number gives another answer.
     """
-    asked = set(content_words(fenced(prompt, "question")))
+    question = fenced(prompt, "question")
+    asked = set(content_words(question))
+    # The passage that is asked about, where it is shown; the question, where nothing else is.
+    text = fenced(prompt, "passage") or fenced(prompt, "text") or question
     sentences = [
         words
-        for sentence in regex.split(r"(?<=[.!?])\s+|\n+", fenced(prompt, "text"))
+        for sentence in regex.split(r"(?<=[.!?])\s+|\n+", text)
         if (words := content_words(sentence))
     ]
     nearest = sorted(sentences, key=lambda words: -len(asked & set(words)))[:4]

@@ -28,7 +28,9 @@ def render(figures, folder: Path, settings: dict) -> str:
     return environment.get_template("card.md.jinja").render(
         header=header.render(folder, tables.published(figures), settings),
         rows=lambda query: rows(figures, query),
-        table=lambda query, columns, order="all": table(figures, query, columns, order),
+        table=lambda query, columns, order="all", **options: table(
+            figures, query, columns, order, **options
+        ),
         histogram=lambda: histogram(figures),
         query=lambda name: query_text(folder, name),
         settings=settings,
@@ -42,12 +44,21 @@ def rows(figures, query: str) -> list[dict]:
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def table(figures, query: str, columns: dict[str, str], order: str) -> str:
+def table(
+    figures,
+    query: str,
+    columns: dict[str, str],
+    order: str,
+    where: str = "true",
+    nothing: str = "None.",
+) -> str:
     """Columns of a named query as a Markdown table under their titles, with the query's name."""
     picked = ", ".join(columns)
-    found = figures.execute(f"select {picked} from {query} order by {order}").fetchall()
+    found = figures.execute(
+        f"select {picked} from {query} where {where} order by {order}"
+    ).fetchall()
     if not found:
-        return f"None. (`{query}`)"
+        return f"{nothing} (`{query}`)"
     lines = [f"| {' | '.join(columns.values())} |", "|" + "---|" * len(columns)]
     for row in found:
         cells = (cell(value, name) for name, value in zip(columns, row, strict=True))

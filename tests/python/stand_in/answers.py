@@ -35,7 +35,7 @@ def stage_of(prompt: str) -> str | None:
     if prompt.startswith("Score how well"):
         return "judge"
     # Looked for first, as no line of a document in a generator's prompt is a bare tag.
-    if "\n<text>\n" in prompt and "\n<question>\n" in prompt:
+    if "\n<question>\n" in prompt:
         return "answerer"
     return "generator" if "\n# The documents\n" in prompt else None
 

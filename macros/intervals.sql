@@ -1,0 +1,36 @@
+{# The 95 % interval of a mean over probes, as a struct of low and high: by a bootstrap over documents.
+   The rows of the group are documents, each with its sum of values and its number of probes. Null for
+   fewer than five documents. #}
+{% macro mean_interval(sum_of_values, n_probes) -%}
+    mean_interval(
+        list({{ sum_of_values }}::double order by source_model, doc_id),
+        list({{ n_probes }}::double order by source_model, doc_id),
+        {{ var('bootstrap_replicates') }},
+        {{ var('bootstrap_seed') }}
+    )
+{%- endmacro %}
+
+{# Krippendorff's alpha of two raters, as a struct of alpha, low and high. The rows of the group are
+   documents, each with n_pairs, squared_difference, sum_of_scores and sum_of_squares. #}
+{% macro alpha_interval() -%}
+    alpha_interval(
+        list(
+            [n_pairs::double, squared_difference, sum_of_scores, sum_of_squares]
+            order by source_model, doc_id
+        ),
+        {{ var('bootstrap_replicates') }},
+        {{ var('bootstrap_seed') }}
+    )
+{%- endmacro %}
+
+{# The same of a standard deviation, by the sums of values and of their squares. #}
+{% macro spread_interval(sum_of_values, sum_of_squares, n_values) -%}
+    spread_interval(
+        list(
+            [{{ sum_of_values }}::double, {{ sum_of_squares }}::double, {{ n_values }}::double]
+            order by source_model, doc_id
+        ),
+        {{ var('bootstrap_replicates') }},
+        {{ var('bootstrap_seed') }}
+    )
+{%- endmacro %}

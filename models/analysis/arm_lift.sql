@@ -1,0 +1,90 @@
+-- One row per arm, reader, measure and group of probes: how they are answered, and how much better
+-- than the same probes from the complement. Groups: all; a scope; with a target; with a typicality.
+with
+
+bands as (
+
+    select
+        min(lowest) filter (where band = 'middle') as middle_from,
+        min(lowest) filter (where band = 'easy') as easy_from,
+    from {{ ref('score_bins') }}
+
+),
+
+measured as (
+
+    select
+        pairs.*,
+        unnest(['mean score', 'share not hard', 'share easy']) as measure,
+        unnest([
+            pairs.score_mean,
+            (pairs.score_max >= bands.middle_from)::integer,
+            (pairs.score_max >= bands.easy_from)::integer
+        ]) as value,
+        unnest([
+            pairs.complement_score_mean,
+            (pairs.complement_score_max >= bands.middle_from)::integer,
+            (pairs.complement_score_max >= bands.easy_from)::integer
+        ]) as complement_value,
+    from {{ ref('arm_pairs') }} as pairs
+    cross join bands
+
+),
+
+by_document as (
+
+    select
+        arm,
+        answerer_model,
+        measure,
+        source_model,
+        doc_id,
+        coalesce(scope, 'all') as scope,
+        coalesce(target, 'all') as target,
+        coalesce(typicality, 'all') as typicality,
+        count(*) as n_probes,
+        sum(value) as value,
+        sum(complement_value) as complement_value,
+        sum(value - complement_value) as difference,
+    from measured
+    group by
+        grouping sets (
+            (arm, answerer_model, measure, source_model, doc_id),
+            (arm, answerer_model, measure, source_model, doc_id, scope),
+            (arm, answerer_model, measure, source_model, doc_id, scope, target),
+            (arm, answerer_model, measure, source_model, doc_id, scope, target, typicality)
+        )
+    -- A prefix has no typicality: its finest group is that of its target.
+    having grouping(typicality) = 1 or typicality is not null
+
+),
+
+summed as (
+
+    select
+        arm,
+        answerer_model,
+        measure,
+        scope,
+        target,
+        typicality,
+        sum(n_probes)::bigint as n_probes,
+        count(*) as n_documents,
+        sum(value) / sum(n_probes) as estimate,
+        {{ mean_interval('value', 'n_probes') }} as estimate_interval,
+        sum(complement_value) / sum(n_probes) as complement_estimate,
+        sum(difference) / sum(n_probes) as difference,
+        {{ mean_interval('difference', 'n_probes') }} as difference_interval,
+    from by_document
+    group by arm, answerer_model, measure, scope, target, typicality
+
+)
+
+select
+    * exclude (estimate_interval, difference_interval),
+    estimate_interval.low as estimate_low,
+    estimate_interval.high as estimate_high,
+    difference_interval.low as difference_low,
+    difference_interval.high as difference_high,
+from summed
+order by arm, answerer_model, measure, scope, target, typicality

@@ -1,0 +1,33 @@
+-- One row per probe and arm in which it is scored: its scores there, and from the complement.
+-- Best scores are compared over as many answers on both sides, for more answers have a better best one.
+with
+
+paired as (
+
+    select
+        scores.round_number,
+        scores.probe_id,
+        scores.arm,
+        arms.answerer_model,
+        scores.score_mean,
+        complement.score_mean as complement_score_mean,
+        least(len(scores.scores), len(complement.scores)) as n_compared,
+        list_max(scores.scores[:n_compared]) as score_max,
+        list_max(complement.scores[:n_compared]) as complement_score_max,
+    from {{ ref('arm_scores') }} as scores
+    join {{ ref('round_arms') }} as arms using (round_number, arm)
+    join {{ ref('probe_scores') }} as complement using (probe_id)
+    where scores.scores is not null and complement.scores is not null
+
+)
+
+select
+    paired.*,
+    probes.source_model,
+    probes.doc_id,
+    probes.scope,
+    probes.target,
+    probes.typicality,
+from paired
+join {{ ref('probes') }} as probes using (probe_id)
+order by paired.round_number, paired.probe_id, paired.arm

@@ -1,0 +1,39 @@
+-- One row per level, scope and measure of a calibration, and for all scopes together, with its interval.
+with
+
+summed as (
+
+    select
+        calibration_level,
+        scope,
+        measure,
+        sum(n_values)::bigint as n_values,
+        count(*) as n_documents,
+        {{ known_sum('value') }} / sum(n_values) as estimate,
+        {{ mean_interval('value', 'n_values') }} as estimate_interval,
+    from {{ ref('calibration_values') }}
+    group by calibration_level, scope, measure
+
+    union all
+
+    select
+        calibration_level,
+        scope,
+        'spread of best score' as measure,
+        sum(n_values)::bigint as n_values,
+        count(*) as n_documents,
+        sqrt(greatest(0, sum(square) / sum(n_values) - (sum(value) / sum(n_values)) ** 2))
+            as estimate,
+        {{ spread_interval('value', 'square', 'n_values') }} as estimate_interval,
+    from {{ ref('calibration_values') }}
+    where measure = 'mean best score'
+    group by calibration_level, scope
+
+)
+
+select
+    * exclude (estimate_interval),
+    estimate_interval.low as estimate_low,
+    estimate_interval.high as estimate_high,
+from summed
+order by calibration_level, scope, measure

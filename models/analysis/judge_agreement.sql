@@ -1,0 +1,86 @@
+-- One row per comparison of the judge, pair of raters and scope, and for all scopes together: how often
+-- two scores of one answer lie on two sides of 0.4 and 0.8, and Krippendorff's alpha.
+with
+
+bands as (
+
+    select
+        min(lowest) filter (where band = 'middle') as middle_from,
+        min(lowest) filter (where band = 'easy') as easy_from,
+    from {{ ref('score_bins') }}
+
+),
+
+by_document as (
+
+    select
+        pairs.comparison,
+        pairs.rater,
+        pairs.other_rater,
+        coalesce(pairs.scope, 'all') as scope,
+        pairs.source_model,
+        pairs.doc_id,
+        count(*) as n_pairs,
+        count(distinct pairs.probe_id) as n_probes,
+        sum(pairs.other_score - pairs.score) as difference,
+        sum(((pairs.score >= middle_from) != (pairs.other_score >= middle_from))::integer)
+            as n_flips_at_middle,
+        sum(((pairs.score >= easy_from) != (pairs.other_score >= easy_from))::integer)
+            as n_flips_at_easy,
+        sum((pairs.other_score - pairs.score) ** 2) as squared_difference,
+        sum(pairs.score + pairs.other_score) as sum_of_scores,
+        sum(pairs.score ** 2 + pairs.other_score ** 2) as sum_of_squares,
+    from {{ ref('score_pairs') }} as pairs
+    cross join bands
+    group by
+        grouping sets (
+            (comparison, rater, other_rater, source_model, doc_id),
+            (comparison, rater, other_rater, source_model, doc_id, scope)
+        )
+
+),
+
+summed as (
+
+    select
+        comparison,
+        rater,
+        other_rater,
+        scope,
+        sum(n_pairs)::bigint as n_answers,
+        sum(n_probes)::bigint as n_probes,
+        count(*) as n_documents,
+        sum(difference) / sum(n_pairs) as difference,
+        {{ mean_interval('difference', 'n_pairs') }} as difference_interval,
+        sum(n_flips_at_middle) / sum(n_pairs) as flips_at_middle,
+        {{ mean_interval('n_flips_at_middle', 'n_pairs') }} as flips_at_middle_interval,
+        sum(n_flips_at_easy) / sum(n_pairs) as flips_at_easy,
+        {{ mean_interval('n_flips_at_easy', 'n_pairs') }} as flips_at_easy_interval,
+        {{ alpha_interval() }} as agreement,
+    from by_document
+    group by comparison, rater, other_rater, scope
+
+)
+
+select
+    comparison,
+    rater,
+    other_rater,
+    scope,
+    n_answers,
+    n_probes,
+    n_documents,
+    difference,
+    difference_interval.low as difference_low,
+    difference_interval.high as difference_high,
+    flips_at_middle,
+    flips_at_middle_interval.low as flips_at_middle_low,
+    flips_at_middle_interval.high as flips_at_middle_high,
+    flips_at_easy,
+    flips_at_easy_interval.low as flips_at_easy_low,
+    flips_at_easy_interval.high as flips_at_easy_high,
+    agreement.alpha,
+    agreement.low as alpha_low,
+    agreement.high as alpha_high,
+from summed
+order by comparison, rater, other_rater, scope

@@ -1,0 +1,25 @@
+-- One row, if a calibration has scores: the level whose mean best score is nearest to what is aimed at.
+-- Of two as near, the stricter one. A level at which too few slots become probes is left out.
+select
+    scores.calibration_level,
+    scores.estimate as score_max_mean,
+    scores.estimate_low as score_max_mean_low,
+    scores.estimate_high as score_max_mean_high,
+    rates.estimate as finalize_rate,
+    {{ var('aimed_score_max_mean') }} as aimed_score_max_mean,
+from {{ ref('calibration_sweep') }} as scores
+join {{ ref('calibration_sweep') }} as rates
+    on
+        scores.calibration_level = rates.calibration_level
+        and rates.scope = 'all'
+        and rates.measure = 'finalize rate'
+where
+    scores.scope = 'all'
+    and scores.measure = 'mean best score'
+    and rates.estimate >= {{ var('least_finalize_rate') }}
+qualify
+    row_number() over (
+        order by
+            round(abs(scores.estimate - {{ var('aimed_score_max_mean') }}), 6),
+            scores.calibration_level desc
+    ) = 1

@@ -1,0 +1,14 @@
+-- One row per round and arm in which its written probes are answered: how many, by whom, how often.
+select
+    settings.round_number,
+    arms.arm,
+    arms.shown,
+    if(arms.arm = 'complement', 1, controls.share) as share,
+    coalesce(controls.model, settings.answerer_model) as answerer_model,
+    coalesce(controls.n_answers, settings.n_answers) as n_answers,
+from {{ ref('round_settings') }} as settings
+cross join {{ ref('answer_arms') }} as arms
+left join {{ ref('round_controls') }} as controls
+    on settings.round_number = controls.round_number and arms.arm = controls.control
+where arms.arm = 'complement' or controls.share > 0
+order by settings.round_number, arms.arm

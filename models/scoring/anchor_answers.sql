@@ -1,0 +1,60 @@
+-- One row per anchor that a judge is shown as if it were an answer: what it should score is known.
+with
+
+drawn as (
+
+    select
+        probes.round_number,
+        probes.probe_id,
+        probes.slot_idx,
+        probes.target_response,
+        probes.incorrect_plausible_answer,
+        substr(
+            documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
+        ) as atom_text,
+        others.doc_id as other_doc_id,
+    from {{ ref('probes') }} as probes
+    join {{ ref('round_settings') }} as settings using (round_number)
+    join {{ ref('round_checks') }} as checks
+        on probes.round_number = checks.round_number and checks.control = 'judge_anchors'
+    join {{ ref('documents') }} as documents on probes.document_id = documents.document_id
+    join {{ ref('document_circles') }} as own
+        on probes.round_number = own.round_number and probes.doc_id = own.doc_id
+    join {{ ref('document_circles') }} as others
+        on own.round_number = others.round_number and own.place % own.n_places + 1 = others.place
+    where
+        probes.is_written
+        and {{ is_controlled('settings.seed', 'probes.probe_id', 'checks.share') }}
+
+),
+
+said as (
+
+    select
+        drawn.round_number,
+        drawn.probe_id,
+        anchors.anchor,
+        anchors.should_be,
+        case anchors.anchor
+            when 'target_response' then drawn.target_response
+            when 'atom' then drawn.atom_text
+            when 'incorrect_plausible_answer' then drawn.incorrect_plausible_answer
+            when 'target_of_another' then others.target_response
+            else coalesce(anchors.text, '')
+        end as answer,
+    from drawn
+    cross join {{ ref('answer_anchors') }} as anchors
+    -- Where the next document has no such probe, or is the same, there is no such anchor.
+    left join {{ ref('probes') }} as others
+        on
+            drawn.round_number = others.round_number
+            and drawn.other_doc_id = others.doc_id
+            and drawn.slot_idx = others.slot_idx
+            and drawn.probe_id != others.probe_id
+
+)
+
+select *
+from said
+where answer is not null
+order by round_number, probe_id, anchor

@@ -1,0 +1,60 @@
+-- One row per written probe and arm: its scores if all answers were judged, or why it has none.
+-- A maximum over fewer answers than asked for would make probes look harder than they are.
+with
+
+counted as (
+
+    select
+        answers.probe_id,
+        answers.round_number,
+        answers.arm,
+        any_value(answers.complement_was_cut) as complement_was_cut,
+        count(*) as n_answers,
+        count(judgements.score) as n_scores,
+        list(judgements.score order by answers.answer_number) as scores,
+        bool_or(answers.state in ('pending', 'open')) as awaits_answer,
+        bool_or(answers.state = 'stale') as has_stale_answer,
+        bool_or(answers.state = 'failed') as has_failed_answer,
+        bool_or(judgements.state in ('pending', 'open')) as awaits_judgement,
+        bool_or(judgements.state = 'stale') as has_stale_judgement,
+        bool_or(judgements.state = 'failed') as has_failed_judgement,
+    from {{ ref('arm_answers') }} as answers
+    left join {{ ref('judge_scores') }} as judgements
+        on
+            answers.request_id = judgements.answer_request_id
+            and judgements.judge_role = 'judge'
+            and judgements.replicate = 1
+    group by answers.probe_id, answers.round_number, answers.arm
+
+),
+
+reasoned as (
+
+    select
+        *,
+        case
+            when n_scores = n_answers then null
+            when awaits_answer or awaits_judgement then 'pending'
+            when has_failed_answer then 'answer_failed'
+            when has_stale_answer then 'answer_stale'
+            when has_failed_judgement then 'judgement_failed'
+            when has_stale_judgement then 'judgement_stale'
+        end as unscored_reason,
+    from counted
+
+)
+
+select
+    probe_id,
+    round_number,
+    arm,
+    complement_was_cut,
+    n_answers,
+    n_scores,
+    unscored_reason,
+    case when n_scores = n_answers then scores end as scores,
+    case when n_scores = n_answers then list_avg(scores) end as score_mean,
+    case when n_scores = n_answers then list_max(scores) end as score_max,
+    case when n_scores = n_answers then list_min(scores) end as score_min,
+from reasoned
+order by round_number, probe_id, arm

@@ -1,0 +1,16 @@
+-- One row per document of a round: its place in a seeded circle, with the first continuation shown.
+-- Whoever needs another document takes one that follows, so that answers which land change nothing.
+select
+    shown.round_number,
+    shown.doc_id,
+    shown.document_id,
+    shown.text_length,
+    row_number() over (
+        partition by shown.round_number
+        order by {{ identity(['settings.seed', 'shown.doc_id', "'other_document'"]) }}
+    ) as place,
+    count(*) over (partition by shown.round_number) as n_places,
+from {{ ref('shown_documents') }} as shown
+join {{ ref('round_settings') }} as settings using (round_number)
+where shown.position = 1
+order by shown.round_number, place

@@ -1,0 +1,44 @@
+-- One row per written probe that is also answered from another document: which document of its round.
+-- Of a few that follow in the circle, the first that is as long as the complement, else the longest.
+with
+
+asked as (
+
+    select
+        probes.round_number,
+        probes.probe_id,
+        probes.complement_end - probes.complement_start as complement_length,
+        circles.place,
+        circles.n_places,
+        {{ seeded_integer(['settings.seed', 'probes.probe_id', "'other_document'"]) }} as draw,
+    from {{ ref('probes') }} as probes
+    join {{ ref('round_settings') }} as settings using (round_number)
+    join {{ ref('round_arms') }} as arms
+        on probes.round_number = arms.round_number and arms.arm = 'other_document'
+    join {{ ref('document_circles') }} as circles
+        on probes.round_number = circles.round_number and probes.doc_id = circles.doc_id
+    where
+        probes.is_written
+        and {{ is_controlled('settings.seed', 'probes.probe_id', 'arms.share') }}
+
+)
+
+select
+    asked.round_number,
+    asked.probe_id,
+    others.document_id,
+    others.text_length,
+from asked
+cross join range({{ var('neighbours_compared') }}) as steps (step)
+join {{ ref('document_circles') }} as others
+    on
+        asked.round_number = others.round_number
+        and others.place
+        = (asked.place + (asked.draw + steps.step) % (asked.n_places - 1)) % asked.n_places + 1
+where asked.n_places > 1
+qualify
+    row_number() over (
+        partition by asked.round_number, asked.probe_id
+        order by least(others.text_length, asked.complement_length) desc, steps.step
+    ) = 1
+order by asked.round_number, asked.probe_id

@@ -1,0 +1,89 @@
+"""Set documents apart for a calibration, and state its levels in the landing file of its home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latent_probes import sql
+from latent_probes.landing.opening import transaction
+
+SETTINGS = ("seed", "source_model", "n_answers", "generator_model", "answerer_model", "judge_model")
+
+
+def set_apart(connection, source_model: str, doc_ids: list[str]) -> None:
+    """Keep documents for a calibration: from now on no round draws them."""
+    with transaction(connection):
+        connection.executemany(
+            "insert into calibration_documents values (?, ?) on conflict do nothing",
+            [(source_model, doc_id) for doc_id in doc_ids],
+        )
+
+
+def calibration_documents(connection) -> list[tuple[str, str]]:
+    """Source model and doc_id of every document that is set apart."""
+    return connection.execute("from calibration_documents order by all").fetchall()
+
+
+def stated_levels(connection) -> list[dict]:
+    """The levels that were stated in this file, with their settings."""
+    rows = connection.execute(
+        f"select calibration_level, {', '.join(SETTINGS)} from calibration_rounds order by 1"
+    ).fetchall()
+    return [dict(zip(("calibration_level", *SETTINGS), row, strict=True)) for row in rows]
+
+
+def add_levels(connection, origin: Path, settings: dict, levels: list[int]) -> None:
+    """State levels in the file of a calibration's home, with the documents set apart in ``origin``.
+
+    ``origin`` is the landing file that they come from; their rollouts are copied. All of it, or
+    nothing; what was stated before stays.
+    """
+    connection.execute(f"attach {sql.literal(origin)} as origin (read_only)")
+    try:
+        with transaction(connection):
+            connection.execute(
+                """
+                insert into calibration_documents
+                from origin.calibration_documents
+                on conflict do nothing
+                """
+            )
+            connection.execute(
+                """
+                insert into rollouts by name
+                from origin.rollouts
+                semi join calibration_documents using (source_model, doc_id)
+                anti join rollouts using (source_model, doc_id, continuation_idx)
+                order by source_model, doc_id, continuation_idx
+                """
+            )
+            connection.execute(
+                """
+                insert into rollout_sources by name
+                from origin.rollout_sources
+                where source_hash in (select source_hash from rollouts)
+                order by source_hash
+                on conflict do nothing
+                """
+            )
+            for level in levels:
+                connection.execute(
+                    """
+                    insert into calibration_rounds by name
+                    select
+                        (select coalesce(max(round_number), 0) + 1 from calibration_rounds)
+                            as round_number,
+                        $level as calibration_level,
+                        $seed as seed,
+                        $source_model as source_model,
+                        $n_answers as n_answers,
+                        $generator_model as generator_model,
+                        $answerer_model as answerer_model,
+                        $judge_model as judge_model,
+                        now() at time zone 'utc' as stated_at,
+                    where $level not in (select calibration_level from calibration_rounds)
+                    """,
+                    {"level": level, **settings},
+                )
+    finally:
+        connection.execute("detach origin")

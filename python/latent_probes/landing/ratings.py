@@ -1,0 +1,31 @@
+"""Land what people say of answers."""
+
+from __future__ import annotations
+
+from latent_probes.landing.opening import first, transaction
+
+
+def add_ratings(connection, ratings) -> int:
+    """Land scores of a person; return how many were new.
+
+    ``ratings`` is an Arrow table of rater, answer_request_id, answer_hash, score and file_hash.
+    All lands, or nothing. What was landed before stays as it is.
+    """
+    connection.register("incoming_ratings", ratings)
+    try:
+        with transaction(connection):
+            (added,) = first(
+                connection,
+                """
+                insert into human_ratings
+                select
+                    rater, answer_request_id, answer_hash, score, file_hash,
+                    now() at time zone 'utc',
+                from incoming_ratings
+                anti join human_ratings using (rater, answer_request_id)
+                order by answer_request_id
+                """,
+            )
+    finally:
+        connection.unregister("incoming_ratings")
+    return added

@@ -1,0 +1,18 @@
+-- A second reader or judge is another model than the first, and whoever is asked again is the same.
+select
+    arms.round_number,
+    arms.arm as control,
+    arms.answerer_model as model,
+from {{ ref('round_arms') }} as arms
+join {{ ref('round_settings') }} as settings using (round_number)
+where (arms.arm = 'second_reader') != (arms.answerer_model != settings.answerer_model)
+
+union all
+
+select
+    checks.round_number,
+    checks.control,
+    checks.judge_model as model,
+from {{ ref('round_checks') }} as checks
+join {{ ref('round_settings') }} as settings using (round_number)
+where (checks.control = 'second_judge') != (checks.judge_model != settings.judge_model)

@@ -1,0 +1,45 @@
+-- A published answer is what the round's own answerer said of the complement, and a published score
+-- what its judge said of that answer the first time: by the ids that such requests have, whatever
+-- any model calls them.
+with
+
+published as (
+
+    select
+        round_number,
+        probe_id,
+        generate_subscripts(bb_answer_rollout_answers, 1) as answer_number,
+        unnest(bb_answer_rollout_answers) as answer,
+        unnest(bb_answer_rollout_scores) as score,
+    from {{ ref('published_probes') }}
+
+),
+
+named as (
+
+    select
+        *,
+        'answerer-' || {{ identity([
+            'round_number', 'probe_id', "'complement'", "'answerer'", 'answer_number', '1'
+        ]) }} as answer_id,
+        'judge-' || {{ identity(['answer_id', "'judge'", '1']) }} as judge_id,
+    from published
+
+)
+
+select
+    named.round_number,
+    named.probe_id,
+    named.answer_number,
+from named
+where
+    not exists (
+        from {{ ref('responses') }} as said
+        where said.request_id = named.answer_id and said.text = named.answer
+    )
+    or not exists (
+        from {{ ref('responses') }} as said
+        where
+            said.request_id = named.judge_id
+            and try_cast(trim(said.text, e' \t\r\n') as double) = named.score
+    )

@@ -1,0 +1,217 @@
+"""Controls: what else a probe is asked with, and that none of it is published."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+
+import pytest
+from conftest import Checkout
+from stand_in import StandIn
+from test_whole_runs import RUN, files_of
+
+from latent_probes import ratings
+from latent_probes.home import Home
+
+ARMS = ("question_only", "other_document", "full_complement", "full_information")
+CHECKS = ("judge_anchors", "judge_retest")
+
+
+def set_controls(checkout: Checkout, *lines: str) -> None:
+    """Write seeds/round_controls.csv anew."""
+    controls = checkout.folder / "seeds" / "round_controls.csv"
+    header = controls.read_text().splitlines()[0]
+    controls.write_text("\n".join([header, *lines]) + "\n")
+
+
+def requests_of(checkout: Checkout) -> dict[str, int]:
+    """The attempts at each request that was ever intended."""
+    return dict(checkout.query("select request_id, count(*) from requests group by all", "landing"))
+
+
+@pytest.fixture(scope="module")
+def controlled(finished_once, tmp_path_factory) -> Checkout:
+    """The finished round, to which controls were added. Not to be changed."""
+    folder = tmp_path_factory.mktemp("controlled") / "checkout"
+    shutil.copytree(finished_once.folder, folder, symlinks=True)
+    checkout = Checkout(folder)
+    set_controls(checkout, *(f"1,{name},0.5,," for name in (*ARMS, *CHECKS)))
+    checkout.runs(*RUN)
+    return checkout
+
+
+def test_controls_of_a_started_round_are_only_more_requests(controlled, finished_once):
+    before, after = requests_of(finished_once), requests_of(controlled)
+    assert before.items() <= after.items()
+    n_asked = controlled.query("select sum(n_answers_asked) from arm_coverage")[0][0]
+    ((n_checks,),) = controlled.query(
+        "select count(*) from judge_scores where anchor is not null or replicate = 2"
+    )
+    assert len(after) == 20 + 2 * n_asked + n_checks
+    assert controlled.query(
+        "select arm from arm_coverage where n_scored = n_asked and n_asked > 40 order by arm"
+    ) == [("complement",), ("full_information",), ("other_document",), ("question_only",)]
+
+
+def test_controls_change_nothing_that_is_published(controlled, finished_once):
+    controlled.runs("latent-probes", "export")
+    data = ("home", "export", "data")
+    assert files_of(controlled.folder.joinpath(*data)) == files_of(
+        finished_once.folder.joinpath(*data)
+    )
+
+
+def test_the_baseline_says_the_passage_that_it_is_shown(controlled):
+    means = dict(controlled.query("select arm, avg(score_mean) from arm_scores group by arm"))
+    assert means["full_information"] > 0.8
+    assert means["question_only"] < means["full_information"] / 2
+    assert means["other_document"] < means["full_information"] / 2
+
+
+def test_a_control_is_asked_of_the_same_probes_in_every_arm(controlled):
+    assert controlled.query(
+        "select count(distinct arms) from (select list(distinct arm order by arm) as arms "
+        "from probe_arms where arm not in ('complement', 'full_complement') group by probe_id)"
+    ) == [(1,)]
+
+
+def test_the_judge_is_held_against_anchors_and_against_itself(controlled):
+    errors = dict(
+        controlled.query("select anchor, errors_at_easy from judge_anchors where scope = 'all'")
+    )
+    assert len(errors) == 6
+    # The baseline counts words, and the atom has all of them.
+    assert errors["atom"] == errors["empty"] == errors["target_of_another"] == 0
+    assert controlled.query(
+        "select comparison, flips_at_middle, alpha, alpha_low, alpha_high from judge_agreement "
+        "where scope = 'all'"
+    ) == [("retest", 0.0, 1.0, 1.0, 1.0)]
+
+
+def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
+    folder = tmp_path / "checkout"
+    shutil.copytree(controlled.folder, folder, symlinks=True)
+    checkout = Checkout(folder)
+    sheet = folder / "sheet.csv"
+    assert "wrote 40 answers" in checkout.runs("latent-probes", "sheet", str(sheet), "--answers=40")
+    assert "is there already" in checkout.fails("latent-probes", "sheet", str(sheet))
+    with sheet.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    judged = dict(
+        checkout.query("select answer_request_id, score from judge_scores where replicate = 1")
+    )
+    for row in rows[:30]:
+        row["score"] = f"{1 - judged[row['answer_id']]:.2f}"
+    rows[30]["score"] = "1.5"
+    write_sheet(sheet, rows)
+    land = ("latent-probes", "ratings", str(sheet), "--rater", "anna")
+    assert "row 31: '1.5' is no score from 0 to 1" in checkout.fails(*land)
+    assert checkout.query("select count(*) from human_ratings", "landing") == [(0,)]
+    rows[30]["score"] = ""
+    # Of another text.
+    rows[0]["answer_hash"] = "another"
+    write_sheet(sheet, rows)
+    assert "landed 30 of 30 scores" in checkout.runs(*land)
+    assert "landed 0 of 30 scores" in checkout.runs(*land)
+    checkout.runs("latent-probes", "status")
+    ((n_answers, alpha),) = checkout.query(
+        "select n_answers, alpha from judge_agreement "
+        "where comparison = 'human' and other_rater = 'anna' and scope = 'all'"
+    )
+    assert n_answers == 29
+    assert alpha < 0
+
+
+def write_sheet(path, rows: list[dict]) -> None:
+    """Write a sheet as a spreadsheet would, with the mark of its encoding."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        sheet = csv.DictWriter(file, rows[0])
+        sheet.writeheader()
+        sheet.writerows(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("answer_id,score\na,1\n", "lacks the columns answer_hash"),
+        ("answer_id,answer_hash,score\na,h,nan\n", "row 1: 'nan' is no score"),
+        ("answer_id,answer_hash,score\na,h,0.5\na,h,0.6\n", "row 2: a is scored twice"),
+        ("answer_id,answer_hash,score\n,h,0.5\n", "row 1: no answer_id"),
+        ("answer_id,answer_hash,score\na,h,\n", "holds no scores"),
+        ('answer_id,answer_hash,score\n"a,h,1\n', "cannot be read as CSV"),
+    ],
+)
+def test_a_sheet_with_a_fault_lands_nothing(text, fault, tmp_path):
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(text)
+    here = Home(tmp_path, tmp_path / "home")
+    with pytest.raises(ratings.RatingError, match=fault):
+        ratings.land(here, sheet, "anna")
+    assert not here.landing.exists()
+
+
+def test_no_cell_of_a_sheet_is_a_formula():
+    assert ratings.plain("=1+1") == "'=1+1"
+    assert ratings.plain("A - b") == "A - b"
+
+
+def test_a_larger_share_asks_only_what_is_missing(controlled, tmp_path):
+    folder = tmp_path / "checkout"
+    shutil.copytree(controlled.folder, folder, symlinks=True)
+    checkout = Checkout(folder)
+    before = requests_of(checkout)
+    set_controls(checkout, "1,question_only,0.9,,", "1,full_information,0.5,,")
+    checkout.runs(*RUN)
+    after = requests_of(checkout)
+    assert before.items() <= after.items()
+    ((n_more,),) = checkout.query(
+        "select 5 * (count(*) - (select count(*) from probe_arms where arm = 'full_information')) "
+        "from probe_arms where arm = 'question_only'"
+    )
+    assert n_more > 0
+    assert len(after) == len(before) + 2 * n_more
+
+
+def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout, tmp_path):
+    model, strong = "claude-haiku-4-5-20251001", "claude-haiku-5-5"
+    with StandIn() as server:
+        checkout = new_checkout(tmp_path).talking_to(server)
+        checkout.set_rounds(f"1,3,2,gemma-3-270m,-2,3,{model},{model},{model},false")
+        project = checkout.folder / "dbt_project.yml"
+        project.write_text(
+            project.read_text().replace("complement_characters: 4000", "complement_characters: 900")
+        )
+        set_controls(
+            checkout,
+            f"1,second_reader,0.5,{strong},2",
+            "1,full_complement,1,,1",
+            f"1,second_judge,0.5,{strong},",
+        )
+        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+        said = checkout.runs("latent-probes", "plan")
+        assert strong in said
+        assert checkout.query(
+            "select model, n_coming from planned_requests where stage = 'answerer' order by model"
+        ) == [(model, 3 * 6 * (3 + 1)), (strong, 9 * 2)]
+        run = ("latent-probes", "run", "--provider", "anthropic-batches", "--max-cost", "2")
+        checkout.runs(*run)
+    ((n_readers, n_answers),) = checkout.query(
+        "select n_scored, n_answered from arm_coverage where arm = 'second_reader'"
+    )
+    assert n_readers > 0
+    assert n_answers == 2 * n_readers
+    assert checkout.query(
+        f"select n_succeeded, usd > 0 from spend where stage = 'answerer' and model = '{strong}'"
+    ) == [(n_answers, True)]
+    assert checkout.query(
+        "select n_asked, n_scored from arm_coverage where arm = 'full_complement'"
+    ) == checkout.query(
+        "select count(*), count(*) from probe_scores where complement_was_cut having count(*) > 0"
+    )
+    assert checkout.query(
+        "select comparison, other_rater, n_answers = 3 * n_probes, alpha from judge_agreement "
+        "where scope = 'all'"
+    ) == [("second judge", strong, True, 1.0)]
+    # Who reads again is a model of its own, and nothing of it is published.
+    set_controls(checkout, f"1,second_reader,0.5,{model},2")
+    assert "a_second_opinion_is_of_another_model" in checkout.fails("latent-probes", "export")
