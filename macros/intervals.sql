@@ -34,3 +34,8 @@
         {{ var('bootstrap_seed') }}
     )
 {%- endmacro %}
+
+{# A figure as it is kept: a sum of the same numbers in another order has other last digits. #}
+{% macro figure(value) -%}
+    round({{ value }}, 6)
+{%- endmacro %}

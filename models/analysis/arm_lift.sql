@@ -81,10 +81,20 @@ summed as (
 )
 
 select
-    * exclude (estimate_interval, difference_interval),
-    estimate_interval.low as estimate_low,
-    estimate_interval.high as estimate_high,
-    difference_interval.low as difference_low,
-    difference_interval.high as difference_high,
+    arm,
+    answerer_model,
+    measure,
+    scope,
+    target,
+    typicality,
+    n_probes,
+    n_documents,
+    {{ figure('estimate') }} as estimate,
+    {{ figure('estimate_interval.low') }} as estimate_low,
+    {{ figure('estimate_interval.high') }} as estimate_high,
+    {{ figure('complement_estimate') }} as complement_estimate,
+    {{ figure('difference') }} as difference,
+    {{ figure('difference_interval.low') }} as difference_low,
+    {{ figure('difference_interval.high') }} as difference_high,
 from summed
 order by arm, answerer_model, measure, scope, target, typicality

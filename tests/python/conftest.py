@@ -21,6 +21,18 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample")
 
+# A worker takes whole files. The longest come first, so that none is left alone with one of them.
+LONGEST = (
+    *("test_readme", "test_rounds", "test_failures", "test_whole_runs", "test_anthropic_rounds"),
+    *("test_controls", "test_calibration", "test_publication", "test_push", "test_crashes"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Order the files; within a file the tests stay as they are."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
 
 @dataclass(frozen=True)
 class Checkout:

@@ -150,6 +150,13 @@ def test_a_withdrawn_round_leaves_and_files_of_others_stay(hub, home):
     }
 
 
+def test_no_file_is_left_out_for_what_the_data_set_ignores(hub, home):
+    hub.create(NAME).commit({".gitignore": b"*.parquet *.sql"})
+    push(home, dry_run=True)
+    push(home)
+    assert there(hub) == contents(home.export) | {".gitignore": b"*.parquet *.sql"}
+
+
 def test_a_moved_file_does_not_travel(hub, home):
     push(home)
     received = hub.received

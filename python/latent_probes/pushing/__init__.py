@@ -80,8 +80,11 @@ def commit(
         else CommitOperationAdd(change.path, str(export.folder / change.path))
         for change in changes
     ]
+    additions = [operation for operation in operations if isinstance(operation, CommitOperationAdd)]
     with explained(name, PushError, writing=True):
         try:
+            # A .gitignore in the data set would have the Hub leave files out, and say nothing.
+            api.preupload_lfs_files(name, additions, repo_type="dataset", gitignore_content="")
             made = api.create_commit(
                 name,
                 operations,

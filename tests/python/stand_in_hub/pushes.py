@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from fnmatch import fnmatch
 
 from stand_in_hub.repositories import LARGE_SIZE, LARGE_SUFFIXES, File, Repository
 
@@ -42,7 +43,10 @@ class Pushes:
         """POST /api/datasets/NAME/preupload/REVISION: which files are large."""
         there = self.writable(name).at(revision)
         answer = []
-        for file in json.loads(self.body)["files"]:
+        asked = json.loads(self.body)
+        ignored = there.files.get(".gitignore") if there else None
+        patterns = asked.get("gitIgnore", ignored.content.decode() if ignored else "").split()
+        for file in asked["files"]:
             path = file["path"]
             is_large = path.endswith(LARGE_SUFFIXES) or file["size"] > LARGE_SIZE
             known = there.files.get(path) if there else None
@@ -50,7 +54,7 @@ class Pushes:
                 {
                     "path": path,
                     "uploadMode": "lfs" if is_large else "regular",
-                    "shouldIgnore": False,
+                    "shouldIgnore": any(fnmatch(path, pattern) for pattern in patterns),
                     "oid": known.etag if known else None,
                 }
             )
