@@ -39,4 +39,4 @@ union all
 
 select arm
 from {{ ref('arm_lift') }}
-where abs(estimate - complement_estimate - difference) > 1e-9 or estimate_low > estimate_high
+where abs(estimate - complement_estimate - difference) > 2e-6 or estimate_low > estimate_high
