@@ -188,6 +188,7 @@ def test_ctrl_c_says_what_goes_on_and_cancel_stops_it(new_checkout, tmp_path):
         assert server.ledger.billed_requests == {}
 
 
+@pytest.mark.soak
 def test_an_account_without_credit_stops_the_run(new_checkout, tmp_path):
     with StandIn() as server:
         checkout = new_round(new_checkout, tmp_path, server)

@@ -155,6 +155,7 @@ def test_no_cell_of_a_sheet_is_a_formula():
     assert ratings.plain("A - b") == "A - b"
 
 
+@pytest.mark.soak
 def test_a_larger_share_asks_only_what_is_missing(controlled, tmp_path):
     folder = tmp_path / "checkout"
     shutil.copytree(controlled.folder, folder, symlinks=True)

@@ -115,6 +115,7 @@ def test_nothing_is_sent_that_could_go_over_the_limit(checkout):
     assert checkout.query("select count(*) from requests", "landing") == [(0,)]
 
 
+@pytest.mark.soak
 def test_a_batch_is_cut_to_what_the_limit_allows(checkout):
     price_the_baseline(checkout)
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
@@ -137,6 +138,7 @@ class Slow(Lexical):
             yield dataclasses.replace(batch, has_ended=False)
 
 
+@pytest.mark.soak
 def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
     price_the_baseline(checkout)
     provider = Slow(here.batches / "lexical")

@@ -87,6 +87,7 @@ def test_an_edited_started_line_fails_a_test(finished):
     assert "a_started_round_is_not_edited" in finished.fails("latent-probes", "export")
 
 
+@pytest.mark.soak
 def test_an_edited_started_line_stops_a_run_before_it_sends(checkout):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     checkout.runs(*RUN, "--once")
