@@ -24,6 +24,7 @@ import pyarrow.parquet
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
+# It is found only now that the folder of the tests is looked through.
 from stand_in_hub import StandInHub  # noqa: E402
 
 DOCUMENTS = 130_000

@@ -16,3 +16,16 @@
 {% macro known_sum(column) -%}
     case when count({{ column }}) = count(*) then coalesce(sum({{ column }}), 0) end
 {%- endmacro %}
+
+{# Columns with the tokens of each kind that responses of a group took, 0 where none landed. #}
+{% macro sums_of_tokens(responses) -%}
+    {%- for kind in [
+        'input_tokens',
+        'output_tokens',
+        'cache_write_five_minutes_tokens',
+        'cache_write_one_hour_tokens',
+        'cache_read_tokens',
+    ] -%}
+    coalesce(sum({{ responses }}.{{ kind }}), 0)::bigint as {{ kind }},
+    {% endfor -%}
+{%- endmacro %}

@@ -3,12 +3,7 @@
 with
 
 bands as (
-
-    select
-        min(lowest) filter (where band = 'middle') as middle_from,
-        min(lowest) filter (where band = 'easy') as easy_from,
-    from {{ ref('score_bins') }}
-
+    {{ band_borders() }}
 ),
 
 by_document as (

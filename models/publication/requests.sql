@@ -24,15 +24,7 @@ select
     end as answer_format,
     outputs.rejection_reason as answer_rejection,
     count(*) as n_requests,
-    {% for kind in [
-        'input_tokens',
-        'output_tokens',
-        'cache_write_five_minutes_tokens',
-        'cache_write_one_hour_tokens',
-        'cache_read_tokens',
-    ] -%}
-    coalesce(sum(responses.{{ kind }}), 0)::bigint as {{ kind }},
-    {% endfor %}
+    {{ sums_of_tokens('responses') }}
 from {{ ref('stg_requests') }} as requests
 join {{ ref('stages') }} as stages using (stage)
 join {{ ref('stg_batches') }} as batches using (batch_id)

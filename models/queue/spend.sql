@@ -14,15 +14,7 @@ asked as (
         count(*) filter (where responses.outcome != 'succeeded') as n_failed,
         count(*) filter (where responses.is_usable is false and responses.outcome = 'succeeded')
             as n_unusable,
-        {% for kind in [
-            'input_tokens',
-            'output_tokens',
-            'cache_write_five_minutes_tokens',
-            'cache_write_one_hour_tokens',
-            'cache_read_tokens',
-        ] -%}
-        coalesce(sum(responses.{{ kind }}), 0)::bigint as {{ kind }},
-        {% endfor %}
+        {{ sums_of_tokens('responses') }}
     from {{ ref('stg_requests') }} as requests
     join {{ ref('stg_batches') }} as batches using (batch_id)
     left join {{ ref('responses') }} as responses

@@ -7,13 +7,17 @@ checked as (
 
     select
         answers.*,
-        checks.control,
         checks.judge_model,
+        if(checks.control = 'second_judge', 'second_judge', 'judge') as judge_role,
+        if(checks.control = 'second_judge', 1, 2) as replicate,
+        -- The round's own judge is known by its role, another by its name: its line may change.
+        if(checks.control = 'second_judge', checks.judge_model, 'judge') as judge_key,
     from {{ ref('arm_answers') }} as answers
     join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('round_checks') }} as checks using (round_number)
     where
         answers.arm = 'complement'
+        and answers.state = 'answered'
         and checks.control in ('judge_retest', 'second_judge')
         and {{ is_controlled('settings.seed', 'answers.probe_id', 'checks.share') }}
 
@@ -41,7 +45,7 @@ wanted as (
     union all by name
 
     select
-        'judge-' || {{ identity(['request_id', "'judge'", '2']) }} as request_id,
+        'judge-' || {{ identity(['request_id', 'judge_key', 'replicate']) }} as request_id,
         round_number,
         probe_id,
         arm,
@@ -50,29 +54,10 @@ wanted as (
         attempt as answer_attempt,
         answer_hash,
         answer_length,
-        'judge' as judge_role,
-        2 as replicate,
+        judge_role,
+        replicate,
         judge_model as model,
     from checked
-    where control = 'judge_retest' and state = 'answered'
-
-    union all by name
-
-    select
-        'judge-' || {{ identity(['request_id', 'judge_model', '1']) }} as request_id,
-        round_number,
-        probe_id,
-        arm,
-        answer_number,
-        request_id as answer_request_id,
-        attempt as answer_attempt,
-        answer_hash,
-        answer_length,
-        'second_judge' as judge_role,
-        1 as replicate,
-        judge_model as model,
-    from checked
-    where control = 'second_judge' and state = 'answered'
 
     union all by name
 

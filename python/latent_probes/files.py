@@ -60,3 +60,11 @@ def hash_of(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def blob_id(path: Path) -> str:
+    """The SHA-1 under which git knows the bytes of a file, in hex."""
+    head = f"blob {path.stat().st_size}\0".encode()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.sha1(head, usedforsecurity=False))
+    return digest.hexdigest()

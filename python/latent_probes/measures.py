@@ -219,7 +219,8 @@ def measured(befores: Sequence[str], texts: Sequence[str], language: str) -> pya
 
     Fields: n_words, diversities (of the windows), signature, sentences.
     """
-    sizes = numpy.cumsum([len(before) + len(text) for before, text in zip(befores, texts)])  # noqa: B905
+    pairs = zip(befores, texts, strict=True)
+    sizes = numpy.cumsum([len(before) + len(text) for before, text in pairs])
     (ends,) = numpy.nonzero(numpy.diff(sizes // MEASURED_AT_ONCE, append=-1))
     parts = [
         measured_at_once(befores[start:end], texts[start:end], language)

@@ -34,7 +34,10 @@ KEYS = {
 SHORTEST_SECRET = 16
 SECRETS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "HF_TOKEN", "OPENAI_API_KEY")
 # As somebody's computer has them.
-PATHS = r"(?:/home|/Users)/[A-Za-z0-9._-]+/|[A-Za-z]:\\\\?Users\\|\bfile:///|(?:^|[\s\"'=(])/root/"
+PATHS = (
+    r"(?:^|[\s\"'=(:])/(?:(?:home|Users)/[A-Za-z0-9._-]+|root)/"
+    r"|[A-Za-z]:\\\\?Users\\|\bfile:///"
+)
 SHOWN = 5
 
 
@@ -51,19 +54,18 @@ def refuse(home: Home, export: Export) -> None:
 
     All files are read, all strings of tables, nested ones too.
     """
-    secrets = known_secrets()
-    computer = f"(?:{'|'.join(map(re.escape, paths_of(home)))})(?:[^A-Za-z0-9_]|$)"
+    kinds = dict(KEYS)
+    kinds |= {f"the value of {name}": re.escape(value) for name, value in known_secrets().items()}
+    here = "|".join(map(re.escape, paths_of(home)))
+    kinds["a path of this computer"] = f"(?:{here})(?:[^A-Za-z0-9_]|$)"
+    kinds["a path of a computer"] = PATHS
     refused, allowed = [], []
-    with terminal.progress("looking for keys and paths", len(export.paths), "files") as advance:
-        for path in export.paths:
+    with terminal.progress("looking for keys and paths", len(export.hashes), "files") as advance:
+        for path in export.hashes:
             is_text = export.holds_texts(path)
             is_card = path.endswith(".md")
-            kinds = dict(KEYS)
-            kinds |= {f"the value of {name}": re.escape(value) for name, value in secrets.items()}
-            kinds["a path of this computer"] = computer
-            # The card shows a probe, which is text of others.
-            kinds["a path of a computer"] = PATHS
             for leak in found(export.folder, path, kinds):
+                # The card shows a probe, which is text of others.
                 is_allowed = (is_text and "path" in leak.kind) or (
                     is_card and leak.kind == "a path of a computer"
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections import Counter
@@ -46,15 +45,15 @@ def changes(api: HfApi, name: str, commit: str | None, export: Export) -> list[C
     there = listed(api, name, commit) if commit else {}
     held = {file.lfs.sha256 for file in there.values() if file.lfs}
     found = []
-    for path in export.paths:
+    for path, sha256 in export.hashes.items():
         local = export.folder / path
-        if path in there and is_same(local, there[path]):
+        if path in there and is_same(local, sha256, there[path]):
             continue
         size = local.stat().st_size
-        travels = files.hash_of(local) not in held
+        travels = sha256 not in held
         kind = "changed" if path in there else "new"
         found.append(Change(path, kind, size, size if travels else 0))
-    gone = ours(name, commit, there) - set(export.paths) if commit else set()
+    gone = ours(name, commit, there) - set(export.hashes) if commit else set()
     found += [Change(path, "deleted", there[path].size, 0) for path in gone]
     return sorted(found, key=lambda change: change.path)
 
@@ -65,14 +64,11 @@ def listed(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
     return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
 
-def is_same(local: Path, remote: RepoFile) -> bool:
+def is_same(local: Path, sha256: str, remote: RepoFile) -> bool:
     """Whether a file here has the bytes of one at the Hub."""
-    if local.stat().st_size != remote.size:
-        return False
     if remote.lfs:
-        return files.hash_of(local) == remote.lfs.sha256
-    content = local.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == remote.blob_id
+        return sha256 == remote.lfs.sha256
+    return local.stat().st_size == remote.size and files.blob_id(local) == remote.blob_id
 
 
 def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
@@ -113,8 +109,8 @@ def show(name: str, commit: str | None, changed: list[Change], export: Export) -
     if changed:
         terminal.console.print(table)
     kinds = Counter(change.kind for change in changed)
-    unchanged = len(export.paths) - kinds["new"] - kinds["changed"]
-    n_bytes = sum((export.folder / path).stat().st_size for path in export.paths)
+    unchanged = len(export.hashes) - kinds["new"] - kinds["changed"]
+    n_bytes = sum((export.folder / path).stat().st_size for path in export.hashes)
     terminal.say(
         f"{kinds['new']} new, {kinds['changed']} changed, {kinds['deleted']} deleted, "
         f"{unchanged} unchanged: {sum(change.n_travelling for change in changed):,} of {n_bytes:,} "

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from latent_probes import publication, warehouse
+from latent_probes import files, publication, warehouse
 from latent_probes.home import Home
 from latent_probes.publication import card, manifest
 
@@ -17,13 +17,14 @@ class PushError(Exception):
 
 @dataclass(frozen=True)
 class Export:
-    """An export folder. ``paths`` are its files, ``texts`` the folders with text of web and models.
+    """An export folder. ``hashes`` are the SHA-256 of its files by their paths, in order, and
+    ``texts`` the folders with text of web and models.
 
     ``build`` is the hash that names the state of its probes.
     """
 
     folder: Path
-    paths: tuple[str, ...]
+    hashes: dict[str, str]
     texts: tuple[str, ...]
     build: str
 
@@ -50,10 +51,11 @@ def checked(home: Home, allow_baseline: bool) -> Export:
             "the offline baseline `lexical` wrote, answered or judged some of it, so that it "
             "measures nothing: if you want that on the Hub, say --allow-baseline"
         )
-    paths = [file["path"] for file in described["files"]]
+    hashes = {file["path"]: file["sha256"] for file in described["files"]}
+    hashes |= {name: files.hash_of(home.export / name) for name in (card.NAME, manifest.NAME)}
     return Export(
         folder=home.export,
-        paths=tuple(sorted([*paths, card.NAME, manifest.NAME])),
+        hashes=dict(sorted(hashes.items())),
         texts=tuple(described["texts"]),
         build=described["build"],
     )

@@ -237,7 +237,4 @@ def proven_hash(file: HubFile, path: Path) -> str | None:
     source_hash = files.hash_of(path)
     if file.sha256:
         return source_hash if source_hash == file.sha256 else None
-    head = f"blob {path.stat().st_size}\0".encode()
-    with path.open("rb") as content:
-        digest = hashlib.file_digest(content, lambda: hashlib.sha1(head, usedforsecurity=False))
-    return source_hash if digest.hexdigest() == file.blob_id else None
+    return source_hash if files.blob_id(path) == file.blob_id else None
