@@ -13,7 +13,6 @@ as plain ones are too narrow where documents are few.
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy
 
@@ -46,14 +45,16 @@ def interval(
     each a weighted sum over documents, its value, for many rows at once. Replicates in which it is
     not a number are left out. Equal arguments give an equal interval, on any machine.
     """
-    n_documents = len(sums)
-    if n_documents < FEWEST_DOCUMENTS:
+    if len(sums) < FEWEST_DOCUMENTS:
         return None
     with numpy.errstate(divide="ignore", invalid="ignore"):
         values = statistic(replicated(sums, n_replicates, seed))
     values = values[numpy.isfinite(values)]
-    if not len(values):
-        return None
+    return ends(values, len(sums)) if len(values) else None
+
+
+def ends(values: numpy.ndarray, n_documents: int) -> tuple[float, float]:
+    """The ends of the interval, from the values of a statistic in all replicates."""
     tail = expanded_tail(n_documents)
     low, high = numpy.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
@@ -130,18 +131,8 @@ def replicated(sums: numpy.ndarray, n_replicates: int, seed: int) -> numpy.ndarr
 
 def expanded_tail(n_documents: int) -> float:
     """The share of replicates beyond each end of the interval."""
-    quantile = student_quantile((1 + LEVEL) / 2, n_documents - 1)
-    return NormalDist().cdf(-quantile * (n_documents / (n_documents - 1)) ** 0.5)
+    # A quarter of a second to import.
+    from scipy.special import ndtr, stdtrit
 
-
-def student_quantile(probability: float, degrees: int) -> float:
-    """A quantile of Student's t, by the expansion of Abramowitz and Stegun, 26.7.5."""
-    z = NormalDist().inv_cdf(probability)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return sum(term / degrees**power for power, term in enumerate(terms))
+    quantile = stdtrit(n_documents - 1, (1 + LEVEL) / 2)
+    return float(ndtr(-quantile * (n_documents / (n_documents - 1)) ** 0.5))

@@ -11,6 +11,9 @@
 ``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
 ``spread_interval(sums, n, seed)``        that of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
+``solve_rates(counts, rate, most, n, seed)``  the distribution of solve rates in a group of probes
+``beta_quantile(share, alpha, beta)``     a quantile of a beta distribution
+``beta_share_above(value, alpha, beta)``  its share above a value
 
 No function here calls a language model: a rebuild of the warehouse never spends money.
 """
@@ -27,7 +30,7 @@ import regex
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from latent_probes import intervals, landing, measures, units
+from latent_probes import intervals, landing, measures, solve_rates, units
 
 SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
 WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
@@ -43,6 +46,11 @@ MEASURES = (
 )
 INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
 ALPHA = "STRUCT(alpha DOUBLE, low DOUBLE, high DOUBLE)"
+SOLVE_RATES = (
+    "STRUCT(alpha DOUBLE, beta DOUBLE, by_answers STRUCT(n_answers BIGINT, unsolved DOUBLE, "
+    "mislabelled DOUBLE, mislabelled_low DOUBLE, mislabelled_high DOUBLE, "
+    "solved_anew DOUBLE, solved_anew_low DOUBLE, solved_anew_high DOUBLE)[])"
+)
 
 # json-repair often takes a quote inside of a text for its end. The end of a text is better known by
 # the key that follows, or the end of all.
@@ -84,6 +92,12 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
         ("spread_interval", spread_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], INTERVAL),
         ("alpha_interval", alpha_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], ALPHA),
+        (
+            *("solve_rates", group_solve_rates),
+            *(["DOUBLE[][]", "DOUBLE", "BIGINT", "BIGINT", "BIGINT"], SOLVE_RATES),
+        ),
+        ("beta_quantile", beta_quantile, ["DOUBLE"] * 3, "DOUBLE"),
+        ("beta_share_above", beta_share_above, ["DOUBLE"] * 3, "DOUBLE"),
     ]:
         connection.create_function(
             name,
@@ -260,6 +274,46 @@ def alpha_interval(
         )
     )
     return figures(found, ["alpha", "low", "high"])
+
+
+def group_solve_rates(
+    counts: pyarrow.ChunkedArray,
+    highest_rates: pyarrow.ChunkedArray,
+    most_answers: pyarrow.ChunkedArray,
+    replicates: pyarrow.ChunkedArray,
+    seeds: pyarrow.ChunkedArray,
+):
+    """The prior of each list of counts, and what it says by the number of answers."""
+    return pyarrow.array(
+        [
+            solve_rates.described(numpy.array(of_group, float), *settings)
+            for of_group, *settings in zip(
+                *(
+                    column.to_pylist()
+                    for column in (counts, highest_rates, most_answers, replicates, seeds)
+                ),
+                strict=True,
+            )
+        ]
+    )
+
+
+def beta_quantile(
+    shares: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
+):
+    """The value below which such a share of each beta distribution lies."""
+    from scipy.special import betaincinv
+
+    return pyarrow.array(betaincinv(alphas.to_numpy(), betas.to_numpy(), shares.to_numpy()))
+
+
+def beta_share_above(
+    values: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
+):
+    """The share of each beta distribution that lies above a value."""
+    from scipy.special import betaincc
+
+    return pyarrow.array(betaincc(alphas.to_numpy(), betas.to_numpy(), values.to_numpy()))
 
 
 def figures(found, names: list[str]) -> pyarrow.StructArray:

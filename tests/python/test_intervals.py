@@ -122,13 +122,6 @@ def test_weights_are_poisson():
     assert numpy.corrcoef(totals.T) == pytest.approx(numpy.eye(6), abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("degrees", "quantile"), [(4, 2.7764), (9, 2.2622), (29, 2.0452), (99, 1.9842)]
-)
-def test_quantiles_of_student(degrees, quantile):
-    assert intervals.student_quantile(0.975, degrees) == pytest.approx(quantile, abs=2e-3)
-
-
 def test_many_documents_take_no_longer_than_a_breath():
     started = time.monotonic()
     intervals.mean_interval(numpy.ones(37_000), numpy.ones(37_000), 1000, 1)

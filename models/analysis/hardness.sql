@@ -1,0 +1,48 @@
+-- One row per scored probe and threshold: what its answers say of the rate at which it is solved.
+with
+
+-- As many rows as answers can come out.
+posteriors as (
+
+    select
+        counts.scope,
+        counts.solved_from,
+        counts.n_answers,
+        counts.n_solved,
+        rates.alpha + counts.n_solved as alpha,
+        rates.beta + counts.n_answers - counts.n_solved as beta,
+    from (
+        select distinct scope, solved_from, n_answers, n_solved from {{ ref('solve_counts') }}
+    ) as counts
+    join {{ ref('solve_rates') }} as rates using (scope, solved_from)
+
+),
+
+described as (
+
+    select
+        * exclude (alpha, beta),
+        {{ figure('alpha / (alpha + beta)') }} as solve_rate,
+        {{ figure('beta_quantile(0.025::double, alpha, beta)') }} as solve_rate_low,
+        {{ figure('beta_quantile(0.975::double, alpha, beta)') }} as solve_rate_high,
+        case
+            when n_solved = 0
+                then {{ figure('beta_share_above(' ~ var('highest_hard_rate') ~ '::double, alpha, beta)') }}
+        end as mislabelled,
+    from posteriors
+
+)
+
+select
+    counts.round_number,
+    counts.probe_id,
+    counts.solved_from,
+    counts.n_answers,
+    counts.n_solved,
+    described.solve_rate,
+    described.solve_rate_low,
+    described.solve_rate_high,
+    described.mislabelled,
+from {{ ref('solve_counts') }} as counts
+join described using (scope, solved_from, n_answers, n_solved)
+order by counts.round_number, counts.probe_id, counts.solved_from

@@ -1,0 +1,118 @@
+"""How often a probe would be solved, judged by a few answers to it: a beta-binomial model.
+
+Of n answers to a probe, k solve it: they score at least a threshold. Each probe has a solve rate of
+its own, and the rates of a group of probes follow a beta distribution, the prior, which is fitted
+to the counts of the group by maximum likelihood. What is then known of one probe is the beta
+distribution with k added to the first parameter and n - k to the second.
+
+The likelihood depends on three tallies for each i: the probes with more than i answers that solve
+them, with more than i that do not, and with more than i answers at all; and its maximum is reached
+by a fixed-point iteration over them (Minka, "Estimating a Dirichlet distribution", 2000, for two
+outcomes). Tallies are sums over documents: the bootstrap weighs them as it weighs any other.
+
+One invented probe keeps the prior away from its limits where probes are few or all alike; among
+hundreds it weighs nothing. It is answered twice, with the outcomes that are equally likely where
+nothing is known: a third of it is solved by both answers, a third by one, a third by none.
+"""
+
+from __future__ import annotations
+
+import numpy
+
+from latent_probes import intervals
+
+# Shares of the invented probe with more than 0 and more than 1 solved answers, or unsolved ones.
+INVENTED = (2 / 3, 1 / 3)
+# Where the counts hardly tell one prior from another the way is long, and its end is of no matter.
+MOST_STEPS = 3000
+TOLERANCE = 1e-6
+
+
+def tallies(counts: numpy.ndarray) -> numpy.ndarray:
+    """One row per document, with a column per kind of tally and i.
+
+    ``counts`` has rows of: number of the document from 0 on, n, k, and how many probes.
+    """
+    documents, n_answers, n_solved, n_probes = counts.T
+    i = numpy.arange(int(n_answers.max()))
+    exceeds = numpy.hstack(
+        [column[:, None] > i for column in (n_solved, n_answers - n_solved, n_answers)]
+    )
+    sums = numpy.zeros((int(documents.max()) + 1, exceeds.shape[1]))
+    numpy.add.at(sums, documents.astype(int), exceeds * n_probes[:, None])
+    return sums
+
+
+def fitted(totals: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Both parameters of the prior, for each row of tallies."""
+    solved, unsolved, answered = numpy.split(totals.astype(float), 3, axis=1)
+    i = numpy.arange(solved.shape[1])
+    n = min(len(i), len(INVENTED))
+    for outcome, invented in ((solved, INVENTED), (unsolved, INVENTED), (answered, (1, 1))):
+        outcome[:, :n] += invented[:n]
+    alpha = beta = numpy.ones(len(totals))
+    for _ in range(MOST_STEPS):
+        both = (answered / ((alpha + beta)[:, None] + i)).sum(axis=1)
+        next_alpha = alpha * (solved / (alpha[:, None] + i)).sum(axis=1) / both
+        next_beta = beta * (unsolved / (beta[:, None] + i)).sum(axis=1) / both
+        change = numpy.abs([next_alpha / alpha - 1, next_beta / beta - 1]).max()
+        alpha, beta = next_alpha, next_beta
+        if change < TOLERANCE:
+            break
+    return alpha, beta
+
+
+def of_unsolved(alpha: numpy.ndarray, beta: numpy.ndarray, n_answers, highest_rate: float):
+    """What the prior says of probes that none of so many answers solves.
+
+    Three shares, of the shape of all arguments together: of probes that are such; of such probes
+    whose solve rate is above ``highest_rate`` all the same; of such probes that one of as many new
+    answers would solve.
+    """
+    from scipy.special import betaincc, betaln
+
+    def unsolved(n):
+        return numpy.exp(betaln(alpha, beta + n) - betaln(alpha, beta))
+
+    return (
+        unsolved(n_answers),
+        betaincc(alpha, beta + n_answers, highest_rate),
+        1 - unsolved(2 * n_answers) / unsolved(n_answers),
+    )
+
+
+def described(
+    counts: numpy.ndarray, highest_rate: float, most_answers: int, n_replicates: int, seed: int
+) -> dict:
+    """The prior of a group, and the shares of its unsolved probes by the number of answers.
+
+    Keys: alpha, beta, by_answers. The latter has for 1 to ``most_answers`` answers the keys
+    n_answers, unsolved, mislabelled, solved_anew, and the ends of the last two's intervals, which
+    are None for fewer than five documents.
+    """
+    sums = tallies(counts)
+    n_answers = numpy.arange(1, most_answers + 1)
+    (alpha,), (beta,) = fitted(sums.sum(axis=0, keepdims=True))
+    unsolved, mislabelled, solved_anew = of_unsolved(alpha, beta, n_answers, highest_rate)
+    ends = [(None, None)] * (2 * most_answers)
+    if len(sums) >= intervals.FEWEST_DOCUMENTS:
+        alphas, betas = fitted(intervals.replicated(sums, n_replicates, seed))
+        _, *shares = of_unsolved(alphas[:, None], betas[:, None], n_answers, highest_rate)
+        ends = [intervals.ends(values, len(sums)) for values in numpy.hstack(shares).T]
+    return {
+        "alpha": float(alpha),
+        "beta": float(beta),
+        "by_answers": [
+            {
+                "n_answers": n,
+                "unsolved": unsolved[n - 1],
+                "mislabelled": mislabelled[n - 1],
+                "mislabelled_low": ends[n - 1][0],
+                "mislabelled_high": ends[n - 1][1],
+                "solved_anew": solved_anew[n - 1],
+                "solved_anew_low": ends[most_answers + n - 1][0],
+                "solved_anew_high": ends[most_answers + n - 1][1],
+            }
+            for n in range(1, most_answers + 1)
+        ],
+    }
