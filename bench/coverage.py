@@ -1,0 +1,33 @@
+"""How many 95 % intervals hold the truth, in 1,000 simulated tables: bench/coverage.py [DOCUMENTS]
+
+So many documents in each simulation, 40 if it is not said.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+
+# It is found only now that the folder of the tests is looked through.
+from simulated_tables import coverage  # noqa: E402
+
+from latent_probes.home import Home  # noqa: E402
+
+N_SIMULATIONS = 1000
+
+
+def main() -> None:
+    """Print a line per figure."""
+    n_documents = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(ROOT, Path(folder))
+        for figure, share in coverage(home, N_SIMULATIONS, n_documents):
+            print(f"{figure:48} {share:.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

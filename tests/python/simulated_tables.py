@@ -1,0 +1,278 @@
+"""Simulations of whole tables: how often their 95 % intervals hold what was put in.
+
+A simulation is a group of the table's own: a reader, a judge, a level, a scope. So one run of a
+model of the warehouse, as dbt compiled it, is a thousand simulations, and what is tried is the SQL
+that people use, with the intervals it makes. An answer solves its probe with a rate that is known:
+the probes of a document share it, and it follows a beta distribution; what does not solve is half
+right at times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import comb
+
+import duckdb
+import numpy
+import pyarrow
+from scipy.special import beta as beta_function
+
+from latent_probes import solve_rates, udfs, warehouse
+from latent_probes.home import Home
+from latent_probes.publication.queries import without_database
+
+ALPHA, BETA = 0.6, 1.2
+HALF_RIGHT = 0.1
+N_ANSWERS = 5
+# What an arm's reader solves of what the complement's does.
+ARM_FACTOR = 0.5
+LOST = 0.15  # of the slots of a calibration
+SEED = 11
+BINS = """
+create table score_bins as
+from (values (1, '[0.0, 0.4)', 0.0, 0.4, 'hard'), (2, '[0.4, 0.8)', 0.4, 0.8, 'middle'),
+    (3, '[0.8, 1.0]', 0.8, null, 'easy')) as bins (bin, label, lowest, below, band)
+"""
+
+
+class Simulations:
+    """Probes of so many simulations with so many documents each."""
+
+    def __init__(self, home: Home, n_simulations: int, n_documents: int):
+        self.home = home
+        self.draw = numpy.random.default_rng(SEED)
+        documents = numpy.arange(n_simulations * n_documents)
+        n_probes = self.draw.integers(1, 8, len(documents))
+        rates = self.draw.beta(ALPHA, BETA, len(documents))
+        self.documents = numpy.repeat(documents, n_probes)
+        self.rates = numpy.repeat(rates, n_probes)
+        self.simulations = self.documents // n_documents
+
+    def scores(self, rates: numpy.ndarray) -> numpy.ndarray:
+        """A row of scores for each probe."""
+        shape = (len(rates), N_ANSWERS)
+        half = numpy.where(self.draw.random(shape) < HALF_RIGHT, 0.5, 0.0)
+        return numpy.where(self.draw.random(shape) < rates[:, None], 1.0, half)
+
+    def probes(self, **columns) -> pyarrow.Table:
+        """A table with a row per probe; a column that is a single value has it in each row."""
+        n_rows = len(self.documents)
+        columns = {
+            "source_model": "m",
+            "doc_id": self.documents.astype(str),
+            "probe_id": numpy.arange(n_rows),
+            **columns,
+        }
+        return pyarrow.table(
+            {
+                name: values if isinstance(values, numpy.ndarray) else [values] * n_rows
+                for name, values in columns.items()
+            }
+        )
+
+    def rows(self, *models: str, **tables: pyarrow.Table) -> list[dict]:
+        """The rows of the last of these models, which are made in this order of these tables."""
+        with duckdb.connect() as connection:
+            udfs.register(connection)
+            connection.execute(BINS)
+            for name, table in tables.items():
+                connection.register(name, table)
+            for model, text in warehouse.compiled(self.home, models).items():
+                connection.execute(f"create table {model} as {without_database(text)}")
+            return connection.sql(f"from {models[-1]}").to_arrow_table().to_pylist()
+
+
+def unsolved(n_answers: int, factor: float = 1.0) -> float:
+    """The mean of (1 - factor * rate) ** n_answers over the distribution of rates."""
+    return sum(
+        comb(n_answers, power)
+        * (-factor) ** power
+        * beta_function(ALPHA + power, BETA)
+        / beta_function(ALPHA, BETA)
+        for power in range(n_answers + 1)
+    )
+
+
+def figures(factor: float = 1.0) -> dict[str, float]:
+    """What the scores of a reader are on average."""
+    mean_rate = factor * ALPHA / (ALPHA + BETA)
+    return {
+        "mean score": mean_rate + (1 - mean_rate) * HALF_RIGHT / 2,
+        "share not hard": 1 - unsolved(N_ANSWERS, factor) * (1 - HALF_RIGHT) ** N_ANSWERS,
+        "share easy": 1 - unsolved(N_ANSWERS, factor),
+    }
+
+
+def held(rows: list[dict], figure: str, truth: float) -> float:
+    """The share of the intervals of a figure that hold the truth, of those that there are."""
+    ends = [(row[f"{figure}_low"], row[f"{figure}_high"]) for row in rows]
+    return float(numpy.mean([low <= truth <= high for low, high in ends if low is not None]))
+
+
+def of_arms(made: Simulations) -> Iterator[tuple[str, float]]:
+    """`arm_lift`: estimates, and differences to the complement."""
+    scores, complement = made.scores(ARM_FACTOR * made.rates), made.scores(made.rates)
+    pairs = made.probes(
+        arm="question_only",
+        answerer_model=made.simulations,
+        scope="s",
+        target="t",
+        typicality="t",
+        score_mean=scores.mean(axis=1),
+        score_max=scores.max(axis=1),
+        complement_score_mean=complement.mean(axis=1),
+        complement_score_max=complement.max(axis=1),
+    )
+    rows = made.rows("arm_lift", arm_pairs=pairs)
+    in_complement = figures()
+    for measure, truth in figures(ARM_FACTOR).items():
+        ours = [row for row in rows if row["measure"] == measure and row["scope"] == "all"]
+        yield f"arm_lift, {measure}", held(ours, "estimate", truth)
+        difference = truth - in_complement[measure]
+        yield f"arm_lift, {measure}, difference", held(ours, "difference", difference)
+
+
+def of_bands(made: Simulations) -> Iterator[tuple[str, float]]:
+    """`band_changes`: the share of all probes, and of HARD ones, that change their band."""
+    scores, complement = made.scores(made.rates), made.scores(made.rates)
+    pairs = made.probes(
+        arm="held_out",
+        scope=made.simulations.astype(str),
+        score_max=scores.max(axis=1),
+        complement_score_max=complement.max(axis=1),
+    )
+    rows = made.rows("band_changes", arm_pairs=pairs)
+    never_half = (1 - HALF_RIGHT) ** N_ANSWERS
+    hard = unsolved(N_ANSWERS) * never_half
+    twice = {
+        "hard": unsolved(2 * N_ANSWERS) * never_half**2,
+        "middle": unsolved(2 * N_ANSWERS) * (1 - never_half) ** 2,
+        "easy": 1 - 2 * unsolved(N_ANSWERS) + unsolved(2 * N_ANSWERS),
+    }
+    for band, truth in (("all", 1 - sum(twice.values())), ("hard", 1 - twice["hard"] / hard)):
+        ours = [row for row in rows if row["band"] == band and row["scope"] != "all"]
+        yield f"band_changes, {band}", held(ours, "changed", truth)
+
+
+def of_hardness(made: Simulations) -> Iterator[tuple[str, float]]:
+    """`solve_rates`: what is expected of unsolved probes, by five answers.
+
+    The probes of a document are not alike here, as rates of a scope are those of its probes.
+    """
+    rates = made.draw.beta(ALPHA, BETA, len(made.rates))
+    counts = made.probes(
+        scope=made.simulations.astype(str),
+        solved_from=0.8,
+        n_answers=N_ANSWERS,
+        n_solved=(made.scores(rates) >= 0.8).sum(axis=1),
+    )
+    rows = made.rows("solve_rates", solve_counts=counts)
+    by_five = [row["by_answers"][N_ANSWERS - 1] for row in rows]
+    highest = warehouse.settings(made.home)["highest_hard_rate"]
+    _, *truths = solve_rates.of_unsolved(ALPHA, BETA, N_ANSWERS, highest)
+    for figure, truth in zip(("mislabelled", "solved_anew"), truths, strict=True):
+        yield f"solve_rates, {figure}", held(by_five, figure, truth)
+
+
+def of_anchors(made: Simulations) -> Iterator[tuple[str, float]]:
+    """`judge_anchors`: the mean score, and both rates of errors."""
+    rows = made.rows(
+        "judge_anchors",
+        judge_scores=made.probes(
+            judge_model=made.simulations, anchor="empty", score=made.scores(made.rates)[:, 0]
+        ).drop_columns(["source_model", "doc_id"]),
+        answer_anchors=pyarrow.table({"anchor": ["empty"], "should_be": ["low"]}),
+        probes=made.probes(scope="s"),
+    )
+    ours = [row for row in rows if row["scope"] == "all"]
+    solved = ALPHA / (ALPHA + BETA)
+    for figure, truth in (
+        ("score_mean", solved + (1 - solved) * HALF_RIGHT / 2),
+        ("errors_at_middle", solved + (1 - solved) * HALF_RIGHT),
+        ("errors_at_easy", solved),
+    ):
+        yield f"judge_anchors, {figure}", held(ours, figure, truth)
+
+
+def of_agreement(made: Simulations) -> Iterator[tuple[str, float]]:
+    """`judge_agreement`: the difference, flips over 0.4, and Krippendorff's alpha.
+
+    The other judge gives nothing for half of what is half right.
+    """
+    scores = made.scores(made.rates)[:, 0]
+    is_lost = (scores == 0.5) & (made.draw.random(len(scores)) < 0.5)
+    pairs = made.probes(
+        comparison="second judge",
+        rater="first",
+        other_rater=made.simulations,
+        scope="s",
+        score=scores,
+        other_score=numpy.where(is_lost, 0.0, scores),
+    )
+    ours = [row for row in made.rows("judge_agreement", score_pairs=pairs) if row["scope"] == "all"]
+    solved = ALPHA / (ALPHA + BETA)
+    half = (1 - solved) * HALF_RIGHT
+    mean = solved + half * 3 / 8
+    variance = solved + half * 3 / 16 - mean**2
+    for figure, truth in (
+        ("difference", -half / 4),
+        ("flips_at_middle", half / 2),
+        ("alpha", 1 - half / 8 / (2 * variance)),
+    ):
+        yield f"judge_agreement, {figure}", held(ours, figure, truth)
+
+
+def of_calibration(made: Simulations) -> Iterator[tuple[str, float]]:
+    """`calibration_sweep`: what becomes of slots, and how well probes are answered."""
+    is_lost = made.draw.random(len(made.rates)) < LOST
+    slots = made.probes(
+        round_number=made.simulations,
+        slot_idx=numpy.arange(len(made.rates)),
+        scope="s",
+        state=numpy.where(is_lost, "rejected", "probe"),
+        rejection_reason=pyarrow.array(
+            numpy.where(is_lost, "probe_missing", ""), pyarrow.string()
+        ).to_numpy(zero_copy_only=False),
+        score_max=made.scores(made.rates).max(axis=1),
+    )
+    with duckdb.connect() as connection:
+        connection.register("slots", slots)
+        given = {
+            name: connection.sql(query).to_arrow_table()
+            for name, query in {
+                "slots": "select * replace (nullif(rejection_reason, '') as rejection_reason), "
+                "from slots",
+                "round_settings": "select distinct round_number, round_number as "
+                "calibration_level, true as is_calibration, from slots",
+                "slot_kinds": "select distinct slot_idx, true as is_written, from slots",
+                "probes": "from slots where state = 'probe'",
+                "probe_scores": "from slots where state = 'probe'",
+                "calibration_requests": "select 1 as calibration_level, source_model, doc_id, "
+                "1.0 as usd, from slots limit 0",
+            }.items()
+        }
+    rows = made.rows("calibration_values", "calibration_sweep", **given)
+    truths = figures()
+    hard, easy = 1 - truths["share not hard"], truths["share easy"]
+    middle = 1 - hard - easy
+    mean = easy + middle / 2
+    for measure, truth in (
+        ("finalize rate", 1 - LOST),
+        ("rejected: probe_missing", LOST),
+        ("mean best score", mean),
+        ("spread of best score", (easy + middle / 4 - mean**2) ** 0.5),
+        ("share hard", hard),
+        ("share easy", easy),
+        ("best score in [0.4, 0.8)", middle),
+    ):
+        ours = [row for row in rows if row["measure"] == measure and row["scope"] == "all"]
+        yield f"calibration_sweep, {measure}", held(ours, "estimate", truth)
+
+
+TABLES = (of_arms, of_bands, of_hardness, of_anchors, of_agreement, of_calibration)
+
+
+def coverage(home: Home, n_simulations: int, n_documents: int) -> Iterator[tuple[str, float]]:
+    """The share of intervals that hold the truth, for every figure of every table."""
+    for of_table in TABLES:
+        yield from of_table(Simulations(home, n_simulations, n_documents))
