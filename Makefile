@@ -29,6 +29,8 @@ bench: .venv/installed
 	$(BIN)/python bench/batches.py
 	$(BIN)/python bench/landing.py
 	$(BIN)/python bench/export.py
+	$(BIN)/python bench/coverage.py
+	$(BIN)/python bench/defects.py
 
 # dbt-core names a parser that it needs only for --use-v2-parser and that cannot be built from a
 # registry alone; hence the lock leaves it out, and is installed without looking for dependencies.
