@@ -10,12 +10,33 @@
     )
 {%- endmacro %}
 
-{# Krippendorff's alpha of two raters, as a struct of alpha, low and high. The rows of the group are
+{# Krippendorff's alpha of two raters, as a struct of estimate, low and high. The rows of the group are
    documents, each with n_pairs, squared_difference, sum_of_scores and sum_of_squares. #}
 {% macro alpha_interval() -%}
     alpha_interval(
         list(
             [n_pairs::double, squared_difference, sum_of_scores, sum_of_squares]
+            order by source_model, doc_id
+        ),
+        {{ var('bootstrap_replicates') }},
+        {{ var('bootstrap_seed') }}
+    )
+{%- endmacro %}
+
+{# A correlation, as a struct of estimate, low and high. The rows of the group are documents, each with
+   n_answers, sum_of_lengths, sum_of_scores, sum_of_products, sum_of_squared_lengths and
+   sum_of_squared_scores. #}
+{% macro correlation_interval() -%}
+    correlation_interval(
+        list(
+            [
+                n_answers,
+                sum_of_lengths,
+                sum_of_scores,
+                sum_of_products,
+                sum_of_squared_lengths,
+                sum_of_squared_scores
+            ]
             order by source_model, doc_id
         ),
         {{ var('bootstrap_replicates') }},

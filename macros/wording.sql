@@ -53,3 +53,26 @@
         )
     )
 {%- endmacro %}
+
+{# The words of a text in lower case, as a list; whatever is neither letter nor digit parts them. #}
+{% macro words_of(text) -%}
+    regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}]+')
+{%- endmacro %}
+
+{# The runs of four words of a list of words, each once. #}
+{% macro four_grams(words) -%}
+    list_distinct(
+        list_transform(
+            range(1, len({{ words }}) - 2),
+            lambda i: array_to_string(list_slice({{ words }}, i, i + 3), ' ')
+        )
+    )
+{%- endmacro %}
+
+{# The share of the members of a list without repetitions that another list has; null of an empty one. #}
+{% macro held_share(members, others) -%}
+    case
+        when len({{ members }}) > 0
+            then len(list_intersect({{ members }}, {{ others }})) / len({{ members }})
+    end
+{%- endmacro %}

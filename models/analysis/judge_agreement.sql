@@ -74,7 +74,7 @@ select
     {{ figure('flips_at_easy') }} as flips_at_easy,
     {{ figure('flips_at_easy_interval.low') }} as flips_at_easy_low,
     {{ figure('flips_at_easy_interval.high') }} as flips_at_easy_high,
-    {{ figure('agreement.alpha') }} as alpha,
+    {{ figure('agreement.estimate') }} as alpha,
     {{ figure('agreement.low') }} as alpha_low,
     {{ figure('agreement.high') }} as alpha_high,
 from summed

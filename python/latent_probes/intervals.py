@@ -97,20 +97,44 @@ def alpha(totals: numpy.ndarray) -> numpy.ndarray:
     return 1 - (differences / pairs) / by_chance
 
 
-def alpha_interval(
-    sums: numpy.ndarray, n_replicates: int, seed: int
-) -> tuple[float, float | None, float | None] | None:
-    """Krippendorff's alpha and its interval, by the totals of each document.
+def correlation(totals: numpy.ndarray) -> numpy.ndarray:
+    """Pearson's correlation of two values, for many rows of totals at once.
 
-    None where all scores are equal, for then there is nothing to agree on; without an interval for
-    fewer than five documents.
+    Columns: pairs, sums of both, sum of products, sums of both squares.
+    """
+    pairs, firsts, seconds, products, first_squares, second_squares = totals.T
+    return (products - firsts * seconds / pairs) / numpy.sqrt(
+        (first_squares - firsts**2 / pairs) * (second_squares - seconds**2 / pairs)
+    )
+
+
+def estimated(
+    sums: numpy.ndarray,
+    statistic: Callable[[numpy.ndarray], numpy.ndarray],
+    n_replicates: int,
+    seed: int,
+) -> tuple[float, float | None, float | None] | None:
+    """A statistic and its interval, by the totals of each document.
+
+    None where it is no number, as where all values are equal; without an interval for fewer than
+    five documents.
     """
     with numpy.errstate(divide="ignore", invalid="ignore"):
-        (estimate,) = alpha(sums.sum(axis=0, keepdims=True))
+        (estimate,) = statistic(sums.sum(axis=0, keepdims=True))
     if not numpy.isfinite(estimate):
         return None
-    low, high = interval(sums, alpha, n_replicates, seed) or (None, None)
+    low, high = interval(sums, statistic, n_replicates, seed) or (None, None)
     return float(estimate), low, high
+
+
+def alpha_interval(sums: numpy.ndarray, n_replicates: int, seed: int):
+    """Krippendorff's alpha as ``estimated``."""
+    return estimated(sums, alpha, n_replicates, seed)
+
+
+def correlation_interval(sums: numpy.ndarray, n_replicates: int, seed: int):
+    """A correlation as ``estimated``."""
+    return estimated(sums, correlation, n_replicates, seed)
 
 
 def replicated(sums: numpy.ndarray, n_replicates: int, seed: int) -> numpy.ndarray:

@@ -11,6 +11,7 @@
 ``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
 ``spread_interval(sums, n, seed)``        that of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
+``correlation_interval(sums, n, seed)``   a correlation, with its interval
 ``solve_rates(counts, rate, most, n, seed)``  the distribution of solve rates in a group of probes
 ``beta_quantile(share, alpha, beta)``     a quantile of a beta distribution
 ``beta_share_above(value, alpha, beta)``  its share above a value
@@ -45,7 +46,7 @@ MEASURES = (
     f"sentences {MEASURED_SENTENCES})"
 )
 INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
-ALPHA = "STRUCT(alpha DOUBLE, low DOUBLE, high DOUBLE)"
+ESTIMATE = "STRUCT(estimate DOUBLE, low DOUBLE, high DOUBLE)"
 SOLVE_RATES = (
     "STRUCT(alpha DOUBLE, beta DOUBLE, by_answers STRUCT(n_answers BIGINT, unsolved DOUBLE, "
     "mislabelled DOUBLE, mislabelled_low DOUBLE, mislabelled_high DOUBLE, "
@@ -91,7 +92,11 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ("unescaped", unescaped, ["VARCHAR"], "VARCHAR"),
         ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
         ("spread_interval", spread_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], INTERVAL),
-        ("alpha_interval", alpha_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], ALPHA),
+        ("alpha_interval", alpha_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], ESTIMATE),
+        (
+            *("correlation_interval", correlation_interval),
+            *(["DOUBLE[][]", "BIGINT", "BIGINT"], ESTIMATE),
+        ),
         (
             *("solve_rates", group_solve_rates),
             *(["DOUBLE[][]", "DOUBLE", "BIGINT", "BIGINT", "BIGINT"], SOLVE_RATES),
@@ -273,7 +278,23 @@ def alpha_interval(
             *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
         )
     )
-    return figures(found, ["alpha", "low", "high"])
+    return figures(found, ["estimate", "low", "high"])
+
+
+def correlation_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """A correlation, low and high end for each list of documents.
+
+    A document is a list: pairs, sums of both values, of products, of both squares.
+    """
+    found = (
+        intervals.correlation_interval(numpy.array(of_documents, float), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["estimate", "low", "high"])
 
 
 def group_solve_rates(

@@ -49,6 +49,14 @@ select
     mislabelled_high,
 from hardness_by_answers
 where solved_from = 0.4 and n_answers = 5
+union all
+select concat_ws(', ', 'finding_summary', finding), share, share_low, share_high
+from finding_summary
+where scope = 'all'
+union all
+select concat_ws(', ', 'length_effects', text), correlation, correlation_low, correlation_high
+from length_effects
+where scope = 'all'
 """
 
 

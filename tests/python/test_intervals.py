@@ -193,3 +193,19 @@ def test_ninety_five_in_a_hundred_intervals_hold_alpha():
 def test_agreement_of_a_few_documents_has_no_interval():
     sums = numpy.array([sums_of([0, 1], [0, 0.5])] * 4)
     assert intervals.alpha_interval(sums, 100, 1)[1:] == (None, None)
+
+
+def test_a_correlation_is_that_of_its_definition():
+    draw = numpy.random.default_rng(1)
+    firsts = draw.random(60)
+    seconds = firsts + draw.random(60)
+    sums = numpy.array(
+        [
+            [1, first, second, first * second, first**2, second**2]
+            for first, second in zip(firsts, seconds, strict=True)
+        ]
+    )
+    estimate, low, high = intervals.correlation_interval(sums, 1000, 1)
+    assert estimate == pytest.approx(numpy.corrcoef(firsts, seconds)[0, 1])
+    assert low < estimate < high
+    assert intervals.correlation_interval(sums[:1], 100, 1) is None

@@ -1,0 +1,12 @@
+-- One row per written probe and finding: a reason to suspect that it does not measure what it says.
+select
+    measures.round_number,
+    measures.probe_id,
+    measures.finding,
+    findings.severity,
+    measures.value,
+    findings.at_least,
+from {{ ref('probe_measures') }} as measures
+join {{ ref('findings') }} as findings using (finding)
+where measures.value >= findings.at_least
+order by measures.round_number, measures.probe_id, measures.finding

@@ -1,0 +1,84 @@
+-- One row per written probe and finding that it was looked through for: the value that tells.
+with
+
+-- Whether the scores of an arm contradict what the probe is published as.
+contradictions as (
+
+    select
+        pairs.round_number,
+        pairs.probe_id,
+        findings.finding,
+        case findings.finding
+            when 'answered_without_text' then (bins.band = 'easy')::integer
+            when 'answered_from_another_document' then (bins.band = 'easy')::integer
+            when 'not_answered_with_everything' then (bins.band != 'easy')::integer
+            else (complement_bins.band = 'hard' and bins.band = 'easy')::integer
+        end as value,
+    from {{ ref('arm_pairs') }} as pairs
+    join {{ ref('findings') }} as findings using (arm)
+    join {{ ref('score_bins') }} as bins on {{ is_in_bin('pairs.score_max', 'bins') }}
+    join {{ ref('score_bins') }} as complement_bins
+        on {{ is_in_bin('pairs.complement_score_max', 'complement_bins') }}
+
+),
+
+shares as (
+
+    select
+        round_number,
+        probe_id,
+        unnest([
+            'atom_in_complement',
+            'atom_copied_in_complement',
+            'question_copies_atom',
+            'answer_in_complement',
+            'question_quotes_answer',
+            'answer_in_one_clause'
+        ]) as finding,
+        unnest([
+            atom_in_complement,
+            atom_copied_in_complement,
+            atom_copied_in_question,
+            target_in_complement,
+            target_in_question,
+            target_in_one_clause
+        ]) as value,
+    from {{ ref('probe_overlaps') }}
+
+),
+
+measured as (
+
+    select * from contradictions
+    union all by name
+    select * from shares
+    union all by name
+    select
+        round_number,
+        probe_id,
+        'near_duplicate' as finding,
+        similarity as value,
+    from {{ ref('probe_twins') }}
+    union all by name
+    select
+        round_number,
+        probe_id,
+        unnest(['typicality_overstated', 'typicality_understated', 'wrong_answer_in_sibling'])
+            as finding,
+        unnest([
+            (claimed = 'typical' and measured = 'atypical')::integer,
+            (claimed = 'atypical' and measured = 'typical')::integer,
+            wrong_answer_in_sibling
+        ]) as value,
+    from {{ ref('sibling_audits') }}
+
+)
+
+select
+    round_number,
+    probe_id,
+    finding,
+    value,
+from measured
+where value is not null
+order by round_number, probe_id, finding

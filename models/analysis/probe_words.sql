@@ -1,0 +1,67 @@
+-- One row per written probe: the content words of its texts, each word once.
+with
+
+texts as (
+
+    select
+        probes.probe_id,
+        unnest(['atom', 'question', 'target', 'wrong']) as part,
+        unnest([
+            substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start),
+            probes.verbalizer_prompt,
+            probes.target_response,
+            probes.incorrect_plausible_answer
+        ]) as text,
+    from {{ ref('probes') }} as probes
+    join {{ ref('documents') }} as documents using (document_id)
+    where probes.is_written
+
+),
+
+words as (
+
+    select
+        probe_id,
+        part,
+        unnest({{ words_of('text') }}) as word,
+    from texts
+
+),
+
+content as (
+
+    select distinct
+        words.probe_id,
+        words.part,
+        words.word,
+    from words
+    anti join {{ ref('stop_words') }} as stop_words using (word)
+    -- What is left of an apostrophe.
+    where length(words.word) > 1
+
+),
+
+listed as (
+
+    select
+        probe_id,
+        list(word order by word) filter (where part = 'atom') as atom_words,
+        list(word order by word) filter (where part = 'question') as question_words,
+        list(word order by word) filter (where part = 'target') as target_words,
+        list(word order by word) filter (where part = 'wrong') as wrong_words,
+    from content
+    group by probe_id
+
+)
+
+select
+    probes.round_number,
+    probes.probe_id,
+    coalesce(listed.atom_words, []) as atom_words,
+    coalesce(listed.question_words, []) as question_words,
+    coalesce(listed.target_words, []) as target_words,
+    coalesce(listed.wrong_words, []) as wrong_words,
+from {{ ref('probes') }} as probes
+left join listed using (probe_id)
+where probes.is_written
+order by probes.round_number, probes.probe_id

@@ -1,0 +1,100 @@
+-- One row per written suffix probe whose prefix has other fit continuations: in how many of them its
+-- content recurs, and how much of its wrong answer one of them says.
+with
+
+asked as (
+
+    select
+        probes.round_number,
+        probes.probe_id,
+        probes.source_model,
+        probes.doc_id,
+        probes.typicality,
+        documents.continuation_idx,
+        shown.continuation_idxs,
+        words.atom_words,
+        {{ four_grams(words_of('probes.incorrect_plausible_answer')) }} as wrong_grams,
+    from {{ ref('probes') }} as probes
+    join {{ ref('documents') }} as documents using (document_id)
+    join {{ ref('probe_words') }} as words using (probe_id)
+    join {{ ref('round_documents') }} as shown
+        on probes.round_number = shown.round_number and probes.doc_id = shown.doc_id
+    where probes.is_written and probes.target = 'suffix' and len(words.atom_words) > 0
+
+),
+
+-- All that is fit of the pool, whether or not the generator was shown it.
+siblings as (
+
+    select
+        rollouts.source_model,
+        rollouts.doc_id,
+        rollouts.continuation_idx,
+        {{ words_of('left(rollouts.continuation, fitness.kept_length)') }} as words,
+    from {{ ref('stg_rollouts') }} as rollouts
+    join {{ ref('rollout_fitness') }} as fitness using (document_id)
+    where
+        fitness.passed_over_reason is null
+        and (rollouts.source_model, rollouts.doc_id) in (select source_model, doc_id from asked)
+
+),
+
+compared as (
+
+    select
+        asked.round_number,
+        asked.probe_id,
+        asked.typicality,
+        list_contains(asked.continuation_idxs, siblings.continuation_idx) as was_shown,
+        {{ held_share('asked.atom_words', 'siblings.words') }}
+        >= {{ var('recurring_share') }} as recurs,
+        case
+            when len(asked.wrong_grams) > 0
+                then
+                    len(
+                        list_filter(
+                            asked.wrong_grams,
+                            lambda gram: contains(array_to_string(siblings.words, ' '), gram)
+                        )
+                    ) / len(asked.wrong_grams)
+        end as wrong_share,
+    from siblings
+    join asked
+        on
+            siblings.source_model = asked.source_model
+            and siblings.doc_id = asked.doc_id
+            and siblings.continuation_idx != asked.continuation_idx
+
+),
+
+counted as (
+
+    select
+        round_number,
+        probe_id,
+        any_value(typicality) as claimed,
+        count(*) as n_siblings,
+        count(*) filter (where recurs) as n_recurring,
+        count(*) filter (where was_shown) as n_shown,
+        count(*) filter (where was_shown and recurs) as n_shown_recurring,
+        max(wrong_share) as wrong_answer_in_sibling,
+    from compared
+    group by round_number, probe_id
+
+)
+
+select
+    *,
+    -- As the generator was told to tell, from those that it was shown.
+    case
+        when n_shown > 0
+            then
+                if(
+                    n_shown_recurring >= least(n_shown, {{ var('typical_siblings') }}),
+                    'typical',
+                    'atypical'
+                )
+    end as measured_as_shown,
+    if(2 * n_recurring >= n_siblings, 'typical', 'atypical') as measured,
+from counted
+order by round_number, probe_id

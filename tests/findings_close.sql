@@ -1,0 +1,27 @@
+-- Findings are counted once each; every written probe was looked through for what its texts tell; and the
+-- confusion table holds every audited probe.
+select 'summary' as fault
+from {{ ref('finding_summary') }}
+where scope = 'all'
+having coalesce(sum(n_found), 0) != (select count(*) from {{ ref('probe_findings') }})
+
+union all
+
+select 'scopes' as fault
+from {{ ref('finding_summary') }}
+group by finding
+having
+    sum(n_probes) filter (where scope = 'all') != sum(n_probes) filter (where scope != 'all')
+    or sum(n_found) filter (where scope = 'all') != sum(n_found) filter (where scope != 'all')
+
+union all
+
+select 'confusion' as fault
+from {{ ref('typicality_confusion') }}
+having coalesce(sum(n_probes), 0) != (select count(*) from {{ ref('sibling_audits') }})
+
+union all
+
+select 'overlaps' as fault
+from {{ ref('probe_overlaps') }}
+having count(*) != (select count(*) from {{ ref('probes') }} where is_written)
