@@ -76,3 +76,16 @@
             then len(list_intersect({{ members }}, {{ others }})) / len({{ members }})
     end
 {%- endmacro %}
+
+{# A short answer as it is compared: lower case, without white space and marks around it. #}
+{% macro as_answer(text) -%}
+    lower(regexp_replace({{ text }}, '^[\s\p{Z}\p{P}]+|[\s\p{Z}\p{P}]+$', '', 'g'))
+{%- endmacro %}
+
+{# Whether an answer says that nothing can be said. #}
+{% macro is_vague(text) -%}
+    regexp_matches(
+        {{ text }},
+        '(?i)\b(can(no|'')t|could not|impossible to|unable to|not possible to) (be )?(know|known|say|said|tell|told|determine|determined|answer|answered)\b|(?i)\b(i do(n''t| not) know|not (enough|sufficient) (information|context)|unknown|unclear|does(n''t| not) say)\b'
+    )
+{%- endmacro %}

@@ -3,12 +3,15 @@ select
     settings.round_number,
     arms.arm,
     arms.shown,
-    if(arms.arm = 'complement', 1, controls.share) as share,
+    if(arms.arm = 'complement', 1, coalesce(controls.share, 0)) as share,
     coalesce(controls.model, settings.answerer_model) as answerer_model,
     coalesce(controls.n_answers, settings.n_answers) as n_answers,
 from {{ ref('round_settings') }} as settings
 cross join {{ ref('answer_arms') }} as arms
 left join {{ ref('round_controls') }} as controls
     on settings.round_number = controls.round_number and arms.arm = controls.control
-where arms.arm = 'complement' or controls.share > 0
+-- What oracles are asked, a reader of the text is asked anew, whatever share a control states.
+left join (select distinct round_number from {{ ref('oracle_questions') }}) as questions
+    on settings.round_number = questions.round_number and arms.arm = 'held_out'
+where arms.arm = 'complement' or controls.share > 0 or questions.round_number is not null
 order by settings.round_number, arms.arm

@@ -1,5 +1,5 @@
--- One row per judge request: each answer of any arm once; and where the judge is checked, answers from
--- the complement again, the same by a second judge, and anchors in place of answers.
+-- One row per judge request: each answer of any arm once; where the judge is checked, answers from the
+-- complement again, the same by a second judge, and anchors in place of answers; and what oracles say.
 with
 
 -- Everything that could be judged more than once, or by another.
@@ -81,6 +81,21 @@ wanted as (
     from {{ ref('anchor_answers') }} as anchors
     join {{ ref('round_settings') }} as settings using (round_number)
 
+    union all by name
+
+    select
+        'judge-' || {{ identity(["'oracle'", 'texts.probe_id', 'texts.answer_hash']) }} as request_id,
+        texts.round_number,
+        texts.probe_id,
+        texts.answer_hash as oracle_answer_hash,
+        texts.answer_hash,
+        length(texts.answer) as answer_length,
+        'judge' as judge_role,
+        1 as replicate,
+        settings.judge_model as model,
+    from {{ ref('oracle_texts') }} as texts
+    join {{ ref('round_settings') }} as settings using (round_number)
+
 )
 
 select
@@ -90,6 +105,7 @@ select
     wanted.probe_id,
     wanted.arm,
     wanted.anchor,
+    wanted.oracle_answer_hash,
     wanted.answer_number,
     wanted.answer_request_id,
     wanted.answer_attempt,
@@ -113,6 +129,7 @@ order by
     wanted.probe_id,
     wanted.arm,
     wanted.anchor,
+    wanted.oracle_answer_hash,
     wanted.answer_number,
     wanted.judge_role,
     wanted.replicate

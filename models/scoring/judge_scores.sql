@@ -11,6 +11,7 @@ select
     requests.probe_id,
     requests.arm,
     requests.anchor,
+    requests.oracle_answer_hash,
     requests.answer_number,
     requests.answer_request_id,
     requests.judge_role,
@@ -29,6 +30,7 @@ order by
     requests.probe_id,
     requests.arm,
     requests.anchor,
+    requests.oracle_answer_hash,
     requests.answer_number,
     requests.judge_role,
     requests.replicate

@@ -29,6 +29,8 @@ asked as (
         and (
             arms.arm = 'complement'
             or {{ is_controlled('settings.seed', 'probes.probe_id', 'arms.share') }}
+            or arms.arm = 'held_out'
+            and probes.probe_id in (select probe_id from {{ ref('oracle_questions') }})
         )
         -- Where nothing was cut, the whole complement is what was shown anyway.
         and (arms.arm != 'full_complement' or complement_length > {{ var('complement_characters') }})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 from latent_probes import landing, runner, terminal, warehouse
 from latent_probes.home import Home
@@ -147,45 +146,11 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
     return [doc_id for (doc_id,) in found]
 
 
-def draw(home: Home) -> Path | None:
-    """Draw the sweep into the home: scores by level with their intervals, and the histograms."""
-    with warehouse.opened(home) as connection:
-        rows = connection.execute(
-            """
-            select calibration_level, measure, estimate, estimate_low, estimate_high
-            from calibration_sweep where scope = 'all' order by calibration_level
-            """
-        ).fetchall()
-        bins = connection.execute("select label from score_bins order by bin").fetchall()
-        recommended = connection.execute("select calibration_level from recommended_level")
-        chosen = recommended.fetchone()
-    found = {(level, measure): figures for level, measure, *figures in rows}
-    levels = sorted({level for level, measure in found if measure == "mean best score"})
-    if not levels:
-        return None
-    # It takes a second to import, and only this function needs it.
-    from matplotlib.figure import Figure
+def draw(home: Home) -> None:
+    """Draw the sweep into the home."""
+    from latent_probes.pictures import sweep
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    scores, histograms = figure.subplots(1, 2)
-    for measure in ("mean best score", "share hard", "share easy", "finalize rate"):
-        estimates, lows, highs = zip(*(found[level, measure] for level in levels), strict=True)
-        (line,) = scores.plot(levels, estimates, marker="o", label=measure)
-        # Few documents have no interval.
-        if None not in lows:
-            scores.fill_between(levels, lows, highs, color=line.get_color(), alpha=0.15)
-    if chosen:
-        scores.axvline(chosen[0], color="grey", linestyle=":", label="recommended")
-    scores.set(xlabel="level of strictness", ylim=(0, 1), xticks=levels)
-    scores.legend(fontsize="small")
-    bottoms = [0.0] * len(levels)
-    for (label,) in bins:
-        heights = [found[level, f"best score in {label}"][0] for level in levels]
-        histograms.bar(levels, heights, bottom=bottoms, label=label)
-        bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    histograms.set(xlabel="level of strictness", ylabel="share of scored probes", xticks=levels)
-    histograms.legend(fontsize="small", title="best score", reverse=True)
-    path = home.folder / "calibration_sweep.png"
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    terminal.say(f"drew {os.path.relpath(path)}")
-    return path
+    path = home.folder / sweep.NAME
+    with warehouse.opened(home) as connection:
+        if sweep.draw(connection, path):
+            terminal.say(f"drew {os.path.relpath(path)}")

@@ -335,6 +335,73 @@ def calibrate(
 
 
 @app.command()
+def evaluate(
+    name: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The method; `lexical` is the offline baseline, which answers by itself.",
+        ),
+    ],
+    condition: Annotated[
+        str,
+        typer.Option(
+            metavar="CONDITION",
+            help="What it read: real_state, no_state, or other_document_state.",
+        ),
+    ],
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Parquet, JSONL or CSV: doc_id, slot_idx, answer (or a list, answers), and, if it "
+            "has them, logp_atom and logp_ipa.",
+        ),
+    ] = None,
+    build: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH",
+            help="The `build` of the set's manifest.json that the method was asked with.",
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who judges; without, only the price is shown."),
+    ] = None,
+    once: Once = False,
+    max_cost: MaxCost = None,
+) -> None:
+    """Land what a method answered to published probes, have it judged, and compare.
+
+    The round's own judge scores it, and its answerer is asked anew about the same probes: bands
+    come from the published answers, so that only new ones are a fair comparison. Where a method
+    was trained, its answers without the state, and with another document's, tell what it reads
+    from what it learned: evaluate it under all three conditions.
+    """
+    from latent_probes import home, oracles, providers, runner, summary, terminal, warehouse
+
+    if max_cost is not None and not max_cost >= 0:
+        raise typer.BadParameter(f"{max_cost} is no sum of dollars")
+    here = home.find()
+    with runner.locked(here):
+        warehouse.build(here, tested=False)
+        if answers is None:
+            n_landed, n_rows = oracles.land_baseline(here, name, condition)
+        else:
+            n_landed, n_rows = oracles.land(here, name, condition, answers, build)
+    terminal.say(f"landed {n_landed:,} of {n_rows:,} answers; the rest was known")
+    warehouse.build(here, tested=False)
+    summary.plan(here)
+    if provider is None:
+        return
+    with interruptible(lambda: summary.interrupted(here)):
+        runner.run(here, providers.create(provider, here), once=once, max_cost=max_cost)
+    summary.leaderboard(here)
+    oracles.draw(here)
+
+
+@app.command()
 def sheet(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
     answers: Annotated[

@@ -32,6 +32,7 @@ from latent_probes.landing.opening import (
     prepare,
     transaction,
 )
+from latent_probes.landing.oracles import add_oracle_answers, differing_answers
 from latent_probes.landing.ratings import add_ratings
 from latent_probes.landing.results import (
     add_responses,
@@ -55,6 +56,7 @@ __all__ = [
     "LandingError",
     "Siblings",
     "add_levels",
+    "add_oracle_answers",
     "add_ratings",
     "add_responses",
     "add_rollouts",
@@ -62,6 +64,7 @@ __all__ = [
     "add_token_counts",
     "calibration_documents",
     "connect",
+    "differing_answers",
     "disown",
     "first",
     "intend",

@@ -171,6 +171,25 @@ create table if not exists human_ratings (
     primary key (rater, answer_request_id),
 );
 
+-- One row per answer of a method that is evaluated, about a probe. The condition says what it read;
+-- the log-probabilities are those that it gives the atom and the wrong answer, where it has such.
+create table if not exists oracle_answers (
+    oracle varchar not null,
+    condition varchar not null,
+    probe_id varchar not null,
+    answer_number bigint not null,
+    answer varchar not null,
+    answer_hash varchar not null,
+    logp_atom double,
+    logp_ipa double,
+    -- The state of the published probes that the method was asked with.
+    build varchar not null,
+    -- SHA-256 of the file.
+    file_hash varchar not null,
+    landed_at timestamp not null,
+    primary key (oracle, condition, probe_id, answer_number),
+);
+
 -- One row per request that is open or succeeded: its key is the guard against paying twice.
 create table if not exists claims (
     request_id varchar primary key,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from latent_probes import files, terminal, units, warehouse
 from latent_probes.home import Home
-from latent_probes.publication import card, manifest, parquet, picture, queries, tables
+from latent_probes.pictures import histogram
+from latent_probes.publication import card, manifest, parquet, queries, tables
 
 
 class ExportError(Exception):
@@ -37,7 +38,7 @@ def export(home: Home) -> None:
         remove_others(home, connection, published)
         write_text(home.export / queries.NAME, queries.text(home, connection, published))
         with queries.opened(home.export) as figures:
-            picture.write_histogram(figures, home.export / picture.NAME)
+            histogram.draw(figures, home.export / histogram.NAME)
             written = card.render(figures, home.export, settings)
         write_text(home.export / card.NAME, written)
         described = manifest.render(home, connection, published, settings)
@@ -122,7 +123,7 @@ def write_tables(home: Home, connection, published: list[tables.Table]) -> None:
 def remove_others(home: Home, connection, published: list[tables.Table]) -> None:
     """Remove what is not published any more, and what a killed export left: all of it is sent."""
     kept = {path for table in published for path, _ in tables.paths(connection, table)}
-    kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, picture.NAME)}
+    kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, histogram.NAME)}
     for path in home.export.rglob("*"):
         if path.is_file() and path.relative_to(home.export) not in kept:
             path.unlink()

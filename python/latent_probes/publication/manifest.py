@@ -8,7 +8,8 @@ from pathlib import Path
 
 from latent_probes import files
 from latent_probes.home import Home
-from latent_probes.publication import card, picture, queries
+from latent_probes.pictures import histogram
+from latent_probes.publication import card, queries
 from latent_probes.publication.tables import Table, paths
 
 NAME = "manifest.json"
@@ -66,6 +67,6 @@ def build_of(listed: list[dict]) -> str:
 def contents(home: Home, connection, published: list[Table]):
     """Path, bytes and SHA-256 of each file but this one and the card, in order of paths."""
     exported = [path for table in published for path, _ in paths(connection, table)]
-    for path in sorted([str(path) for path in exported] + [queries.NAME, picture.NAME]):
+    for path in sorted([str(path) for path in exported] + [queries.NAME, histogram.NAME]):
         file = home.export / path
         yield path, file.stat().st_size, files.hash_of(file)

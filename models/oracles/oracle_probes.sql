@@ -1,0 +1,115 @@
+-- One row per method, condition and probe that it was to answer: how it is scored, beside what readers
+-- of the text alone score on answers that had no part in choosing the probe's band.
+with
+
+answered as (
+
+    select
+        answers.oracle,
+        answers.condition,
+        answers.probe_id,
+        answers.answer_number,
+        answers.logp_atom > answers.logp_ipa as prefers_atom,
+        {{ is_blank('answers.answer') }} as is_empty,
+        {{ is_vague('answers.answer') }} as is_vague,
+        case
+            when {{ is_blank('answers.answer') }} then 0
+            when probes.is_written then scores.score
+            else ({{ as_answer('answers.answer') }} = {{ as_answer('probes.target_response') }})::integer
+        end as score,
+    from {{ ref('stg_oracle_answers') }} as answers
+    join {{ ref('probes') }} as probes using (probe_id)
+    left join {{ ref('judge_scores') }} as scores
+        on
+            answers.probe_id = scores.probe_id
+            and answers.answer_hash = scores.oracle_answer_hash
+
+),
+
+by_probe as (
+
+    select
+        oracle,
+        condition,
+        probe_id,
+        count(*) as n_answers,
+        count(*) filter (where is_empty) as n_empty,
+        count(*) filter (where is_vague) as n_vague,
+        list(score order by answer_number) as scores,
+        count(score) as n_scores,
+        any_value(prefers_atom) as prefers_atom,
+    from answered
+    group by oracle, condition, probe_id
+
+),
+
+held_out as (
+
+    select
+        probe_id,
+        scores,
+    from {{ ref('arm_scores') }}
+    where arm = 'held_out' and scores is not null
+
+),
+
+-- What a method did not answer scores nothing: to leave out what is hard would pay.
+methods as (
+
+    select
+        questions.oracle,
+        questions.condition,
+        questions.probe_id,
+        coalesce(by_probe.n_answers, 0) as n_answers,
+        coalesce(by_probe.n_empty, 0) as n_empty,
+        coalesce(by_probe.n_vague, 0) as n_vague,
+        case
+            when by_probe.n_answers is null then [0.0]
+            when by_probe.n_scores = by_probe.n_answers then by_probe.scores
+        end as scores,
+        by_probe.prefers_atom,
+    from {{ ref('oracle_questions') }} as questions
+    left join by_probe using (oracle, condition, probe_id)
+    union all by name
+    -- The reader that all methods are held against.
+    select
+        'blind answerer' as oracle,
+        'no_state' as condition,
+        probe_id,
+        len(scores) as n_answers,
+        0 as n_empty,
+        0 as n_vague,
+        scores,
+        null as prefers_atom,
+    from held_out
+
+)
+
+select
+    methods.oracle,
+    methods.condition,
+    methods.probe_id,
+    probes.source_model,
+    probes.doc_id,
+    probes.slot_idx,
+    probes.scope,
+    probes.is_written,
+    probes.target,
+    probes.typicality,
+    bins.band,
+    methods.n_answers,
+    methods.n_empty,
+    methods.n_vague,
+    methods.prefers_atom,
+    list_avg(methods.scores) as score_mean,
+    len(list_filter(methods.scores, lambda x: x >= borders.easy_from)) / len(methods.scores)
+        as share_easy,
+    -- As many answers on both sides.
+    list_avg(list_slice(held_out.scores, 1, len(methods.scores))) as held_out_mean,
+from methods
+join {{ ref('probes') }} as probes using (probe_id)
+cross join ({{ band_borders() }}) as borders
+left join {{ ref('probe_scores') }} as published on methods.probe_id = published.probe_id
+left join {{ ref('score_bins') }} as bins on {{ is_in_bin('published.score_max', 'bins') }}
+left join held_out on methods.probe_id = held_out.probe_id
+order by methods.oracle, methods.condition, methods.probe_id

@@ -1,0 +1,103 @@
+-- One row per method, condition, group of probes and band, and for all bands: its scores, and its lift over
+-- readers of the text alone. Groups: all scopes that a judge scores; a scope; with a target; with a
+-- typicality. Lenses of all lengths are taken together.
+with
+
+by_document as (
+
+    select
+        oracle,
+        condition,
+        is_written,
+        coalesce(scope, 'all') as scope,
+        coalesce(target, 'all') as target,
+        coalesce(typicality, 'all') as typicality,
+        coalesce(band, 'all') as band,
+        source_model,
+        doc_id,
+        count(*) as n_probes,
+        count(*) filter (where n_answers = 0) as n_missing,
+        count(*) filter (where n_answers > 0 and n_empty = n_answers) as n_empty,
+        count(*) filter (where n_vague > 0) as n_vague,
+        count(score_mean) as n_scored,
+        coalesce(sum(score_mean), 0) as score,
+        coalesce(sum(share_easy), 0) as share_easy,
+        count(score_mean - held_out_mean) as n_compared,
+        coalesce(sum(score_mean - held_out_mean), 0) as lift,
+        count(prefers_atom) as n_contrasted,
+        count(*) filter (where prefers_atom) as n_preferring,
+    from {{ ref('oracle_probes') }}
+    group by
+        grouping sets (
+            (oracle, condition, is_written, source_model, doc_id),
+            (oracle, condition, is_written, source_model, doc_id, scope),
+            (oracle, condition, is_written, source_model, doc_id, scope, target),
+            (oracle, condition, is_written, source_model, doc_id, scope, target, typicality),
+            (oracle, condition, is_written, source_model, doc_id, band),
+            (oracle, condition, is_written, source_model, doc_id, scope, band),
+            (oracle, condition, is_written, source_model, doc_id, scope, target, band),
+            (oracle, condition, is_written, source_model, doc_id, scope, target, typicality, band)
+        )
+    having
+        (is_written or grouping(scope) = 0)
+        and (grouping(typicality) = 1 or typicality is not null)
+        and (grouping(band) = 1 or band is not null)
+
+),
+
+summed as (
+
+    select
+        oracle,
+        condition,
+        scope,
+        target,
+        typicality,
+        band,
+        count(*) as n_documents,
+        sum(n_probes)::bigint as n_probes,
+        sum(n_missing)::bigint as n_missing,
+        sum(n_empty)::bigint as n_empty,
+        sum(n_vague)::bigint as n_vague,
+        sum(n_scored)::bigint as n_scored,
+        sum(score) / sum(n_scored) as score_mean,
+        {{ mean_interval('score', 'n_scored') }} as score_mean_interval,
+        sum(share_easy) / sum(n_scored) as share_easy,
+        sum(n_compared)::bigint as n_compared,
+        sum(lift) / sum(n_compared) as lift,
+        {{ mean_interval('lift', 'n_compared') }} as lift_interval,
+        sum(n_contrasted)::bigint as n_contrasted,
+        sum(n_preferring) / sum(n_contrasted) as contrast_accuracy,
+        {{ mean_interval('n_preferring', 'n_contrasted') }} as contrast_accuracy_interval,
+    from by_document
+    group by oracle, condition, scope, target, typicality, band
+
+)
+
+select
+    oracle,
+    condition,
+    scope,
+    target,
+    typicality,
+    band,
+    n_documents,
+    n_probes,
+    n_missing,
+    n_empty,
+    n_vague,
+    n_scored,
+    {{ figure('score_mean') }} as score_mean,
+    {{ figure('score_mean_interval.low') }} as score_mean_low,
+    {{ figure('score_mean_interval.high') }} as score_mean_high,
+    {{ figure('share_easy') }} as share_easy,
+    n_compared,
+    {{ figure('lift') }} as lift,
+    {{ figure('lift_interval.low') }} as lift_low,
+    {{ figure('lift_interval.high') }} as lift_high,
+    n_contrasted,
+    {{ figure('contrast_accuracy') }} as contrast_accuracy,
+    {{ figure('contrast_accuracy_interval.low') }} as contrast_accuracy_low,
+    {{ figure('contrast_accuracy_interval.high') }} as contrast_accuracy_high,
+from summed
+order by oracle, condition, scope, target, typicality, band

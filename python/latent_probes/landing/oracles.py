@@ -1,0 +1,49 @@
+"""Land what methods answer that read a hidden state."""
+
+from __future__ import annotations
+
+from latent_probes.landing.opening import first, transaction
+
+
+def add_oracle_answers(connection, answers) -> int:
+    """Land answers of a method under a condition; return how many were new.
+
+    ``answers`` is an Arrow table with the columns of `oracle_answers` but for the time. All lands,
+    or nothing. What was landed before stays as it is.
+    """
+    connection.register("incoming_answers", answers)
+    try:
+        with transaction(connection):
+            (added,) = first(
+                connection,
+                """
+                insert into oracle_answers by name
+                select *, now() at time zone 'utc' as landed_at
+                from incoming_answers
+                anti join oracle_answers using (oracle, condition, probe_id, answer_number)
+                order by probe_id, answer_number
+                """,
+            )
+    finally:
+        connection.unregister("incoming_answers")
+    return added
+
+
+def differing_answers(connection, answers) -> int:
+    """How many of these answers landed before with another text or other log-probabilities."""
+    connection.register("incoming_answers", answers)
+    try:
+        (found,) = first(
+            connection,
+            """
+            select count(*)
+            from incoming_answers as incoming
+            join oracle_answers as landed using (oracle, condition, probe_id, answer_number)
+            where
+                (incoming.answer_hash, incoming.logp_atom, incoming.logp_ipa)
+                is distinct from (landed.answer_hash, landed.logp_atom, landed.logp_ipa)
+            """,
+        )
+    finally:
+        connection.unregister("incoming_answers")
+    return found

@@ -1,0 +1,270 @@
+"""Methods that are evaluated: their answers land, are judged, and are compared fairly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import duckdb
+import pytest
+from conftest import Checkout
+from scripted_models import RATES, READER, ScriptedModels
+from stand_in import StandIn
+from test_whole_runs import files_of
+
+from latent_probes import oracles, rendering
+from latent_probes.home import Home
+
+COLUMNS = ("doc_id", "slot_idx", "answer")
+PAID = ("--provider", "anthropic-batches", "--max-cost", "50")
+RUN = ("latent-probes", "run", *PAID)
+
+
+def build_of(checkout: Checkout) -> str:
+    """The state of the exported probes."""
+    return json.loads((checkout.home / "export" / "manifest.json").read_text())["build"]
+
+
+def evaluate(checkout: Checkout, name: str, condition: str, file, *more: str) -> tuple[str, ...]:
+    """The command that evaluates the answers of a file."""
+    return (
+        *("latent-probes", "evaluate", "--name", name, "--condition", condition),
+        *("--answers", str(file), "--build", build_of(checkout), *more),
+    )
+
+
+def write(checkout: Checkout, name: str, query: str):
+    """A Parquet file of answers, made of the published probes."""
+    file = checkout.folder / f"{name}.parquet"
+    with duckdb.connect() as connection:
+        data = checkout.home / "export" / "data" / "*.parquet"
+        connection.execute(f"create view train as from '{data}'")
+        connection.execute(f"copy ({query}) to '{file}'")
+    return file
+
+
+def fresh_blind_answers(checkout: Checkout, models: ScriptedModels):
+    """What the reader of the text says when it is asked once more."""
+    with duckdb.connect(str(checkout.home / "warehouse.duckdb"), read_only=True) as connection:
+        found = connection.execute(
+            "select probes.doc_id, probes.slot_idx, inputs.* from answerer_inputs as inputs "
+            "join answerer_requests as requests using (request_id) "
+            "join probes using (probe_id) where arm = 'complement' order by inputs.request_id"
+        )
+        names = [column[0] for column in found.description]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    answers: dict[tuple, list[str]] = {}
+    for row in rows:
+        said = models.answer(
+            READER, rendering.render("answerer", row), f"fresh {row['request_id']}"
+        )
+        answers.setdefault((row["doc_id"], row["slot_idx"]), []).append(said)
+    file = checkout.folder / "fresh.jsonl"
+    file.write_text(
+        "".join(
+            json.dumps({"doc_id": doc_id, "slot_idx": slot_idx, "answers": said}) + "\n"
+            for (doc_id, slot_idx), said in answers.items()
+        )
+    )
+    return file
+
+
+@pytest.fixture(scope="module")
+def evaluated(new_checkout, tmp_path_factory) -> Checkout:
+    """A round of models with known rates, and methods evaluated on it. Not to be changed."""
+    models = ScriptedModels()
+    with StandIn(answer=models.answer) as server:
+        checkout = new_checkout(tmp_path_factory.mktemp("evaluated")).talking_to(server)
+        checkout.set_rounds(f"1,14,1,gemma-3-270m,-2,5,{READER},{READER},{READER},false")
+        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+        checkout.runs(*RUN)
+        checkout.runs("latent-probes", "export")
+        shutil.copytree(checkout.home / "export" / "data", checkout.folder / "data")
+        perfect = write(
+            checkout,
+            "perfect",
+            "select doc_id, slot_idx, atom_text as answer, -1.0 as logp_atom, -2.0 as logp_ipa "
+            "from train",
+        )
+        wrong = write(
+            checkout,
+            "wrong",
+            "select doc_id, slot_idx, incorrect_plausible_answer as answer, -2.0 as logp_atom, "
+            "-1.0 as logp_ipa from train",
+        )
+        # One that says nothing of some probes, and leaves others out.
+        some = write(
+            checkout,
+            "some",
+            "select doc_id, slot_idx, if(slot_idx % 2 = 0, '', atom_text) as answer from train "
+            "where scope in ('sentence', 'word') and slot_idx != 11",
+        )
+        here, build = Home(checkout.folder, checkout.home), build_of(checkout)
+        oracles.land(here, "perfect", "no_state", wrong, build)
+        oracles.land(here, "wrong", "real_state", wrong, build)
+        oracles.land(here, "some", "real_state", some, build)
+        oracles.land(here, "fresh", "no_state", fresh_blind_answers(checkout, models), build)
+        # Without a provider, the price and nothing else.
+        said = checkout.runs(*evaluate(checkout, "perfect", "real_state", perfect))
+        assert "Requests to be asked" in said
+        assert "landed 0 of" in checkout.runs(
+            *evaluate(checkout, "perfect", "real_state", perfect, *PAID)
+        )
+    return checkout
+
+
+def board(checkout: Checkout) -> dict[tuple[str, str], tuple]:
+    """The leaderboard: place, lift and its interval by method and condition."""
+    return {
+        tuple(row[:2]): tuple(row[2:])
+        for row in checkout.query(
+            "select oracle, condition, place, hard_lift, hard_lift_low, hard_lift_high "
+            "from oracle_leaderboard"
+        )
+    }
+
+
+def test_a_perfect_method_is_at_the_top_and_a_wrong_one_at_the_bottom(evaluated):
+    places = board(evaluated)
+    place, _, low, high = places["perfect", "real_state"]
+    assert place == 1
+    assert low <= 1 - RATES["complement"] <= high + 0.15
+    wrong = places["wrong", "real_state"][1]
+    assert wrong == places["perfect", "no_state"][1]
+    # One was asked of fewer probes.
+    others = [lift for (oracle, _), (_, lift, *_) in places.items() if oracle != "some"]
+    assert wrong == min(others) < 0
+    assert (evaluated.home / "oracle_leaderboard.png").stat().st_size > 5_000
+
+
+def test_new_answers_of_a_blind_reader_have_no_lift(evaluated):
+    _, lift, low, high = board(evaluated)["fresh", "no_state"]
+    assert low <= 0 <= high
+    # Held against the answers that chose the bands, they would have one.
+    ((flattered,),) = evaluated.query(
+        "select avg(oracle_probes.score_mean - probe_scores.score_mean) from oracle_probes "
+        "join probe_scores using (probe_id) where oracle = 'fresh' and band = 'hard'"
+    )
+    assert flattered > max(lift, 0.05)
+
+
+def test_the_blind_answerer_is_on_the_board_at_nothing(evaluated):
+    assert board(evaluated)["blind answerer", "no_state"][1:] == (0.0, 0.0, 0.0)
+
+
+def test_the_baseline_answers_by_itself(finished):
+    command = ("latent-probes", "evaluate", "--name", "lexical", "--condition", "no_state")
+    said = finished.runs(*command, "--provider", "lexical")
+    assert "Methods" in said
+    assert finished.query(
+        "select oracle, n_missing, n_unscored, hard_lift is not null from oracle_leaderboard "
+        "order by oracle"
+    ) == [("blind answerer", 0, 0, True), ("lexical", 0, 0, True)]
+    assert "--answers is missing" in finished.fails(
+        *("latent-probes", "evaluate", "--name", "m", "--condition", "no_state")
+    )
+
+
+def test_what_the_state_adds_is_told_from_what_was_learned(evaluated):
+    assert evaluated.query(
+        "select oracle, condition, difference > 0.5, difference_low > 0 "
+        "from oracle_state_effects where band = 'hard'"
+    ) == [("perfect", "no_state", True, True)]
+
+
+def test_missing_and_empty_answers_count_and_score_nothing(evaluated):
+    ((n_probes, n_missing, n_empty, n_scored),) = evaluated.query(
+        "select n_probes, n_missing, n_empty, n_scored from oracle_scores "
+        "where oracle = 'some' and scope = 'all' and band = 'all'"
+    )
+    ((n_sentences, n_left_out, n_silent),) = evaluated.query(
+        "select count(*), count(*) filter (where slot_idx = 11), "
+        "count(*) filter (where slot_idx % 2 = 0) from train where scope = 'sentence'"
+    )
+    assert (n_probes, n_missing) == (n_sentences, n_left_out)
+    assert n_scored == n_sentences
+    assert n_empty == n_silent
+    assert n_missing > 0
+
+
+def test_words_and_lenses_are_compared_by_their_letters(evaluated):
+    assert evaluated.query(
+        "select oracle, score_mean, contrast_accuracy from oracle_scores "
+        "where scope = 'lens' and target = 'all' and condition = 'real_state' "
+        "and oracle in ('perfect', 'wrong') order by oracle"
+    ) == [("perfect", 1.0, 1.0), ("wrong", 0.0, 0.0)]
+
+
+def test_a_text_is_judged_once_whoever_said_it(evaluated):
+    ((n_judged, n_texts),) = evaluated.query(
+        "select count(score), count(distinct (probe_id, oracle_answer_hash)) "
+        "from judge_scores where oracle_answer_hash is not null"
+    )
+    ((n_said,),) = evaluated.query(
+        "select count(distinct (probe_id, answer_hash)) from oracle_answers where answer != ''",
+        "landing",
+    )
+    assert n_judged == n_texts
+    assert 200 < n_judged < n_said
+
+
+def test_an_evaluation_changes_no_published_probe_and_passes_every_test(evaluated):
+    evaluated.runs("latent-probes", "export")
+    assert files_of(evaluated.home / "export" / "data") == files_of(evaluated.folder / "data")
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (["no-such,1,x"], "row 1: no such probe is published"),
+        (["{doc},1,x", "{doc},1,y"], "row 1: the probe is answered twice"),
+        (["{doc},,x"], "row 1: slot_idx is missing or no number"),
+        (["{doc},one,x"], "row 1: slot_idx is missing or no number"),
+        ([",1,x"], "row 1: doc_id is missing"),
+    ],
+)
+def test_a_file_with_a_fault_lands_nothing(finished, rows, fault):
+    ((doc_id,),) = finished.query("select min(doc_id) from train")
+    file = finished.folder / "answers.csv"
+    lines = [",".join(COLUMNS), *(row.format(doc=doc_id) for row in rows)]
+    file.write_text("\n".join(lines) + "\n")
+    assert fault in finished.fails(*evaluate(finished, "m", "real_state", file))
+    assert finished.query("select count(*) from oracle_answers", "landing") == [(0,)]
+
+
+def test_answers_of_another_set_are_refused_and_what_landed_stays(finished):
+    home = Home(finished.folder, finished.home)
+    build = build_of(finished)
+    file = write(finished, "m", "select doc_id, slot_idx, 'x' as answer from train")
+    with pytest.raises(oracles.OracleError, match="the set is"):
+        oracles.land(home, "m", "real_state", file, "another")
+    with pytest.raises(oracles.OracleError, match="none of real_state"):
+        oracles.land(home, "m", "imagined", file, build)
+    n_landed, n_rows = oracles.land(home, "m", "real_state", file, build)
+    assert n_landed == n_rows > 100
+    assert oracles.land(home, "m", "real_state", file, build) == (0, n_rows)
+    other = write(finished, "other", "select doc_id, slot_idx, 'y' as answer from train")
+    with pytest.raises(oracles.OracleError, match="give these another name"):
+        oracles.land(home, "m", "real_state", other, build)
+    assert finished.query("select distinct answer from oracle_answers", "landing") == [("x",)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ("'x' as answer, 'nan'::double as logp_atom, -1.0 as logp_ipa", "is no log-probability"),
+        ("'x' as answer, 0.5 as logp_atom, -1.0 as logp_ipa", "is no log-probability"),
+        ("'x' as answer, -1.0 as logp_atom", "one of logp_atom and logp_ipa is missing"),
+        ("[]::varchar[] as answers", "answers is an empty list"),
+        ("['x', null] as answers", "answers is an empty list, or holds none"),
+        ("['x'] as answers, 'x' as answer", "both answer and answers"),
+        ("1 as other", "neither answer nor answers"),
+    ],
+)
+def test_a_row_with_a_fault_is_named(finished_once, tmp_path, columns, fault):
+    file = tmp_path / "answers.parquet"
+    data = finished_once.home / "export" / "data" / "*.parquet"
+    duckdb.sql(f"copy (select doc_id, slot_idx, {columns} from '{data}' limit 1) to '{file}'")
+    home = Home(finished_once.folder, finished_once.home)
+    with pytest.raises(oracles.OracleError, match=f"row 1: .*{fault}"):
+        oracles.land(home, "m", "real_state", file, build_of(finished_once))
