@@ -44,10 +44,14 @@ def build(home: Home, *, tested: bool) -> None:
     """
     if is_current(home, tested):
         return
+    if is_current(home, tested=False):
+        command, what = ["test"], "testing"
+    elif tested:
+        command, what = ["build"], "building and testing"
+    else:
+        command, what = ["build", "--exclude-resource-type", "test"], "building"
     # Unit tests are about the project, not about what has landed: `make test` runs them.
-    skipped = ["unit_test"] if tested else ["unit_test", "test"]
-    arguments = ["build", *(part for kind in skipped for part in ("--exclude-resource-type", kind))]
-    call_dbt(home, arguments, "building and testing" if tested else "building")
+    call_dbt(home, [*command, "--exclude-resource-type", "unit_test"], what)
     with files.written_whole(home.stamp) as partial:
         partial.write_text(json.dumps(state(home) | {"tested": tested}) + "\n")
 
