@@ -178,6 +178,7 @@ VIOLATIONS = {
         f"update published_probes set incorrect_plausible_answer = left(doc, 20) {ONE_SUFFIX}",
     ],
     # Generic tests of ours, by one use of each.
+    "key_probes_probe_id": ["insert into probes from probes limit 1"],
     "unique_together_slots_round_number__doc_id__slot_idx": [
         "insert into slots from slots limit 1"
     ],
@@ -213,7 +214,7 @@ def test_a_planted_violation_is_found(name, damaged, finished_once, monkeypatch)
     monkeypatch.setenv("LATENT_PROBES_HOME", "home")
     outcome = dbtRunner().invoke(
         [
-            *("test", "--select", name, "--quiet", "--log-level", "none"),
+            *("test", "--select", name, "--quiet", "--log-level", "none", "--no-write-json"),
             *("--target-path", "home/target", "--log-path", "home/logs"),
         ]
     )
