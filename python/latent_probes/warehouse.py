@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import files, landing, terminal
+from latent_probes import files, landing, queue, terminal
 from latent_probes.home import Home
 
 SOURCES = (
@@ -65,13 +65,14 @@ def is_calibration(home: Home) -> bool:
 def build_queue(home: Home) -> None:
     """Bring the queue up to date with the responses that have landed since the last build.
 
-    Only what lies between them: seeds, rollouts and rounds do not change within a run.
+    Only what lies between them: seeds, rollouts and rounds do not change within a run, and what is
+    written about them only where a generator has answered.
     """
-    call_dbt(
-        home,
-        ["run", "--select", "responses+,+pending_prices", "responses+,+commitments"],
-        "updating the queue",
-    )
+    arguments = ["run", "--select", "responses+,+pending_prices", "responses+,+commitments"]
+    if not queue.has_unread_generation(home):
+        written = "generator_outputs+"
+        arguments += ["--exclude", f"{written},+answerer_requests", f"{written},+anchor_answers"]
+    call_dbt(home, arguments, "updating the queue")
 
 
 def test_queue(home: Home) -> None:
