@@ -42,16 +42,18 @@ def build(home: Home, *, tested: bool) -> None:
     Does nothing where neither the landing file nor the project has changed since the last
     build. Raises WarehouseError if a model cannot be built or a test fails.
     """
-    if is_current(home, tested):
-        return
-    if is_current(home, tested=False):
-        command, what = ["test"], "testing"
-    elif tested:
-        command, what = ["build"], "building and testing"
-    else:
-        command, what = ["build", "--exclude-resource-type", "test"], "building"
     # Unit tests are about the project, not about what has landed: `make test` runs them.
-    call_dbt(home, [*command, "--exclude-resource-type", "unit_test"], what)
+    skipped = ("--exclude-resource-type", "unit_test")
+    if not is_current(home, tested=False):
+        call_dbt(home, ["build", *skipped, "--exclude-resource-type", "test"], "building")
+        stamp(home, tested=False)
+    if tested and not is_current(home, tested=True):
+        call_dbt(home, ["test", *skipped], "testing")
+        stamp(home, tested=True)
+
+
+def stamp(home: Home, *, tested: bool) -> None:
+    """Note of what there is the warehouse was built, and whether its tests passed."""
     with files.written_whole(home.stamp) as partial:
         partial.write_text(json.dumps(state(home) | {"tested": tested}) + "\n")
 
