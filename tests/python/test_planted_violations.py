@@ -211,12 +211,10 @@ def test_a_planted_violation_is_found(name, damaged, finished_once, monkeypatch)
         shutil.copy2(finished_once.home / file, damaged.home / file)
     damaged.change(*VIOLATIONS[name])
     monkeypatch.chdir(damaged.folder)
-    monkeypatch.setenv("LATENT_PROBES_HOME", "home")
+    for variable in ("LATENT_PROBES_HOME", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
+        monkeypatch.setenv(variable, damaged.environment[variable])
     outcome = dbtRunner().invoke(
-        [
-            *("test", "--select", name, "--quiet", "--log-level", "none", "--no-write-json"),
-            *("--target-path", "home/target", "--log-path", "home/logs"),
-        ]
+        ["test", "--select", name, "--quiet", "--log-level", "none", "--no-write-json"]
     )
     warehouse.close_connections()
     assert [result.status for result in outcome.result] == ["fail"], outcome.exception
