@@ -132,6 +132,22 @@ def refuse_unpriced(connection, unpriced_models: str) -> None:
         )
 
 
+def has_unread_generation(home: Home) -> bool:
+    """Whether answers of a generator have landed that the warehouse has not read."""
+    with landing.opened(home.landing) as connection:
+        attach_warehouse(home, connection)
+        ((n_unread,),) = connection.execute(
+            """
+            select count(*)
+            from responses
+            join requests using (request_id, attempt)
+            anti join warehouse.responses using (request_id, attempt)
+            where requests.stage = 'generator'
+            """
+        ).fetchall()
+    return n_unread > 0
+
+
 def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> None:
     """Say that the limit of cost is why something was not asked, if it is."""
     if max_cost is None:

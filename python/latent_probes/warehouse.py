@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.metadata
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import files, landing, terminal
+from latent_probes import files, landing, queue, terminal
 from latent_probes.home import Home
 
 SOURCES = (
@@ -42,12 +43,18 @@ def build(home: Home, *, tested: bool) -> None:
     Does nothing where neither the landing file nor the project has changed since the last
     build. Raises WarehouseError if a model cannot be built or a test fails.
     """
-    if is_current(home, tested):
-        return
     # Unit tests are about the project, not about what has landed: `make test` runs them.
-    skipped = ["unit_test"] if tested else ["unit_test", "test"]
-    arguments = ["build", *(part for kind in skipped for part in ("--exclude-resource-type", kind))]
-    call_dbt(home, arguments, "building and testing" if tested else "building")
+    skipped = ("--exclude-resource-type", "unit_test")
+    if not is_current(home, tested=False):
+        call_dbt(home, ["build", *skipped, "--exclude-resource-type", "test"], "building")
+        stamp(home, tested=False)
+    if tested and not is_current(home, tested=True):
+        call_dbt(home, ["test", *skipped], "testing")
+        stamp(home, tested=True)
+
+
+def stamp(home: Home, *, tested: bool) -> None:
+    """Note of what there is the warehouse was built, and whether its tests passed."""
     with files.written_whole(home.stamp) as partial:
         partial.write_text(json.dumps(state(home) | {"tested": tested}) + "\n")
 
@@ -61,13 +68,14 @@ def is_calibration(home: Home) -> bool:
 def build_queue(home: Home) -> None:
     """Bring the queue up to date with the responses that have landed since the last build.
 
-    Only what lies between them: seeds, rollouts and rounds do not change within a run.
+    Only what lies between them: seeds, rollouts and rounds do not change within a run, and what is
+    written about them only where a generator has answered.
     """
-    call_dbt(
-        home,
-        ["run", "--select", "responses+,+pending_prices", "responses+,+commitments"],
-        "updating the queue",
-    )
+    arguments = ["run", "--select", "responses+,+pending_prices", "responses+,+commitments"]
+    if not queue.has_unread_generation(home):
+        written = "generator_outputs+"
+        arguments += ["--exclude", f"{written},+answerer_requests", f"{written},+anchor_answers"]
+    call_dbt(home, arguments, "updating the queue")
 
 
 def test_queue(home: Home) -> None:
@@ -132,33 +140,34 @@ def compiled(home: Home, models: Iterable[str]) -> dict[str, str]:
 
 def call_dbt(home: Home, arguments: list[str], what: str) -> None:
     """Run dbt with ``arguments``; raise WarehouseError with what failed."""
-    # dbt takes seconds to import.
-    from dbt.cli.main import dbtRunner
+    with without_collector():
+        # dbt takes seconds to import.
+        from dbt.cli.main import dbtRunner
 
-    with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
+        with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
 
-        def count(event) -> None:
-            if event.info.name == "NodeFinished":
-                advance(1)
+            def count(event) -> None:
+                if event.info.name == "NodeFinished":
+                    advance(1)
 
-        outcome = dbtRunner(callbacks=[count]).invoke(
-            [
-                *arguments,
-                "--quiet",
-                # Files for other tools: writing them takes a sixth of a build.
-                "--no-write-json",
-                "--log-level",
-                "none",
-                "--project-dir",
-                str(home.project),
-                "--profiles-dir",
-                str(home.project),
-                "--target-path",
-                str(home.folder / "target"),
-                "--log-path",
-                str(home.folder / "logs"),
-            ]
-        )
+            outcome = dbtRunner(callbacks=[count]).invoke(
+                [
+                    *arguments,
+                    "--quiet",
+                    # Files for other tools: writing them takes a sixth of a build.
+                    "--no-write-json",
+                    "--log-level",
+                    "none",
+                    "--project-dir",
+                    str(home.project),
+                    "--profiles-dir",
+                    str(home.project),
+                    "--target-path",
+                    str(home.folder / "target"),
+                    "--log-path",
+                    str(home.folder / "logs"),
+                ]
+            )
     close_connections()
     if outcome.success:
         return
@@ -170,6 +179,16 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
         if result.status in ("error", "fail", "runtime error")
     ]
     raise WarehouseError("dbt failed:\n" + "\n".join(failures))
+
+
+@contextmanager
+def without_collector():
+    """Nobody looks for garbage: what dbt makes it needs to its end, and looking costs a twelfth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def close_connections() -> None:

@@ -19,12 +19,16 @@ from latent_probes import units
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
-PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample")
+PROJECT_FILES = (
+    *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample"),
+    *("Makefile", "pyproject.toml", "requirements.lock"),
+)
 
-# A worker takes whole files. The longest come first, so that none is left alone with one of them.
+# A worker takes whole files. The longest come first, so that none is left alone with one of them;
+# the second needs no finished checkout, and does not wait while the first makes it.
 LONGEST = (
-    *("test_readme", "test_rounds", "test_failures", "test_whole_runs", "test_anthropic_rounds"),
-    *("test_controls", "test_calibration", "test_publication", "test_push", "test_crashes"),
+    *("test_readme", "test_failures", "test_rounds", "test_whole_runs", "test_anthropic_rounds"),
+    *("test_controls", "test_calibration", "test_push", "test_crashes", "test_planted_violations"),
 )
 
 
@@ -66,6 +70,9 @@ class Checkout:
         }
         return outside | {
             "LATENT_PROBES_HOME": "home",
+            # For dbt itself; what it has parsed lies where the commands find it.
+            "DBT_TARGET_PATH": "home/target",
+            "DBT_LOG_PATH": "home/logs",
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
             "NO_COLOR": "1",
             **self.variables,
@@ -162,6 +169,8 @@ def copy_of_project(folder: Path) -> Checkout:
     )
     # The warehouse's stamp covers the package's sources too.
     (folder / "python").symlink_to(ROOT / "python")
+    # The environment that `make` would make.
+    (folder / ".venv").symlink_to(COMMANDS.parent)
     return Checkout(folder)
 
 
@@ -178,19 +187,27 @@ def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def new_checkout(tmp_path_factory, testrun_uid):
-    """Makes a fresh checkout in a folder; dbt has read the project, which takes it seconds."""
+def parsed(tmp_path_factory, testrun_uid) -> Checkout:
+    """A checkout that dbt has read, which takes it seconds."""
+    return made_once(
+        tmp_path_factory, testrun_uid, "parsed", lambda checkout: checkout.runs("dbt", "parse")
+    )
 
-    def parse(checkout):
-        checkout.runs("dbt", "parse", "--log-path", "home/logs", "--target-path", "home/target")
 
-    parsed = made_once(tmp_path_factory, testrun_uid, "parsed", parse)
+def read_by_dbt(checkout: Checkout, parsed: Checkout) -> None:
+    """Let dbt know what it has read of the same project elsewhere."""
+    (checkout.home / "target").mkdir(parents=True, exist_ok=True)
+    read = Path("target/partial_parse.msgpack")
+    shutil.copy2(parsed.home / read, checkout.home / read)
+
+
+@pytest.fixture(scope="session")
+def new_checkout(parsed):
+    """Makes a fresh checkout in a folder."""
 
     def make(folder: Path) -> Checkout:
         checkout = copy_of_project(folder)
-        (checkout.home / "target").mkdir(parents=True)
-        read = Path("target/partial_parse.msgpack")
-        shutil.copy2(parsed.home / read, checkout.home / read)
+        read_by_dbt(checkout, parsed)
         return checkout
 
     return make
@@ -203,13 +220,15 @@ def checkout(new_checkout, tmp_path) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
-    """A checkout whose first round was run, tested and exported. Not to be changed."""
+def finished_once(parsed, tmp_path_factory, testrun_uid) -> Checkout:
+    """A checkout in which the demo was made, and what it printed. Not to be changed."""
 
     def finish(checkout):
-        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-        checkout.runs("latent-probes", "run", "--provider", "lexical")
-        checkout.runs("latent-probes", "export")
+        # `make` must not think that the environment is older than the lock that was copied.
+        printed = checkout.runs("make", "demo", "--assume-old=.venv/installed")
+        (checkout.folder / "demo.txt").write_text(printed)
+        (checkout.folder / "demo").rename(checkout.home)
+        read_by_dbt(checkout, parsed)
 
     return made_once(tmp_path_factory, testrun_uid, "finished", finish)
 

@@ -9,6 +9,7 @@ from conftest import ROOT, Checkout
 
 from latent_probes import warehouse
 
+QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 # A view is made a table first, so that it can be changed.
 PUBLISHED = [
     "create table changed as from published_probes",
@@ -178,6 +179,7 @@ VIOLATIONS = {
         f"update published_probes set incorrect_plausible_answer = left(doc, 20) {ONE_SUFFIX}",
     ],
     # Generic tests of ours, by one use of each.
+    "key_probes_probe_id": ["insert into probes from probes limit 1"],
     "unique_together_slots_round_number__doc_id__slot_idx": [
         "insert into slots from slots limit 1"
     ],
@@ -202,20 +204,31 @@ def test_every_singular_test_has_a_violation():
     assert all(any(name.startswith(kind) for name in VIOLATIONS) for kind in generic)
 
 
+@pytest.fixture(scope="module")
+def read(damaged):
+    """What dbt reads of the project, once for all tests."""
+    from dbt.cli.main import dbtRunner
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        go_to(damaged, monkeypatch)
+        return dbtRunner().invoke(["parse", *QUIETLY]).result
+
+
+def go_to(checkout: Checkout, monkeypatch) -> None:
+    """Let dbt work in a checkout, in this process."""
+    monkeypatch.chdir(checkout.folder)
+    for name in ("LATENT_PROBES_HOME", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
+        monkeypatch.setenv(name, checkout.environment[name])
+
+
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_planted_violation_is_found(name, damaged, finished_once, monkeypatch):
+def test_a_planted_violation_is_found(name, damaged, finished_once, read, monkeypatch):
     from dbt.cli.main import dbtRunner
 
     for file in ("warehouse.duckdb", "landing.duckdb"):
         shutil.copy2(finished_once.home / file, damaged.home / file)
     damaged.change(*VIOLATIONS[name])
-    monkeypatch.chdir(damaged.folder)
-    monkeypatch.setenv("LATENT_PROBES_HOME", "home")
-    outcome = dbtRunner().invoke(
-        [
-            *("test", "--select", name, "--quiet", "--log-level", "none"),
-            *("--target-path", "home/target", "--log-path", "home/logs"),
-        ]
-    )
+    go_to(damaged, monkeypatch)
+    outcome = dbtRunner(manifest=read).invoke(["test", "--select", name, *QUIETLY])
     warehouse.close_connections()
     assert [result.status for result in outcome.result] == ["fail"], outcome.exception

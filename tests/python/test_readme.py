@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import duckdb
 import pytest
-from conftest import COMMANDS, ROOT, Checkout
+from conftest import ROOT
 from landing_house import without, write
 from stand_in import StandIn
 from stand_in_hub import StandInHub
@@ -27,58 +26,24 @@ def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
-@pytest.fixture(scope="module")
-def newcomer(tmp_path_factory) -> Checkout:
-    """The whole checkout in a new folder, with the environment that `make` would make."""
-    folder = tmp_path_factory.mktemp("newcomer") / "latent-probes"
-    shutil.copytree(
-        ROOT,
-        folder,
-        symlinks=True,
-        ignore=shutil.ignore_patterns(
-            ".git",
-            ".venv",
-            "demo",
-            "target",
-            "logs",
-            "batches",
-            "downloads",
-            "export",
-            "*.duckdb",
-            "warehouse.json",
-        ),
-    )
-    (folder / ".venv").symlink_to(COMMANDS.parent)
-    return Checkout(folder)
-
-
-@pytest.fixture(scope="module")
-def demo(newcomer) -> str:
-    """What `make demo` prints."""
-    # `make` must not think that the environment is older than the lock that was copied.
-    return newcomer.runs("make", "demo", "--assume-old=.venv/installed")
-
-
 def test_the_readme_shows_commands_and_queries():
     kinds = [kind for kind, _, _ in BLOCKS]
     assert kinds.count("sql") == 3
     assert kinds.count("bash") >= 6
 
 
-def test_the_demo_prints_what_the_readme_shows(demo):
+def test_the_demo_prints_what_the_readme_shows(finished_once):
     (shown,) = (shown for kind, body, shown in BLOCKS if body.strip() == "make demo")
-    printed = lines(demo)
+    printed = lines((finished_once.folder / "demo.txt").read_text())
     for line in lines(shown):
         assert line in printed
 
 
-def test_the_probe_of_the_readme_is_in_the_demo(demo, newcomer):
-    connection = duckdb.connect(str(newcomer.folder / "demo" / "warehouse.duckdb"), read_only=True)
-    rows = connection.execute(
+def test_the_probe_of_the_readme_is_in_the_demo(finished_once):
+    rows = finished_once.query(
         "select verbalizer_prompt, atom_text, incorrect_plausible_answer, right(context, 9), "
         "typicality, distribution_check from train"
-    ).fetchall()
-    connection.close()
+    )
     (shown,) = re.findall(r"```text\n(context.*?)```", README, re.DOTALL)
     (row,) = (row for row in rows if row[1] == re.search(r'atom_text +"(.*)"', shown)[1])
     assert row[0] in shown
@@ -89,9 +54,9 @@ def test_the_probe_of_the_readme_is_in_the_demo(demo, newcomer):
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_query_gives_what_the_readme_shows(number, demo, newcomer):
+def test_a_query_gives_what_the_readme_shows(number, finished_once):
     query, shown = [(body, shown) for kind, body, shown in BLOCKS if kind == "sql"][number]
-    connection = duckdb.connect(str(newcomer.folder / "demo" / "warehouse.duckdb"), read_only=True)
+    connection = duckdb.connect(str(finished_once.home / "warehouse.duckdb"), read_only=True)
     cursor = connection.execute(query)
     names = [column[0] for column in cursor.description]
     rows = [" ".join(map(str, row)) for row in cursor.fetchall()]
@@ -99,18 +64,18 @@ def test_a_query_gives_what_the_readme_shows(number, demo, newcomer):
     assert [" ".join(names), *rows] == lines(shown)
 
 
-def test_the_other_commands_of_the_readme_run(demo, newcomer, tmp_path):
+def test_the_other_commands_of_the_readme_run(finished, tmp_path):
     rollouts = write(tmp_path / "a.parquet", without("source_model"))
     with StandIn() as server, StandInHub() as hub:
         hub.create("owner/rollouts").commit({"data/a.parquet": rollouts.read_bytes()})
-        person = newcomer.talking_to(server).reading_from(hub)
+        person = finished.talking_to(server).reading_from(hub)
         # The stand-in has the older of the Hub's two stores.
         person.variables.update(HF_TOKEN=hub.token, HF_HUB_DISABLE_XET="1")
         for kind, body, _ in BLOCKS:
             if kind != "bash" or body.strip() in NOT_RUN_HERE | {"make demo"}:
                 continue
             # A person types them one after the other into one shell.
-            person.runs("bash", "-ec", "mkdir -p home\n" + body)
+            person.runs("bash", "-ec", body)
         # The three documents that Claude was to write about, and their answers.
         assert len(server.ledger.billed_requests) > 3
         assert "data/train-round-0001.parquet" in hub.repositories["owner/probes"].at("main").files

@@ -26,13 +26,15 @@ def export(home: Home) -> None:
     A file that would not change is not touched. Raises ExportError while anything is pending,
     warehouse.WarehouseError if a test fails; the export folder then stays as it was.
     """
+    warehouse.build(home, tested=False)
+    with warehouse.opened(home) as connection:
+        refuse_pending(connection)
     warehouse.build(home, tested=True)
     if is_current(home):
         return
     home.export_stamp.unlink(missing_ok=True)
     settings = settings_of(home)
     with warehouse.opened(home) as connection:
-        refuse_pending(connection)
         published = tables.published(connection)
         write_tables(home, connection, published)
         remove_others(home, connection, published)

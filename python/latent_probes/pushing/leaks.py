@@ -60,11 +60,14 @@ def refuse(home: Home, export: Export) -> None:
     kinds["a path of this computer"] = f"(?:{here})(?:[^A-Za-z0-9_]|$)"
     kinds["a path of a computer"] = PATHS
     refused, allowed = [], []
-    with terminal.progress("looking for keys and paths", len(export.hashes), "files") as advance:
+    with (
+        duckdb.connect() as connection,
+        terminal.progress("looking for keys and paths", len(export.hashes), "files") as advance,
+    ):
         for path in export.hashes:
             is_text = export.holds_texts(path)
             is_card = path.endswith(".md")
-            for leak in found(export.folder, path, kinds):
+            for leak in found(connection, export.folder, path, kinds):
                 # The card shows a probe, which is text of others.
                 is_allowed = (is_text and "path" in leak.kind) or (
                     is_card and leak.kind == "a path of a computer"
@@ -100,10 +103,10 @@ def paths_of(home: Home) -> list[str]:
     return sorted({str(folder) for folder in folders if len(folder.parts) > 1}, key=len)[::-1]
 
 
-def found(folder: Path, path: str, kinds: dict[str, str]) -> Iterator[Leak]:
+def found(connection, folder: Path, path: str, kinds: dict[str, str]) -> Iterator[Leak]:
     """What of these kinds stands in a file."""
     if path.endswith(".parquet"):
-        yield from found_in_table(folder / path, path, kinds)
+        yield from found_in_table(connection, folder / path, path, kinds)
     else:
         # A picture has no letters, but what it says of itself.
         text = (folder / path).read_bytes().decode("utf-8", errors="replace")
@@ -113,26 +116,25 @@ def found(folder: Path, path: str, kinds: dict[str, str]) -> Iterator[Leak]:
                     yield Leak(f"{path}, line {number}", kind)
 
 
-def found_in_table(file: Path, path: str, kinds: dict[str, str]) -> Iterator[Leak]:
+def found_in_table(connection, file: Path, path: str, kinds: dict[str, str]) -> Iterator[Leak]:
     """What of these kinds stands in a string of a table."""
-    with duckdb.connect() as connection:
-        source = f"read_parquet({sql.file_literal(file)})"
-        described = connection.execute(f"select * from {source} limit 0").description
-        names = [name for name, *_ in described]
-        keys = [name for name in ("doc_id", "slot_idx") if name in names]
-        row = ", ".join(f"{name}::varchar" for name in keys) or "''"
-        # Most files hold nothing: one look at each text says so.
-        anything = "|".join(f"(?:{pattern})" for pattern in kinds.values())
-        for name, kind, *_ in described:
-            if "VARCHAR" not in str(kind):
-                continue
-            column = f"{sql.identifier(name)}::varchar"
-            for *at, text in connection.execute(
-                f"select {row}, {column} from {source} where regexp_matches({column}, ?)",
-                [anything],
-            ).fetchall():
-                where = " ".join(filter(None, at))
-                for leak, pattern in kinds.items():
-                    if re.search(pattern, text):
-                        place = f"{path}, {name}{f' of {where}' if where else ''}"
-                        yield Leak(terminal.printable(place), leak)
+    source = f"read_parquet({sql.file_literal(file)})"
+    described = connection.execute(f"select * from {source} limit 0").description
+    names = [name for name, *_ in described]
+    keys = [name for name in ("doc_id", "slot_idx") if name in names]
+    row = ", ".join(f"{name}::varchar" for name in keys) or "''"
+    # Most files hold nothing: one look at each text says so.
+    anything = "|".join(f"(?:{pattern})" for pattern in kinds.values())
+    for name, kind, *_ in described:
+        if "VARCHAR" not in str(kind):
+            continue
+        column = f"{sql.identifier(name)}::varchar"
+        for *at, text in connection.execute(
+            f"select {row}, {column} from {source} where regexp_matches({column}, ?)",
+            [anything],
+        ).fetchall():
+            where = " ".join(filter(None, at))
+            for leak, pattern in kinds.items():
+                if re.search(pattern, text):
+                    place = f"{path}, {name}{f' of {where}' if where else ''}"
+                    yield Leak(terminal.printable(place), leak)
