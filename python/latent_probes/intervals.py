@@ -19,6 +19,8 @@ import numpy
 LEVEL = 0.95
 # With fewer documents there is no interval worth the name.
 FEWEST_DOCUMENTS = 5
+# A variance below this share of the mean square is rounding: all values are equal.
+LEAST_VARIANCE = 1e-12
 # Weights drawn at a time.
 WEIGHTS_AT_ONCE = 1 << 22
 
@@ -93,7 +95,10 @@ def alpha(totals: numpy.ndarray) -> numpy.ndarray:
     """
     pairs, differences, sums, squares = totals.T
     values = 2 * pairs
-    by_chance = 2 * (values * squares - sums**2) / (values * (values - 1))
+    variation = values * squares - sums**2
+    # Equal scores vary by the rounding of their sums, and nothing can be said of their agreement.
+    variation = numpy.where(variation > LEAST_VARIANCE * values * squares, variation, 0)
+    by_chance = 2 * variation / (values * (values - 1))
     return 1 - (differences / pairs) / by_chance
 
 

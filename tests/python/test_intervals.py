@@ -160,6 +160,13 @@ def test_alpha_is_one_for_equal_scores_and_nothing_where_nothing_varies():
     assert alpha_of([0.5, 0.5], [0.5, 0.5]) is None
 
 
+@pytest.mark.parametrize("score", [0.1, 0.3, 0.8, 0.9])
+def test_a_judge_that_always_says_the_same_agrees_with_nobody(score):
+    """Sums of such scores do not add up to the last digit."""
+    documents = numpy.array([sums_of([score] * n, [score] * n) for n in (2, 3, 7, 10, 3, 2)])
+    assert intervals.alpha_interval(documents, 200, 1) is None
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_alpha_is_that_of_its_definition(seed):
     """One minus the disagreement within answers over that between all pairs of scores."""
