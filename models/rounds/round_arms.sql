@@ -1,4 +1,5 @@
 -- One row per round and arm in which its written probes are answered: how many, by whom, how often.
+-- The levels of a calibration have no controls: their numbers are no numbers of rounds.
 select
     settings.round_number,
     arms.arm,
@@ -9,7 +10,10 @@ select
 from {{ ref('round_settings') }} as settings
 cross join {{ ref('answer_arms') }} as arms
 left join {{ ref('round_controls') }} as controls
-    on settings.round_number = controls.round_number and arms.arm = controls.control
+    on
+        settings.round_number = controls.round_number
+        and arms.arm = controls.control
+        and not settings.is_calibration
 -- What oracles are asked, a reader of the text is asked anew, whatever share a control states.
 left join (select distinct round_number from {{ ref('oracle_questions') }}) as questions
     on settings.round_number = questions.round_number and arms.arm = 'held_out'

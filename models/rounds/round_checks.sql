@@ -6,5 +6,8 @@ select
     coalesce(controls.model, settings.judge_model) as judge_model,
 from {{ ref('round_settings') }} as settings
 join {{ ref('round_controls') }} as controls using (round_number)
-where controls.control in ('judge_anchors', 'judge_retest', 'second_judge') and controls.share > 0
+where
+    controls.control in ('judge_anchors', 'judge_retest', 'second_judge')
+    and controls.share > 0
+    and not settings.is_calibration
 order by settings.round_number, controls.control

@@ -28,8 +28,10 @@ TESTS_BEFORE_SPENDING = (
     "a_landed_request_leaves_the_queue",
     "no_request_is_asked_too_often",
     "commitments_cover_every_attempt",
-    # Every test of the lines that ask for controls: a name that means nothing would ask nothing.
+    # Every test of the lines that ask for controls: a name that means nothing would ask nothing,
+    # and a share of 10 all probes.
     "round_controls",
+    "a_second_opinion_is_of_another_model",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import Checkout
+from test_controls import set_controls
 
 from latent_probes import calibration
 
@@ -27,7 +28,10 @@ def test_what_is_no_range_is_refused(text):
 def calibrated(new_checkout, tmp_path_factory) -> Checkout:
     """Two levels that were asked of six documents, beside a round that was not run. To be kept."""
     checkout = new_checkout(tmp_path_factory.mktemp("calibrated"))
-    checkout.set_rounds("1,5,1,gemma-3-270m,-2,2,lexical,lexical,lexical,false")
+    # Levels have numbers as rounds have, the first of them 1, and there are two.
+    line = "5,1,gemma-3-270m,-2,2,lexical,lexical,lexical,false"
+    checkout.set_rounds(f"1,{line}", f"3,{line}")
+    set_controls(checkout, "1,question_only,1,,", "1,judge_retest,1,,", "3,question_only,1,,")
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     # Without a provider, the price and nothing else.
     said = checkout.runs(*CALIBRATE, "-1..0")
@@ -52,6 +56,12 @@ class Calibration(Checkout):
 def at_home(checkout: Checkout) -> Calibration:
     """The calibration of a checkout."""
     return Calibration(checkout.folder, {"LATENT_PROBES_HOME": "home/calibration"})
+
+
+def test_a_control_of_a_round_is_none_of_a_level(calibrated):
+    there = at_home(calibrated)
+    assert there.query("select distinct arm from arm_coverage") == [("complement",)]
+    assert there.query("select count(*) from round_checks") == [(0,)]
 
 
 def test_every_level_asks_the_same_documents(calibrated):

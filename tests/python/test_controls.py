@@ -155,6 +155,15 @@ def test_no_cell_of_a_sheet_is_a_formula():
     assert ratings.plain("A - b") == "A - b"
 
 
+def test_a_control_that_asks_too_much_or_the_wrong_model_is_refused_before_a_run_asks(checkout):
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    set_controls(checkout, "1,question_only,10,,", "1,second_reader,0.1,,")
+    said = checkout.fails(*RUN)
+    assert "a_second_opinion_is_of_another_model" in said
+    assert "between_round_controls_share" in said
+    assert requests_of(checkout) == {}
+
+
 @pytest.mark.soak
 def test_a_larger_share_asks_only_what_is_missing(controlled, tmp_path):
     folder = tmp_path / "checkout"
