@@ -12,13 +12,13 @@ contradictions as (
             when 'answered_without_text' then (bins.band = 'easy')::integer
             when 'answered_from_another_document' then (bins.band = 'easy')::integer
             when 'not_answered_with_everything' then (bins.band != 'easy')::integer
-            else (complement_bins.band = 'hard' and bins.band = 'easy')::integer
+            else (published_bins.band = 'hard' and bins.band = 'easy')::integer
         end as value,
     from {{ ref('arm_pairs') }} as pairs
     join {{ ref('findings') }} as findings using (arm)
     join {{ ref('score_bins') }} as bins on {{ is_in_bin('pairs.score_max', 'bins') }}
-    join {{ ref('score_bins') }} as complement_bins
-        on {{ is_in_bin('pairs.complement_score_max', 'complement_bins') }}
+    join {{ ref('score_bins') }} as published_bins
+        on {{ is_in_bin('pairs.published_score_max', 'published_bins') }}
 
 ),
 
