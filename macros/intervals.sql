@@ -10,6 +10,19 @@
     )
 {%- endmacro %}
 
+{# The same of a mean of values from 0 to 1. Where all are 0, or all are 1, the bootstrap sees nothing
+   vary; then the other end is the exact bound for a share of documents. #}
+{% macro share_interval(sum_of_values, n_probes) -%}
+    case
+        when count(*) < 5 then null
+        when sum({{ sum_of_values }}) = 0
+            then {'low': 0.0::double, 'high': 1 - 0.025::double ** (1 / count(*))}
+        when sum({{ sum_of_values }}) = sum({{ n_probes }})
+            then {'low': 0.025::double ** (1 / count(*)), 'high': 1.0::double}
+        else {{ mean_interval(sum_of_values, n_probes) }}
+    end
+{%- endmacro %}
+
 {# Krippendorff's alpha of two raters, as a struct of estimate, low and high. The rows of the group are
    documents, each with n_pairs, squared_difference, sum_of_scores and sum_of_squares. #}
 {% macro alpha_interval() -%}

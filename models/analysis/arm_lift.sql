@@ -66,7 +66,7 @@ summed as (
         sum(n_probes)::bigint as n_probes,
         count(*) as n_documents,
         sum(value) / sum(n_probes) as estimate,
-        {{ mean_interval('value', 'n_probes') }} as estimate_interval,
+        {{ share_interval('value', 'n_probes') }} as estimate_interval,
         sum(complement_value) / sum(n_probes) as complement_estimate,
         sum(difference) / sum(n_probes) as difference,
         {{ mean_interval('difference', 'n_probes') }} as difference_interval,

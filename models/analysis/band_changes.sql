@@ -52,7 +52,7 @@ summed as (
         sum(n_middle)::bigint as n_middle,
         sum(n_easy)::bigint as n_easy,
         sum(n_changed) / sum(n_probes) as changed,
-        {{ mean_interval('n_changed', 'n_probes') }} as changed_interval,
+        {{ share_interval('n_changed', 'n_probes') }} as changed_interval,
     from by_document
     group by scope, band
 

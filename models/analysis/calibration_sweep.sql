@@ -10,7 +10,10 @@ summed as (
         sum(n_values)::bigint as n_values,
         count(*) as n_documents,
         {{ known_sum('value') }} / sum(n_values) as estimate,
-        {{ mean_interval('value', 'n_values') }} as estimate_interval,
+        case
+            when measure like '% of a document' then {{ mean_interval('value', 'n_values') }}
+            else {{ share_interval('value', 'n_values') }}
+        end as estimate_interval,
     from {{ ref('calibration_values') }}
     group by calibration_level, scope, measure
 
@@ -32,8 +35,9 @@ summed as (
 )
 
 select
-    * exclude (estimate_interval),
-    estimate_interval.low as estimate_low,
-    estimate_interval.high as estimate_high,
+    * exclude (estimate, estimate_interval),
+    {{ figure('estimate') }} as estimate,
+    {{ figure('estimate_interval.low') }} as estimate_low,
+    {{ figure('estimate_interval.high') }} as estimate_high,
 from summed
 order by calibration_level, scope, measure

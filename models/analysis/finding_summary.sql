@@ -33,7 +33,7 @@ summed as (
         sum(n_found)::bigint as n_found,
         count(*) as n_documents,
         sum(n_found) / sum(n_probes) as share,
-        {{ mean_interval('n_found', 'n_probes') }} as share_interval,
+        {{ share_interval('n_found', 'n_probes') }} as share_interval,
     from by_document
     group by finding, severity, scope
 

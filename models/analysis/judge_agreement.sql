@@ -48,9 +48,9 @@ summed as (
         sum(difference) / sum(n_pairs) as difference,
         {{ mean_interval('difference', 'n_pairs') }} as difference_interval,
         sum(n_flips_at_middle) / sum(n_pairs) as flips_at_middle,
-        {{ mean_interval('n_flips_at_middle', 'n_pairs') }} as flips_at_middle_interval,
+        {{ share_interval('n_flips_at_middle', 'n_pairs') }} as flips_at_middle_interval,
         sum(n_flips_at_easy) / sum(n_pairs) as flips_at_easy,
-        {{ mean_interval('n_flips_at_easy', 'n_pairs') }} as flips_at_easy_interval,
+        {{ share_interval('n_flips_at_easy', 'n_pairs') }} as flips_at_easy_interval,
         {{ alpha_interval() }} as agreement,
     from by_document
     group by comparison, rater, other_rater, scope

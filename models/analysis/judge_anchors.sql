@@ -44,11 +44,11 @@ summed as (
         sum(n_probes)::bigint as n_probes,
         count(*) as n_documents,
         sum(score) / sum(n_probes) as score_mean,
-        {{ mean_interval('score', 'n_probes') }} as score_mean_interval,
+        {{ share_interval('score', 'n_probes') }} as score_mean_interval,
         sum(n_errors_at_middle) / sum(n_probes) as errors_at_middle,
-        {{ mean_interval('n_errors_at_middle', 'n_probes') }} as errors_at_middle_interval,
+        {{ share_interval('n_errors_at_middle', 'n_probes') }} as errors_at_middle_interval,
         sum(n_errors_at_easy) / sum(n_probes) as errors_at_easy,
-        {{ mean_interval('n_errors_at_easy', 'n_probes') }} as errors_at_easy_interval,
+        {{ share_interval('n_errors_at_easy', 'n_probes') }} as errors_at_easy_interval,
     from by_document
     group by judge_model, anchor, should_be, scope
 

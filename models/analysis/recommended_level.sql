@@ -1,5 +1,6 @@
 -- One row, if a calibration has scores: the level whose mean best score is nearest to what is aimed at.
--- Of two as near, the stricter one. A level at which too few slots become probes is left out.
+-- Of two as near, the stricter one. A level at which too few slots become probes, or too few of those are
+-- scored yet, is left out.
 select
     scores.calibration_level,
     scores.estimate as score_max_mean,
@@ -17,6 +18,8 @@ where
     scores.scope = 'all'
     and scores.measure = 'mean best score'
     and rates.estimate >= {{ var('least_finalize_rate') }}
+    and scores.n_values
+    >= {{ var('least_finalize_rate') }} * rates.estimate * rates.n_values
 qualify
     row_number() over (
         order by

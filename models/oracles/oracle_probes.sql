@@ -101,11 +101,11 @@ select
     methods.n_empty,
     methods.n_vague,
     methods.prefers_atom,
-    list_avg(methods.scores) as score_mean,
-    len(list_filter(methods.scores, lambda x: x >= borders.easy_from)) / len(methods.scores)
+    {{ figure('list_avg(methods.scores)') }} as score_mean,
+    {{ figure('len(list_filter(methods.scores, lambda x: x >= borders.easy_from)) / len(methods.scores)') }}
         as share_easy,
     -- As many answers on both sides.
-    list_avg(list_slice(held_out.scores, 1, len(methods.scores))) as held_out_mean,
+    {{ figure('list_avg(list_slice(held_out.scores, 1, len(methods.scores)))') }} as held_out_mean,
 from methods
 join {{ ref('probes') }} as probes using (probe_id)
 cross join ({{ band_borders() }}) as borders

@@ -61,7 +61,7 @@ summed as (
         sum(n_vague)::bigint as n_vague,
         sum(n_scored)::bigint as n_scored,
         sum(score) / sum(n_scored) as score_mean,
-        {{ mean_interval('score', 'n_scored') }} as score_mean_interval,
+        {{ share_interval('score', 'n_scored') }} as score_mean_interval,
         sum(share_easy) / sum(n_scored) as share_easy,
         sum(n_compared)::bigint as n_compared,
         sum(lift) / sum(n_compared) as lift,

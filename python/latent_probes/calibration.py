@@ -34,7 +34,8 @@ def parsed_levels(text: str) -> list[int]:
 def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -> Home:
     """Set documents apart and state the levels; return the home of the calibration.
 
-    What was prepared before goes on: levels may be added, documents may not. From now on this
+    What was prepared before goes on: levels may be added, and once something was sent, documents
+    may not. From now on this
     process, and dbt in it, works in the returned home. Raises CalibrationError if too few
     documents are left, or if a calibration with other settings is there.
     """
@@ -52,15 +53,17 @@ def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -
         refuse_unknown(home, levels)
         with landing.opened(home.landing) as connection:
             apart = landing.calibration_documents(connection)
-        if not apart:
-            drawn = draw_documents(home, settings, n_documents)
-            with landing.opened(home.landing) as connection:
-                landing.set_apart(connection, settings["source_model"], drawn)
-        elif len(apart) != n_documents:
+        if len(apart) != n_documents and was_sent(there):
             raise CalibrationError(
                 f"{len(apart):,} documents are set apart for calibration, and stay so: "
                 f"say --docs {len(apart)}"
             )
+        if len(apart) != n_documents:
+            drawn = draw_documents(home, settings, n_documents)
+            # Only the price was asked for until now, if anything.
+            there.landing.unlink(missing_ok=True)
+            with landing.opened(home.landing) as connection:
+                landing.set_apart(connection, settings["source_model"], drawn)
         if any(other != settings for other in stated):
             raise CalibrationError(
                 f"round {like} has other settings than the calibration that was begun: leave "
@@ -70,6 +73,14 @@ def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -
             landing.add_levels(connection, home.landing, settings, levels)
     os.environ["LATENT_PROBES_HOME"] = str(there.folder)
     return there
+
+
+def was_sent(there: Home) -> bool:
+    """Whether anything of the calibration was ever sent, or meant to be."""
+    if not there.landing.exists():
+        return False
+    with landing.opened(there.landing) as connection:
+        return bool(landing.first(connection, "select count(*) from requests")[0])
 
 
 def stated_levels(there: Home) -> list[dict]:

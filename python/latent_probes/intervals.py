@@ -95,10 +95,7 @@ def alpha(totals: numpy.ndarray) -> numpy.ndarray:
     """
     pairs, differences, sums, squares = totals.T
     values = 2 * pairs
-    variation = values * squares - sums**2
-    # Equal scores vary by the rounding of their sums, and nothing can be said of their agreement.
-    variation = numpy.where(variation > LEAST_VARIANCE * values * squares, variation, 0)
-    by_chance = 2 * variation / (values * (values - 1))
+    by_chance = 2 * variation_of(values, sums, squares) / (values * (values - 1))
     return 1 - (differences / pairs) / by_chance
 
 
@@ -108,9 +105,18 @@ def correlation(totals: numpy.ndarray) -> numpy.ndarray:
     Columns: pairs, sums of both, sum of products, sums of both squares.
     """
     pairs, firsts, seconds, products, first_squares, second_squares = totals.T
-    return (products - firsts * seconds / pairs) / numpy.sqrt(
-        (first_squares - firsts**2 / pairs) * (second_squares - seconds**2 / pairs)
-    )
+    first_variation = variation_of(pairs, firsts, first_squares)
+    second_variation = variation_of(pairs, seconds, second_squares)
+    return (pairs * products - firsts * seconds) / numpy.sqrt(first_variation * second_variation)
+
+
+def variation_of(values, sums, squares) -> numpy.ndarray:
+    """How many squares more than equal values have, times their number.
+
+    Equal values vary by the rounding of their sums, and nothing can be said of them: 0.
+    """
+    variation = values * squares - sums**2
+    return numpy.where(variation > LEAST_VARIANCE * values * squares, variation, 0)
 
 
 def estimated(

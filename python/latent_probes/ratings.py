@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import pyarrow
@@ -17,7 +18,11 @@ from latent_probes.home import Home
 
 COLUMNS = ("answer_id", "answer_hash", "question", "ground_truth", "answer", "score")
 # With which a spreadsheet takes a text for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+
+
+# Python reads more as a number than people write: 0_1, for one.
+PLAIN_NUMBER = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
 
 class RatingError(Exception):
@@ -108,10 +113,7 @@ def read(path: Path):
 
 def score(text: str, where: str) -> float:
     """A score, 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = float(text) if PLAIN_NUMBER.fullmatch(text.strip()) else math.nan
     if not 0 <= value <= 1:
         raise RatingError(f"{where}: {text!r} is no score from 0 to 1")
     return value

@@ -23,7 +23,8 @@ from latent_probes import intervals
 
 # Shares of the invented probe with more than 0 and more than 1 solved answers, or unsolved ones.
 INVENTED = (2 / 3, 1 / 3)
-# Where the counts hardly tell one prior from another the way is long, and its end is of no matter.
+# Where the counts hardly tell one prior from another the way is long, and what is said of probes
+# differs little along the last of it.
 MOST_STEPS = 3000
 TOLERANCE = 1e-6
 

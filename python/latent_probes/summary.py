@@ -66,7 +66,7 @@ def plan(home: Home) -> None:
             f"""
             select
                 round_number as round, round_state as state, stage, model,
-                n_pending as "pending now", n_coming as "then at most", tokens_are as tokens,
+                n_pending as "pending now", n_coming as "then about", tokens_are as tokens,
                 {terminal.dollars("in_batches")} as "in batches",
                 {terminal.dollars("by_messages")} as "by messages"
             from planned

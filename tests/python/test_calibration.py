@@ -34,7 +34,7 @@ def calibrated(new_checkout, tmp_path_factory) -> Checkout:
     set_controls(checkout, "1,question_only,1,,", "1,judge_retest,1,,", "3,question_only,1,,")
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     # Without a provider, the price and nothing else.
-    said = checkout.runs(*CALIBRATE, "-1..0")
+    said = checkout.runs("latent-probes", "calibrate", "--docs", "5", "--levels", "-1..0")
     assert "Requests to be asked" in said
     assert "--max-cost" in said
     there = at_home(checkout)

@@ -11,8 +11,9 @@ SETTINGS = ("seed", "source_model", "n_answers", "generator_model", "answerer_mo
 
 
 def set_apart(connection, source_model: str, doc_ids: list[str]) -> None:
-    """Keep documents for a calibration: from now on no round draws them."""
+    """Keep these documents for a calibration, and no others: from now on no round draws them."""
     with transaction(connection):
+        connection.execute("delete from calibration_documents")
         connection.executemany(
             "insert into calibration_documents values (?, ?) on conflict do nothing",
             [(source_model, doc_id) for doc_id in doc_ids],
