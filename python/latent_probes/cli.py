@@ -67,6 +67,21 @@ Once = Annotated[
     bool,
     typer.Option("--once", help="Land what has ended, submit what is pending, and leave."),
 ]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="A language model: a name on the Hub, a folder, a .gguf file."
+    ),
+]
+Revision = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Branch, tag or commit on the Hub.")
+]
+Dtype = Annotated[
+    str, typer.Option(metavar="NAME", help="float32, bfloat16, …; auto: as the weights are.")
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="NAME", help="cpu, cuda, …; else cuda if it is there.")
+]
 MaxCost = Annotated[
     float | None,
     typer.Option(
@@ -179,15 +194,9 @@ def rollouts(
         list[str] | None,
         typer.Option(metavar="OURS=THEIRS", help="The file's name for id, url, text or prefix."),
     ] = None,
-    revision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Branch, tag or commit on the Hub.")
-    ] = None,
-    dtype: Annotated[
-        str, typer.Option(metavar="NAME", help="float32, bfloat16, …; auto: as the weights are.")
-    ] = "auto",
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda, …; else cuda if it is there.")
-    ] = None,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rollouts sampled at a time.")] = 16,
     tokenizer: Annotated[
         str | None,
@@ -231,6 +240,49 @@ def rollouts(
         landed = sampling.run(here.landing, source, name, chosen, siblings, settings, origin)
     known = siblings * len(chosen) - landed
     terminal.say(f"landed {landed:,} rollouts of {name}; {known:,} had landed before")
+
+
+@app.command(name="score-local")
+def score_local(
+    model: Model,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="word, lens, …; may be repeated. Else word and lens."),
+    ] = None,
+    documents: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many documents; of a larger number they are the first."),
+    ] = None,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Readings at a time.")] = 16,
+) -> None:
+    """Have a language model in this process read probes: log P(atom), log P(wrong answer), answers.
+
+    A probe is read as complement and question, as the question alone, and, where it asks for what
+    comes next, as text to go on with. Some are read one by one, too: the two ways must agree, and
+    show how long the rest will take. It can be killed at any moment and run again; what has landed
+    is not read again unless the probe was edited. The figures are the tables `token_scores` and
+    `contrast`, which are made anew at the end. Needs the extra `lm`.
+    """
+    from latent_probes import home, runner, summary, terminal, warehouse
+    from latent_probes.reading import scores
+
+    scopes = list(dict.fromkeys(scope or scores.DEFAULT_SCOPES))
+    if unknown := set(scopes) - set(scores.SCOPES):
+        raise typer.BadParameter(f"{unknown.pop()!r} is none of {', '.join(scores.SCOPES)}")
+    here = home.find()
+    stopped = "interrupted: what was read has landed, and the same command goes on from there"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
+        from latent_probes.language_model import LanguageModel
+
+        warehouse.build(here, tested=False)
+        source = LanguageModel(model, revision, dtype, device, batch_size)
+        landed = scores.run(here, source, scopes, documents)
+        warehouse.build(here, tested=False)
+    terminal.say(f"landed {landed:,} readings by {source.name}")
+    summary.contrast(here)
 
 
 @app.command()

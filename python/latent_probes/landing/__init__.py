@@ -33,6 +33,7 @@ from latent_probes.landing.opening import (
     transaction,
 )
 from latent_probes.landing.ratings import add_ratings
+from latent_probes.landing.reading import add_scores, known_scores
 from latent_probes.landing.results import (
     add_responses,
     stage_results,
@@ -59,6 +60,7 @@ __all__ = [
     "add_responses",
     "add_rollouts",
     "add_sampled",
+    "add_scores",
     "add_token_counts",
     "calibration_documents",
     "connect",
@@ -66,6 +68,7 @@ __all__ = [
     "first",
     "intend",
     "known_ids",
+    "known_scores",
     "known_siblings",
     "open_batches",
     "opened",
