@@ -53,3 +53,16 @@
         )
     )
 {%- endmacro %}
+
+{# A text as an answer is compared with it: its first line, in lower case, and of anything that is no
+   letter, mark or digit one space. #}
+{% macro normal_answer(text) -%}
+    trim(
+        regexp_replace(
+            lower(nfc_normalize(regexp_extract({{ text }}, '^\s*([^\n]*)', 1))),
+            '[^\p{L}\p{M}\p{N}]+',
+            ' ',
+            'g'
+        )
+    )
+{%- endmacro %}
