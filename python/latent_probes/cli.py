@@ -286,6 +286,56 @@ def score_local(
 
 
 @app.command()
+def activations(
+    model: Model,
+    layers: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Layers, as 8,16,24: 0 the embeddings, n after block n; the last one is after the "
+            "final norm.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where shards and index are put.")],
+    last: Annotated[int, typer.Option(min=1, help="Tokens kept at each split.")] = 1,
+    round_number: Annotated[
+        int | None, typer.Option("--round", metavar="ROUND", help="Only its documents.")
+    ] = None,
+    shard_documents: Annotated[
+        int, typer.Option(min=1, help="Documents in a shard: a kill loses one shard at most.")
+    ] = 256,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Documents read at a time.")] = 8,
+) -> None:
+    """Keep hidden states of a source model at the splits of documents.
+
+    Each document is read once, from its beginning to its last split. Kept is the residual stream
+    at the last tokens that end at or before each split, for probes of both targets: safetensors,
+    and an index in Parquet. The tokens are those that were sampled, where they have landed; else
+    the text is tokenized whole. It can be killed at any moment and run again. Needs the extra `lm`.
+    """
+    from latent_probes import home, runner, terminal, warehouse
+    from latent_probes.reading import activations as reading
+
+    numbers = list(dict.fromkeys(layer.strip() for layer in layers.split(",")))
+    if not all(number.isdecimal() for number in numbers):
+        raise typer.BadParameter(f"--layers {layers!r} is no list of numbers like 8,16,24")
+    here = home.find()
+    stopped = "interrupted: shards that are whole stay, and the same command goes on from there"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
+        from latent_probes.language_model import LanguageModel
+
+        warehouse.build(here, tested=False)
+        source = LanguageModel(model, revision, dtype, device, batch_size)
+        n_read = reading.run(
+            here, source, list(map(int, numbers)), last, out, round_number, shard_documents
+        )
+    terminal.say(f"kept states of {n_read:,} documents in {out}")
+
+
+@app.command()
 def plan(provider: Counter = None) -> None:
     """Show what would be asked in each round, and what it is expected to cost.
 

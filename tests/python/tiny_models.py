@@ -39,8 +39,11 @@ def tokenizer_of(texts: list[str]):
     return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END)
 
 
-def save(folder: Path, longest: int) -> Path:
-    """Save a model of Qwen3's kind that reads ``longest`` tokens, and its tokenizer."""
+def save(folder: Path, longest: int, spread: float = 0.4) -> Path:
+    """Save a model of Qwen3's kind that reads ``longest`` tokens, and its tokenizer.
+
+    With a wide ``spread`` of its weights it prefers some tokens to others; its states are large.
+    """
     import torch
     import transformers
 
@@ -53,8 +56,7 @@ def save(folder: Path, longest: int) -> Path:
         num_hidden_layers=2,
         max_position_embeddings=longest,
         eos_token_id=tokenizer.eos_token_id,
-        # Wide enough that the model prefers some tokens to others.
-        initializer_range=0.4,
+        initializer_range=spread,
     )
     model = transformers.Qwen3ForCausalLM(config)
     # What comes with a model is not what is sampled with.

@@ -45,6 +45,7 @@ from latent_probes.landing.rollouts import (
     add_rollouts,
     add_sampled,
     known_siblings,
+    sampled_tokens,
     sources_of,
 )
 from latent_probes.landing.tables import VERSION
@@ -75,6 +76,7 @@ __all__ = [
     "prepare",
     "refused",
     "release",
+    "sampled_tokens",
     "sending",
     "set_apart",
     "sources_of",
