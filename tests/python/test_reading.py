@@ -151,9 +151,10 @@ def test_one_by_one_is_what_the_model_itself_says_of_the_text(tiny):
     assert sum(one.atom) / n_atom == pytest.approx(-loss.item(), abs=1e-4)
 
 
-def test_little_memory_gives_the_same(tiny, monkeypatch):
+@pytest.mark.parametrize("most_logits", [1, 4000])
+def test_little_memory_gives_the_same(tiny, monkeypatch, most_logits):
     usual = read(tiny, TEXTS)
-    monkeypatch.setattr(likelihoods, "MOST_LOGITS", 1)
+    monkeypatch.setattr(likelihoods, "MOST_LOGITS", most_logits)
     for one, other in zip(read(tiny, TEXTS), usual, strict=True):
         assert one.atom == pytest.approx(other.atom, abs=1e-4)
         assert one.wrong_answer == pytest.approx(other.wrong_answer, abs=1e-4)

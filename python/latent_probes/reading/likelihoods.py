@@ -141,30 +141,38 @@ class Reader:
             if len(ids) > 1
         ]
         rest.sort(key=lambda one: -len(one[2]))
-        for chunk in self.chunks(rest, len(readings)):
-            longest = len(chunk[0][2]) - 1
-            logits = self.step(
-                asked.chosen([row for row, _, _ in chunk]),
-                self.tensor([ids[:-1] + [0] * (longest + 1 - len(ids)) for _, _, ids in chunk]),
-                self.tensor(
-                    [[1] * (len(ids) - 1) + [0] * (longest + 1 - len(ids)) for _, _, ids in chunk]
-                ),
-                first=0,
-            )
-            for (row, kind, ids), after in zip(chunk, logits, strict=True):
-                following = self.tensor(ids[1:])
-                values = after[: len(ids) - 1].float().log_softmax(-1)
-                scores[row][kind] += values.gather(1, following[:, None])[:, 0].tolist()
+        for start in range(0, len(rest), len(readings)):
+            some = rest[start : start + len(readings)]
+            known = asked.chosen([row for row, _, _ in some])
+            for (row, kind, _), values in zip(
+                some, self.followed(known, [ids for _, _, ids in some]), strict=True
+            ):
+                scores[row][kind] += values
         return scores
 
-    def chunks(self, rest: list[tuple], n_rows: int) -> Iterator[list[tuple]]:
-        """Candidates in chunks whose logits fit, of at most ``n_rows``; longest first."""
+    def followed(self, known: Known, rows: list[list[int]]) -> list[list[float]]:
+        """The log-probabilities of all ids of each row but the first, which are longest first.
+
+        They are read in pieces, so that their logits fit the memory.
+        """
         n_words = self.model.model.config.get_text_config().vocab_size
-        while rest:
-            n_fitting = max(1, MOST_LOGITS // (n_words * (len(rest[0][2]) - 1)))
-            n_taken = min(n_rows, n_fitting)
-            yield rest[:n_taken]
-            rest = rest[n_taken:]
+        width = max(1, MOST_LOGITS // (n_words * len(rows)))
+        found: list[list[float]] = [[] for _ in rows]
+        for start in range(0, len(rows[0]) - 1, width):
+            pieces = [ids[start : min(start + width, len(ids) - 1)] for ids in rows]
+            longest = len(pieces[0])
+            logits = self.step(
+                known,
+                self.tensor([piece + [0] * (longest - len(piece)) for piece in pieces]),
+                self.tensor([[1] * len(piece) + [0] * (longest - len(piece)) for piece in pieces]),
+                first=0,
+            )
+            for ids, piece, after, values in zip(rows, pieces, logits, found, strict=True):
+                if piece:
+                    following = self.tensor(ids[start + 1 : start + 1 + len(piece)])
+                    each = after[: len(piece)].float().log_softmax(-1)
+                    values += each.gather(1, following[:, None])[:, 0].tolist()
+        return found
 
     def answers(self, asked: Known, readings: list[Reading]) -> list[list[int] | None]:
         """The most likely token after the question, and so on, up to the end of the line.
