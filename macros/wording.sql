@@ -77,15 +77,23 @@
     end
 {%- endmacro %}
 
-{# A short answer as it is compared: lower case, without white space and marks around it. #}
-{% macro as_answer(text) -%}
-    lower(regexp_replace({{ text }}, '^[\s\p{Z}\p{P}]+|[\s\p{Z}\p{P}]+$', '', 'g'))
-{%- endmacro %}
-
 {# Whether an answer says that nothing can be said. #}
 {% macro is_vague(text) -%}
     regexp_matches(
         {{ text }},
         '(?i)\b(can(no|'')t|could not|impossible to|unable to|not possible to) (be )?(know|known|say|said|tell|told|determine|determined|answer|answered)\b|(?i)\b(i do(n''t| not) know|not (enough|sufficient) (information|context)|unknown|unclear|does(n''t| not) say)\b'
+    )
+{%- endmacro %}
+
+{# A text as an answer is compared with it: its first line, in lower case, and of anything that is no
+   letter, mark or digit one space. #}
+{% macro normal_answer(text) -%}
+    trim(
+        regexp_replace(
+            lower(nfc_normalize(regexp_extract({{ text }}, '^\s*([^\n]*)', 1))),
+            '[^\p{L}\p{M}\p{N}]+',
+            ' ',
+            'g'
+        )
     )
 {%- endmacro %}

@@ -67,6 +67,21 @@ Once = Annotated[
     bool,
     typer.Option("--once", help="Land what has ended, submit what is pending, and leave."),
 ]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="A language model: a name on the Hub, a folder, a .gguf file."
+    ),
+]
+Revision = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Branch, tag or commit on the Hub.")
+]
+Dtype = Annotated[
+    str, typer.Option(metavar="NAME", help="float32, bfloat16, …; auto: as the weights are.")
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="NAME", help="cpu, cuda, …; else cuda if it is there.")
+]
 MaxCost = Annotated[
     float | None,
     typer.Option(
@@ -179,15 +194,9 @@ def rollouts(
         list[str] | None,
         typer.Option(metavar="OURS=THEIRS", help="The file's name for id, url, text or prefix."),
     ] = None,
-    revision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Branch, tag or commit on the Hub.")
-    ] = None,
-    dtype: Annotated[
-        str, typer.Option(metavar="NAME", help="float32, bfloat16, …; auto: as the weights are.")
-    ] = "auto",
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda, …; else cuda if it is there.")
-    ] = None,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rollouts sampled at a time.")] = 16,
     tokenizer: Annotated[
         str | None,
@@ -231,6 +240,99 @@ def rollouts(
         landed = sampling.run(here.landing, source, name, chosen, siblings, settings, origin)
     known = siblings * len(chosen) - landed
     terminal.say(f"landed {landed:,} rollouts of {name}; {known:,} had landed before")
+
+
+@app.command(name="score-local")
+def score_local(
+    model: Model,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="word, lens, …; may be repeated. Else word and lens."),
+    ] = None,
+    documents: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many documents; of a larger number they are the first."),
+    ] = None,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Readings at a time.")] = 16,
+) -> None:
+    """Have a language model in this process read probes: log P(atom), log P(wrong answer), answers.
+
+    A probe is read as complement and question, as the question alone, and, where it asks for what
+    comes next, as text to go on with. Some are read one by one, too: the two ways must agree, and
+    show how long the rest will take. It can be killed at any moment and run again; what has landed
+    is not read again unless the probe was edited. The figures are the tables `token_scores` and
+    `contrast`, which are made anew at the end. Needs the extra `lm`.
+    """
+    from latent_probes import home, runner, summary, terminal, warehouse
+    from latent_probes.reading import scores
+
+    scopes = list(dict.fromkeys(scope or scores.DEFAULT_SCOPES))
+    if unknown := set(scopes) - set(scores.SCOPES):
+        raise typer.BadParameter(f"{unknown.pop()!r} is none of {', '.join(scores.SCOPES)}")
+    here = home.find()
+    stopped = "interrupted: what was read has landed, and the same command goes on from there"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
+        from latent_probes.language_model import LanguageModel
+
+        warehouse.build(here, tested=False)
+        source = LanguageModel(model, revision, dtype, device, batch_size)
+        landed = scores.run(here, source, scopes, documents)
+        warehouse.build(here, tested=False)
+    terminal.say(f"landed {landed:,} readings by {source.name}")
+    summary.contrast(here)
+
+
+@app.command()
+def activations(
+    model: Model,
+    layers: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Layers, as 8,16,24: 0 the embeddings, n after block n; the last one is after the "
+            "final norm.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where shards and index are put.")],
+    last: Annotated[int, typer.Option(min=1, help="Tokens kept at each split.")] = 1,
+    round_number: Annotated[
+        int | None, typer.Option("--round", metavar="ROUND", help="Only its documents.")
+    ] = None,
+    shard_documents: Annotated[
+        int, typer.Option(min=1, help="Documents in a shard: a kill loses one shard at most.")
+    ] = 256,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Documents read at a time.")] = 8,
+) -> None:
+    """Keep hidden states of a source model at the splits of documents.
+
+    Each document is read once, from its beginning to its last split. Kept is the residual stream
+    at the last tokens that end at or before each split, for probes of both targets: safetensors,
+    and an index in Parquet. The tokens are those that were sampled, where they have landed; else
+    the text is tokenized whole. It can be killed at any moment and run again. Needs the extra `lm`.
+    """
+    from latent_probes import home, runner, terminal, warehouse
+    from latent_probes.reading import activations as reading
+
+    numbers = list(dict.fromkeys(layer.strip() for layer in layers.split(",")))
+    if not all(number.isdecimal() for number in numbers):
+        raise typer.BadParameter(f"--layers {layers!r} is no list of numbers like 8,16,24")
+    here = home.find()
+    stopped = "interrupted: shards that are whole stay, and the same command goes on from there"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
+        from latent_probes.language_model import LanguageModel
+
+        warehouse.build(here, tested=False)
+        source = LanguageModel(model, revision, dtype, device, batch_size)
+        n_read = reading.run(
+            here, source, list(map(int, numbers)), last, out, round_number, shard_documents
+        )
+    terminal.say(f"kept states of {n_read:,} documents in {out}")
 
 
 @app.command()

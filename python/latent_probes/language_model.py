@@ -239,7 +239,7 @@ def libraries():
         raise LanguageModelError(
             f"running a model in this process needs more packages ({error}): install them with "
             "`pip install --require-hashes --no-deps -r requirements-lm.lock` or "
-            "`pip install 'latent-probes[lm]'`, or name a --server"
+            "`pip install 'latent-probes[lm]'`; rollouts can also come from a --server"
         ) from error
     return torch, transformers
 

@@ -113,6 +113,26 @@ def say_what_is_missing(connection) -> None:
         )
 
 
+def contrast(home: Home) -> None:
+    """How often each method finds the atom more likely than the wrong answer."""
+    with warehouse.opened(home) as connection:
+        show(
+            connection,
+            "Contrast: log P(atom) against log P(wrong answer), lenses pooled over their lengths",
+            """
+            select
+                method, scope, target, n_probes as probes, accuracy, accuracy_low as low,
+                accuracy_high as high, auc, margin_mean as "mean margin",
+                text_only_accuracy as "best text-only",
+            from contrast
+            where
+                measure = 'total' and target != 'all' and typicality = 'all'
+                and lens_length in ('none', 'pooled')
+            order by method, scope, target
+            """,
+        )
+
+
 def status(home: Home) -> None:
     """How far each round is, and what was spent."""
     with warehouse.opened(home) as connection:

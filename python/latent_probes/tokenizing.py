@@ -82,6 +82,19 @@ def encode(tokenizer, text: str) -> list[int]:
     return ids
 
 
+def following(tokenizer, text: str) -> list[int]:
+    """The ids of ``text`` where other text stands before it, which is white space's usual place.
+
+    At its beginning some tokenizers would put a space before it, or take one away.
+    """
+    found = tokenizer("a" + text, add_special_tokens=False, return_offsets_mapping=True)
+    spans = found["offset_mapping"]
+    if any(start < 1 < end for start, end in spans):
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    pairs = zip(found["input_ids"], spans, strict=True)
+    return [token for token, (start, _) in pairs if start >= 1]
+
+
 def continuation(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
     """The text that ``ids`` add to that of ``prefix_ids``, without special tokens.
 

@@ -9,71 +9,26 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import tiny_models
+from tiny_models import TEXTS
 
 from latent_probes import landing, sampling, tokenizing
 from latent_probes.prefixes import Prefix
 from latent_probes.sampling import Sampled, Settings, Wanted
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
-transformers = pytest.importorskip("transformers")
 language_model = pytest.importorskip("latent_probes.language_model")
 torch.set_num_threads(1)
 
 SETTINGS = Settings(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0, max_new_tokens=12, seed=3)
 ORIGIN = {"file": "pages.jsonl", "file_sha256": "0", "cut": "none"}
-END = "<|endoftext|>"
-TEXTS = [
-    "The first page is about rivers and the towns on them.",
-    "Æsop told it: a fox, a crow, 乌鸦 and a piece of cheese 🧀 that fell",
-    "Short",
-    "Numbers 1, 2 and 3; then the same again, 1, 2 and 3, and so on until nobody counts",
-    "It is said that <|endoftext|> stands at the end",
-]
 PREFIXES = [Prefix(f"d{number}", f"u{number}", text) for number, text in enumerate(TEXTS)]
-
-
-def tokenizer_of(texts: list[str]):
-    """A byte-level tokenizer with the merges that a few texts give."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300,
-        special_tokens=[END, "<|start|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END)
 
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory) -> Path:
     """A model of two layers that was never trained, and its tokenizer."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tokenizer = tokenizer_of(TEXTS)
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = transformers.Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-        max_position_embeddings=256,
-        eos_token_id=tokenizer.eos_token_id,
-        # Wide enough that the model prefers some tokens to others.
-        initializer_range=0.4,
-    )
-    model = transformers.Qwen3ForCausalLM(config)
-    # What comes with a model is not what is sampled with.
-    model.generation_config.update(do_sample=True, top_k=1, temperature=0.1)
-    model.save_pretrained(folder)
-    return folder
+    return tiny_models.save(tmp_path_factory.mktemp("models") / "tiny", longest=256)
 
 
 def load(folder: Path, batch_size: int = 4) -> language_model.LanguageModel:

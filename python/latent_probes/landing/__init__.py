@@ -34,6 +34,7 @@ from latent_probes.landing.opening import (
 )
 from latent_probes.landing.oracles import add_oracle_answers, differing_answers
 from latent_probes.landing.ratings import add_ratings
+from latent_probes.landing.reading import add_scores, known_scores
 from latent_probes.landing.results import (
     add_responses,
     stage_results,
@@ -45,6 +46,7 @@ from latent_probes.landing.rollouts import (
     add_rollouts,
     add_sampled,
     known_siblings,
+    sampled_tokens,
     sources_of,
 )
 from latent_probes.landing.tables import VERSION
@@ -61,6 +63,7 @@ __all__ = [
     "add_responses",
     "add_rollouts",
     "add_sampled",
+    "add_scores",
     "add_token_counts",
     "calibration_documents",
     "connect",
@@ -69,12 +72,14 @@ __all__ = [
     "first",
     "intend",
     "known_ids",
+    "known_scores",
     "known_siblings",
     "open_batches",
     "opened",
     "prepare",
     "refused",
     "release",
+    "sampled_tokens",
     "sending",
     "set_apart",
     "sources_of",

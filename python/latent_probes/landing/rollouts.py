@@ -104,3 +104,24 @@ def known_siblings(connection, source_model: str) -> dict[str, Siblings]:
         doc_id: Siblings(doc_source, prefix, frozenset(indices))
         for doc_id, doc_source, prefix, indices in rows
     }
+
+
+def sampled_tokens(
+    connection, keys: list[tuple[str, str, int]]
+) -> dict[tuple[str, str, int], tuple[list[int], list[int]]]:
+    """The ids fed and sampled, where both have landed, by source model, document and index."""
+    source_models, doc_ids, indices = map(list, zip(*keys, strict=True))
+    rows = connection.execute(
+        """
+        select source_model, doc_id, continuation_idx, prefix_tokens, continuation_tokens
+        from rollouts
+        semi join (
+            select
+                unnest($source_models) as source_model, unnest($doc_ids) as doc_id,
+                unnest($indices) as continuation_idx,
+        ) as wanted using (source_model, doc_id, continuation_idx)
+        where prefix_tokens is not null and continuation_tokens is not null
+        """,
+        {"source_models": source_models, "doc_ids": doc_ids, "indices": indices},
+    ).fetchall()
+    return {tuple(key): (prefix, continuation) for *key, prefix, continuation in rows}

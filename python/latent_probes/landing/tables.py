@@ -190,6 +190,41 @@ create table if not exists oracle_answers (
     primary key (oracle, condition, probe_id, answer_number),
 );
 
+-- One row per language model that read probes in this process, as it was set.
+create table if not exists readers (
+    -- SHA-256 of the settings.
+    reader_hash varchar primary key,
+    model varchar not null,
+    model_revision varchar,
+    tokenizer varchar not null,
+    dtype varchar not null,
+    template_hash varchar not null,
+    settings json not null,
+    landed_at timestamp not null,
+);
+
+-- One row per probe, as it was then, and form in which a reader read it: the log-probability of
+-- each token of the atom and of the wrong answer, and what the reader would answer.
+create table if not exists local_scores (
+    reader_hash varchar not null,
+    probe_id varchar not null,
+    form varchar not null,
+    -- Of all texts of the probe: an edited one is another.
+    input_hash varchar not null,
+    n_shown_tokens bigint not null,
+    was_cut boolean not null,
+    atom_tokens integer[] not null,
+    atom_logprobs double[] not null,
+    wrong_answer_tokens integer[] not null,
+    wrong_answer_logprobs double[] not null,
+    answer_tokens integer[],
+    answer varchar,
+    -- What decides no more than the last bits: device, batch size, versions.
+    environment json not null,
+    landed_at timestamp not null,
+    primary key (reader_hash, probe_id, form, input_hash),
+);
+
 -- One row per request that is open or succeeded: its key is the guard against paying twice.
 create table if not exists claims (
     request_id varchar primary key,

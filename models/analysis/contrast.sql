@@ -1,0 +1,120 @@
+-- One row per method, measure and group of probes: how often the atom is more likely than the wrong
+-- answer, by how much, and how a text-only reader does on the same probes.
+{% set group = 'method, measure, scope, target, typicality, lens_length' -%}
+with
+
+candidates as (
+
+    select
+        {{ group }},
+        source_model,
+        doc_id,
+        probe_id,
+        margin,
+        accuracy,
+        unnest([true, false]) as is_atom,
+        unnest([atom_value, wrong_answer_value]) as value,
+    from {{ ref('contrast_groups') }}
+
+),
+
+-- Ranks from below, equal values sharing theirs: among all candidates of a group, and among its kind.
+ranked as (
+
+    select
+        *,
+        rank() over (partition by {{ group }} order by value)
+        + (count(*) over (partition by {{ group }}, value) - 1) / 2 as rank_of_all,
+        rank() over (partition by {{ group }}, is_atom order by value)
+        + (count(*) over (partition by {{ group }}, is_atom, value) - 1) / 2 as rank_of_kind,
+        count(*) over (partition by {{ group }}, is_atom) as n_of_kind,
+    from candidates
+
+),
+
+-- Of each probe, the share of the wrong answers that are below its atom, and that of the atoms above its
+-- wrong answer. The mean of either is the AUC.
+placed as (
+
+    select
+        {{ group }},
+        source_model,
+        doc_id,
+        probe_id,
+        margin,
+        accuracy,
+        sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where is_atom) as atom_placement,
+        1 - sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where not is_atom)
+            as wrong_answer_placement,
+    from ranked
+    group by all
+
+),
+
+by_document as (
+
+    select
+        {{ group }},
+        source_model,
+        doc_id,
+        count(*) as n_probes,
+        sum(accuracy) as accuracy,
+        sum(margin) as margin,
+        list(margin) as margins,
+        sum(atom_placement) as atom_placements,
+        -- To first order the AUC varies as this does (Obuchowski, Biometrics 53, 1997).
+        sum(atom_placement + wrong_answer_placement) as placements,
+    from placed
+    group by all
+
+),
+
+summed as (
+
+    select
+        {{ group }},
+        sum(n_probes)::bigint as n_probes,
+        count(*) as n_documents,
+        sum(accuracy) / sum(n_probes) as accuracy,
+        {{ mean_interval('accuracy', 'n_probes') }} as accuracy_interval,
+        sum(margin) / sum(n_probes) as margin_mean,
+        {{ mean_interval('margin', 'n_probes') }} as margin_mean_interval,
+        flatten(list(margins)) as margins,
+        sum(atom_placements) / sum(n_probes) as auc,
+        {{ mean_interval('placements', 'n_probes') }} as placements_interval,
+    from by_document
+    group by {{ group }}
+
+)
+
+select
+    summed.method,
+    summed.measure,
+    summed.scope,
+    summed.target,
+    summed.typicality,
+    summed.lens_length,
+    summed.n_probes,
+    summed.n_documents,
+    {{ figure('summed.accuracy') }} as accuracy,
+    {{ figure('accuracy_interval.low') }} as accuracy_low,
+    {{ figure('accuracy_interval.high') }} as accuracy_high,
+    {{ figure('margin_mean') }} as margin_mean,
+    {{ figure('margin_mean_interval.low') }} as margin_mean_low,
+    {{ figure('margin_mean_interval.high') }} as margin_mean_high,
+    {% for percent in [5, 25, 50, 75, 95] -%}
+    {{ figure("list_aggregate(margins, 'quantile_cont', " ~ percent / 100 ~ ")") }}
+        as margin_percentile_{{ percent }},
+    {% endfor -%}
+    {{ figure('auc') }} as auc,
+    {{ figure('placements_interval.low - auc') }} as auc_low,
+    {{ figure('placements_interval.high - auc') }} as auc_high,
+    readers.reader as text_only_reader,
+    coalesce(readers.n_probes, 0) as n_text_only,
+    {{ figure('readers.reader_accuracy') }} as text_only_accuracy,
+    {{ figure('readers.difference') }} as difference,
+    {{ figure('readers.difference_interval.low') }} as difference_low,
+    {{ figure('readers.difference_interval.high') }} as difference_high,
+from summed
+left join {{ ref('contrast_readers') }} as readers using ({{ group }})
+order by {{ group }}

@@ -1,0 +1,37 @@
+-- One row per method, probe, measure and group that it counts in. Groups: a scope; with a target; with a
+-- typicality. Lenses are pooled over their lengths, which lens_length then says, and by length.
+{{ config(materialized='view') }}
+
+select
+    margins.method,
+    margins.is_text_only,
+    margins.measure,
+    margins.scope,
+    case when kinds.by_target then margins.target else 'all' end as target,
+    case when kinds.by_typicality then margins.typicality else 'all' end as typicality,
+    case
+        when margins.scope != 'lens' then 'none'
+        when kinds.by_length then margins.n_tokens::varchar
+        else 'pooled'
+    end as lens_length,
+    margins.source_model,
+    margins.doc_id,
+    margins.probe_id,
+    margins.atom_value,
+    margins.wrong_answer_value,
+    margins.margin,
+    margins.accuracy,
+from {{ ref('contrast_margins') }} as margins
+join (
+    values
+    (false, false, false),
+    (true, false, false),
+    (true, true, false),
+    (false, false, true),
+    (true, false, true),
+    (true, true, true)
+) as kinds (by_target, by_typicality, by_length)
+    on
+        -- A prefix has no typicality: its finest group is that of its target.
+        (not kinds.by_typicality or margins.typicality is not null)
+        and (not kinds.by_length or margins.scope = 'lens')

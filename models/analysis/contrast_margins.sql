@@ -1,0 +1,42 @@
+-- One row per method, probe and measure: what the method gives the atom, and what the wrong answer.
+-- Measures: the log-probability of all tokens, and per token.
+with
+
+methods as (
+
+    select
+        scores.model || ' (' || scores.dtype || '), ' || scores.form as method,
+        -- It is given text and nothing else, in any form.
+        true as is_text_only,
+        scores.*,
+    from {{ ref('token_scores') }} as scores
+
+),
+
+measured as (
+
+    select
+        method,
+        is_text_only,
+        probe_id,
+        unnest(['total', 'per token']) as measure,
+        unnest([atom_logprob, atom_logprob_per_token]) as atom_value,
+        unnest([wrong_answer_logprob, wrong_answer_logprob_per_token]) as wrong_answer_value,
+    from methods
+
+)
+
+select
+    measured.*,
+    atom_value - wrong_answer_value as margin,
+    -- One that cannot tell them apart is right half of the time.
+    case when margin > 0 then 1.0 when margin = 0 then 0.5 else 0.0 end::double as accuracy,
+    probes.source_model,
+    probes.doc_id,
+    probes.scope,
+    probes.target,
+    probes.typicality,
+    probes.n_tokens,
+from measured
+join {{ ref('probes') }} as probes using (probe_id)
+order by method, measure, probes.round_number, probes.doc_id, probes.slot_idx

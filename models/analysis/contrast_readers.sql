@@ -1,0 +1,48 @@
+-- One row per method, measure and group: the text-only reader that is right most often about the same
+-- probes. What a text-only reader wins, the wrong answer may lose by being merely odd.
+{% set group = 'method, measure, scope, target, typicality, lens_length' -%}
+with
+
+by_document as (
+
+    select
+        methods.method,
+        methods.measure,
+        methods.scope,
+        methods.target,
+        methods.typicality,
+        methods.lens_length,
+        readers.method as reader,
+        methods.source_model,
+        methods.doc_id,
+        count(*) as n_probes,
+        sum(readers.accuracy) as reader_accuracy,
+        sum(methods.accuracy - readers.accuracy) as difference,
+    from {{ ref('contrast_groups') }} as methods
+    join {{ ref('contrast_margins') }} as readers using (probe_id, measure)
+    where readers.is_text_only
+    group by all
+
+),
+
+compared as (
+
+    select
+        {{ group }},
+        reader,
+        sum(n_probes)::bigint as n_probes,
+        sum(reader_accuracy) / sum(n_probes) as reader_accuracy,
+        sum(difference) / sum(n_probes) as difference,
+        {{ mean_interval('difference', 'n_probes') }} as difference_interval,
+    from by_document
+    group by {{ group }}, reader
+
+)
+
+select *
+from compared
+-- One that has read but a part of the probes is compared only where there is no other.
+qualify
+    row_number() over (partition by {{ group }} order by n_probes desc, reader_accuracy desc, reader)
+    = 1
+order by {{ group }}

@@ -1,0 +1,49 @@
+"""Land what language models in this process make of probes."""
+
+from __future__ import annotations
+
+from latent_probes.landing.opening import first, transaction
+
+
+def known_scores(connection, reader_hash: str):
+    """What a reader has scored: an Arrow table of probe_id, form and input_hash."""
+    return connection.sql(
+        "select probe_id, form, input_hash from local_scores where reader_hash = ?",
+        params=[reader_hash],
+    ).to_arrow_table()
+
+
+def add_scores(connection, reader: dict, scores) -> int:
+    """Land scores of a reader, and the reader itself with the first of them; return how many.
+
+    ``reader`` has the columns of ``readers``, ``scores`` is an Arrow table of those of
+    ``local_scores``, both but for landed_at. All lands, or nothing; what has landed stays.
+    """
+    connection.register("incoming_scores", scores)
+    try:
+        with transaction(connection):
+            connection.execute(
+                """
+                insert into readers by name
+                select
+                    $reader_hash::varchar as reader_hash, $model::varchar as model,
+                    $model_revision::varchar as model_revision,
+                    $tokenizer::varchar as tokenizer, $dtype::varchar as dtype,
+                    $template_hash::varchar as template_hash, $settings::json as settings,
+                    now() at time zone 'utc' as landed_at,
+                on conflict do nothing
+                """,
+                reader,
+            )
+            (added,) = first(
+                connection,
+                """
+                insert into local_scores by name
+                select *, now() at time zone 'utc' as landed_at
+                from incoming_scores
+                anti join local_scores using (reader_hash, probe_id, form, input_hash)
+                """,
+            )
+    finally:
+        connection.unregister("incoming_scores")
+    return added

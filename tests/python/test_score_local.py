@@ -1,0 +1,116 @@
+"""Whole runs of `score-local` with a tiny model: what lands, what is read again, what a kill
+costs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+import tiny_models
+
+pytest.importorskip("torch", reason="the extra lm is not installed")
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory) -> Path:
+    """A model that was never trained."""
+    return tiny_models.save(tmp_path_factory.mktemp("models") / "tiny", longest=4096)
+
+
+@pytest.fixture
+def scoring(finished):
+    """A finished round, and how a person would score it."""
+    # Two cores are not shared well by threads of two processes.
+    return replace(finished, variables={"OMP_NUM_THREADS": "1"})
+
+
+def command(model_folder, *options: str) -> list[str]:
+    """The command line of a few documents."""
+    return [
+        *("latent-probes", "score-local", "--model", str(model_folder), "--device", "cpu"),
+        *("--documents", "4", *options),
+    ]
+
+
+def landed(checkout) -> list[tuple]:
+    """What has landed, but for when."""
+    return checkout.query(
+        """
+        select probe_id, form, input_hash, atom_tokens, atom_logprobs, wrong_answer_logprobs, answer
+        from local_scores
+        order by all
+        """,
+        file="landing",
+    )
+
+
+def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_folder):
+    said = scoring.runs(*command(model_folder))
+    assert "differ by" in said and "one by one" in said and "minutes" in said
+    first = landed(scoring)
+    ((n_probes, n_suffix),) = scoring.query(
+        """
+        select count(*), count(*) filter (where target = 'suffix')
+        from probes
+        where not is_written and probe_id in (select probe_id from token_scores)
+        """
+    )
+    assert len(first) == 2 * n_probes + n_suffix
+    assert f"{len(first):,} readings" in said
+    ((n_documents,),) = scoring.query(
+        "select count(distinct doc_id) from token_scores join probes using (probe_id)"
+    )
+    assert n_documents == 4
+
+    again = scoring.runs(*command(model_folder))
+    assert f"0 readings to do, of 0 characters; {len(first):,} had landed" in again
+    assert landed(scoring) == first
+
+    templates = scoring.folder / "seeds" / "verbalizer_templates.csv"
+    templates.write_text(templates.read_text().replace("Which tokens come next", "What is next"))
+    scoring.runs(*command(model_folder))
+    rows = scoring.query(
+        """
+        select
+            count(*), count(*) filter (where verbalizer_prompt like 'What is next%'),
+            count(*) filter (where verbalizer_prompt like 'Which tokens come next%')
+        from token_scores join probes using (probe_id)
+        """
+    )
+    assert rows[0][0] == len(first)
+    assert rows[0][1] > 0
+    assert rows[0][2] == 0
+    assert len(landed(scoring)) == len(first) + rows[0][1]
+    # All data tests run first; nothing of it is published.
+    scoring.runs("latent-probes", "export")
+
+
+def test_a_killed_command_loses_at_most_a_batch(scoring, model_folder):
+    some = command(model_folder, "--batch-size", "4")
+    process = scoring.start(*some)
+    n_landed = 0
+    while n_landed < 8:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+        try:
+            n_landed = len(landed(scoring))
+        except duckdb.Error:
+            continue
+    process.kill()
+    process.communicate()
+    killed = landed(scoring)
+    said = scoring.runs(*some)
+    assert f"{len(killed):,} had landed before" in said
+    all_rows = landed(scoring)
+    assert set(map(str, killed)) < set(map(str, all_rows))
+    assert len({row[:3] for row in all_rows}) == len(all_rows)
+
+
+def test_what_cannot_be_scored_is_named(scoring, model_folder):
+    assert "'novel' is none of word" in scoring.fails(*command(model_folder, "--scope", "novel"))
+    missing = scoring.fails("latent-probes", "score-local", "--model", "./nowhere.gguf")
+    assert missing.count("\n") <= 2
+    assert "nowhere.gguf" in missing
