@@ -23,6 +23,17 @@ measured as (
         unnest([atom_logprob, atom_logprob_per_token]) as atom_value,
         unnest([wrong_answer_logprob, wrong_answer_logprob_per_token]) as wrong_answer_value,
     from methods
+    union all by name
+    -- How many tokens it counted, only the method knows.
+    select
+        oracle || ', ' || condition as method,
+        false as is_text_only,
+        probe_id,
+        'total' as measure,
+        logp_atom as atom_value,
+        logp_ipa as wrong_answer_value,
+    from {{ ref('stg_oracle_answers') }}
+    where answer_number = 1 and logp_atom is not null
 
 )
 

@@ -15,7 +15,11 @@ answered as (
         case
             when {{ is_blank('answers.answer') }} then 0
             when probes.is_written then scores.score
-            else ({{ normal_answer('answers.answer') }} = {{ normal_answer('probes.target_response') }})::integer
+            else
+                (
+                    {{ normal_answer('answers.answer') }}
+                    = {{ normal_answer('probes.target_response') }}
+                )::integer
         end as score,
     from {{ ref('stg_oracle_answers') }} as answers
     join {{ ref('probes') }} as probes using (probe_id)
