@@ -11,8 +11,6 @@ from rich.text import Text
 from latent_probes import batches, terminal, warehouse
 from latent_probes.home import Home
 
-BAR_WIDTH = 32
-
 
 def show(connection, title: str, query: str) -> None:
     """Print the result of a query as a table; numbers and dollars to the right."""
@@ -345,8 +343,7 @@ def histogram(connection) -> None:
     ).fetchall()
     terminal.console.print(Text("\nMax score", style="bold"))
     for label, n_probes, share, band in rows:
-        bar = "█" * round(share * BAR_WIDTH)
-        terminal.say(f"  {label}  {n_probes:>7,}  {share:>6.1%}  {bar:<{BAR_WIDTH}} {band}")
+        terminal.say(f"  {label}  {n_probes:>7,}  {share:>6.1%}  {terminal.bar(share)} {band}")
 
 
 def one_probe(connection) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 # Without a terminal there is no width to keep to.
 WIDTH_OF_FILES = 160
+BAR_WIDTH = 32
 
 console = Console(highlight=False)
 if not console.is_terminal:
@@ -38,6 +39,11 @@ def printable(text: str) -> str:
 def dollars(column: str, decimals: int = 2) -> str:
     """SQL for a column of dollars as people read it; an unknown price is no price of nothing."""
     return f"coalesce('$' || format('{{:,.{decimals}f}}', {column}), 'no price known')"
+
+
+def bar(share: float) -> str:
+    """A bar as long as a share, padded to the length of the whole."""
+    return ("█" * round(share * BAR_WIDTH)).ljust(BAR_WIDTH)
 
 
 def wait(seconds: float, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -97,3 +98,16 @@ class House:
             self.land(good, *paths, columns=columns, constants=constants)
         assert self.state() == before
         return str(caught.value)
+
+
+def rows_at(path) -> list[tuple]:
+    """The rollouts that have landed in a file."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(
+            """
+            select doc_id, continuation_idx, continuation, sampling, prefix_tokens,
+                continuation_tokens
+            from rollouts
+            order by doc_id, continuation_idx
+            """
+        ).fetchall()

@@ -14,6 +14,7 @@ from dataclasses import replace
 import duckdb
 import orjson
 import pytest
+from landing_house import rows_at
 from scripted_server import Answer, Asked, ScriptedServer
 
 from latent_probes import completions, landing, sampling, tokenizing
@@ -89,19 +90,6 @@ def serving(monkeypatch):
 def sample(path, model, siblings=3, prefixes=PREFIXES) -> int:
     """Sample and land; how many were added."""
     return sampling.run(path, model, "base", prefixes, siblings, SETTINGS, ORIGIN)
-
-
-def rows_at(path) -> list[tuple]:
-    """What has landed."""
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(
-            """
-            select doc_id, continuation_idx, continuation, sampling, prefix_tokens,
-                continuation_tokens
-            from rollouts
-            order by doc_id, continuation_idx
-            """
-        ).fetchall()
 
 
 def shuffled(asked: Asked, number: int) -> None:

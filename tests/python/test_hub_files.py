@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Checkout
+from hub_client import ask, be_new
 from huggingface_hub import constants, hf_hub_download
 from landing_house import House, row, write
 from stand_in_hub import StandInHub
@@ -31,20 +32,10 @@ BULK = 20 * PIECE
 def hub(monkeypatch, tmp_path):
     """A stand-in that the client in this process takes for the Hub."""
     with StandInHub() as hub:
-        for name in [name for name in os.environ if name.startswith("HF_")]:
-            monkeypatch.delenv(name)
+        be_new(monkeypatch, tmp_path)
         ask(monkeypatch, hub.address)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
         monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", PIECE)
         yield hub
-
-
-def ask(monkeypatch, address):
-    """Let the client take this address for the Hub, as HF_ENDPOINT does before it is loaded."""
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    template = address + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import signal
 import time
@@ -14,6 +13,7 @@ import duckdb
 import huggingface_hub
 import pytest
 from conftest import Checkout
+from hub_client import ask, be_new
 from huggingface_hub import constants
 from stand_in_hub import StandInHub
 
@@ -29,14 +29,9 @@ LARGEST = "data/train-round-0001.parquet"
 def hub(monkeypatch, tmp_path):
     """A stand-in that the client in this process takes for the Hub, without waiting for it."""
     with StandInHub() as hub:
-        for name in [name for name in os.environ if name.startswith("HF_")]:
-            monkeypatch.delenv(name)
+        be_new(monkeypatch, tmp_path)
+        ask(monkeypatch, hub.address)
         monkeypatch.setenv("HF_TOKEN", hub.token)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.address)
-        template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
         # The stand-in has the older of the Hub's two stores.
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda seconds: None)

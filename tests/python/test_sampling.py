@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import tiny_models
+from landing_house import rows_at
 from tiny_models import TEXTS
 
 from latent_probes import landing, sampling, tokenizing
@@ -45,19 +46,6 @@ def tiny(model_folder) -> language_model.LanguageModel:
 def sample(path, model, siblings=3, prefixes=PREFIXES, settings=SETTINGS) -> int:
     """Sample and land; how many were added."""
     return sampling.run(path, model, "tiny", prefixes, siblings, settings, ORIGIN)
-
-
-def rows_at(path) -> list[tuple]:
-    """What has landed."""
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(
-            """
-            select doc_id, continuation_idx, continuation, sampling, prefix_tokens,
-                continuation_tokens
-            from rollouts
-            order by doc_id, continuation_idx
-            """
-        ).fetchall()
 
 
 @pytest.fixture(scope="session")

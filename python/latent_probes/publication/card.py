@@ -11,7 +11,6 @@ from latent_probes import terminal
 from latent_probes.publication import header, queries, tables
 
 NAME = "README.md"
-BAR_WIDTH = 32
 
 
 def render(figures, folder: Path, settings: dict) -> str:
@@ -95,9 +94,9 @@ def histogram(figures) -> str:
     """The best score of each scored probe, a line per bin."""
     lines = []
     for row in rows(figures, "score_histogram"):
-        bar = "█" * round(row["share"] * BAR_WIDTH)
         note = "" if row["band"] == "middle" else row["band"].upper()
-        line = f"{row['label']}  {row['n_probes']:>9,}  {row['share']:>6.1%}  {bar:<{BAR_WIDTH}}"
+        bar = terminal.bar(row["share"])
+        line = f"{row['label']}  {row['n_probes']:>9,}  {row['share']:>6.1%}  {bar}"
         lines.append(f"{line}  {note}".rstrip())
     return "\n".join(lines)
 
