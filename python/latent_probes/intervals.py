@@ -51,6 +51,11 @@ def interval(
         return None
     with numpy.errstate(divide="ignore", invalid="ignore"):
         values = statistic(replicated(sums, n_replicates, seed))
+    return ends(values, n_documents)
+
+
+def ends(values: numpy.ndarray, n_documents: int) -> tuple[float, float] | None:
+    """The percentiles of replicated values between which the interval lies."""
     values = values[numpy.isfinite(values)]
     if not len(values):
         return None
@@ -69,6 +74,22 @@ def mean_interval(
         n_replicates,
         seed,
     )
+
+
+def mean_intervals(
+    sums: numpy.ndarray, counts: numpy.ndarray, n_replicates: int, seed: int
+) -> list[tuple[float, float] | None]:
+    """The intervals of several means over the same probes, a column of ``sums`` each.
+
+    They share their replicates, whose drawing takes most of the time.
+    """
+    n_documents, n_means = sums.shape
+    if n_documents < FEWEST_DOCUMENTS:
+        return [None] * n_means
+    totals = replicated(numpy.column_stack([sums, counts]), n_replicates, seed)
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        means = totals[:, :-1] / totals[:, -1:]
+    return [ends(values, n_documents) for values in means.T]
 
 
 def spread_interval(

@@ -24,7 +24,8 @@ PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds",
 # A worker takes whole files. The longest come first, so that none is left alone with one of them.
 LONGEST = (
     *("test_readme", "test_rounds", "test_failures", "test_whole_runs", "test_anthropic_rounds"),
-    *("test_controls", "test_calibration", "test_publication", "test_push", "test_crashes"),
+    *("test_score_local", "test_controls", "test_calibration", "test_publication"),
+    *("test_activations", "test_push", "test_crashes"),
 )
 
 

@@ -200,3 +200,16 @@ def test_ninety_five_in_a_hundred_intervals_hold_alpha():
 def test_agreement_of_a_few_documents_has_no_interval():
     sums = numpy.array([sums_of([0, 1], [0, 0.5])] * 4)
     assert intervals.alpha_interval(sums, 100, 1)[1:] == (None, None)
+
+
+@pytest.mark.parametrize("n_documents", [4, 5, 40])
+def test_several_means_at_once_have_the_intervals_that_each_has(n_documents):
+    draw = numpy.random.default_rng(1)
+    counts = probes_of(draw, n_documents)
+    sums = draw.random((n_documents, 3)) * counts[:, None]
+    together = intervals.mean_intervals(sums, counts, 400, 7)
+    alone = [intervals.mean_interval(column, counts, 400, 7) for column in sums.T]
+    if n_documents < 5:
+        assert together == alone == [None] * 3
+        return
+    assert numpy.allclose(together, alone, atol=1e-9)
