@@ -23,6 +23,19 @@
     end
 {%- endmacro %}
 
+{# The same of several means over the same probes, as a list of structs: sooner than one by one. #}
+{% macro mean_intervals(sums_of_values, n_probes) -%}
+    mean_intervals(
+        list(
+            [{% for values in sums_of_values %}{{ values }}::double{{ ', ' if not loop.last }}{% endfor %}]
+            order by source_model, doc_id
+        ),
+        list({{ n_probes }}::double order by source_model, doc_id),
+        {{ var('bootstrap_replicates') }},
+        {{ var('bootstrap_seed') }}
+    )
+{%- endmacro %}
+
 {# Krippendorff's alpha of two raters, as a struct of estimate, low and high. The rows of the group are
    documents, each with n_pairs, squared_difference, sum_of_scores and sum_of_squares. #}
 {% macro alpha_interval() -%}

@@ -76,12 +76,10 @@ summed as (
         sum(n_probes)::bigint as n_probes,
         count(*) as n_documents,
         sum(accuracy) / sum(n_probes) as accuracy,
-        {{ mean_interval('accuracy', 'n_probes') }} as accuracy_interval,
         sum(margin) / sum(n_probes) as margin_mean,
-        {{ mean_interval('margin', 'n_probes') }} as margin_mean_interval,
         flatten(list(margins)) as margins,
         sum(atom_placements) / sum(n_probes) as auc,
-        {{ mean_interval('placements', 'n_probes') }} as placements_interval,
+        {{ mean_intervals(['accuracy', 'margin', 'placements'], 'n_probes') }} as intervals,
     from by_document
     group by {{ group }}
 
@@ -97,18 +95,18 @@ select
     summed.n_probes,
     summed.n_documents,
     {{ figure('summed.accuracy') }} as accuracy,
-    {{ figure('accuracy_interval.low') }} as accuracy_low,
-    {{ figure('accuracy_interval.high') }} as accuracy_high,
+    {{ figure('intervals[1].low') }} as accuracy_low,
+    {{ figure('intervals[1].high') }} as accuracy_high,
     {{ figure('margin_mean') }} as margin_mean,
-    {{ figure('margin_mean_interval.low') }} as margin_mean_low,
-    {{ figure('margin_mean_interval.high') }} as margin_mean_high,
+    {{ figure('intervals[2].low') }} as margin_mean_low,
+    {{ figure('intervals[2].high') }} as margin_mean_high,
     {% for percent in [5, 25, 50, 75, 95] -%}
     {{ figure("list_aggregate(margins, 'quantile_cont', " ~ percent / 100 ~ ")") }}
         as margin_percentile_{{ percent }},
     {% endfor -%}
     {{ figure('auc') }} as auc,
-    {{ figure('placements_interval.low - auc') }} as auc_low,
-    {{ figure('placements_interval.high - auc') }} as auc_high,
+    {{ figure('if(intervals[3].low < auc, 0, intervals[3].low - auc)') }} as auc_low,
+    {{ figure('if(intervals[3].high > 1 + auc, 1, intervals[3].high - auc)') }} as auc_high,
     readers.reader as text_only_reader,
     coalesce(readers.n_probes, 0) as n_text_only,
     {{ figure('readers.reader_accuracy') }} as text_only_accuracy,

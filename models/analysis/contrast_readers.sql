@@ -25,24 +25,30 @@ by_document as (
 
 ),
 
-compared as (
+-- One that has read but a part of the probes is compared only where there is no other.
+best as (
 
     select
         {{ group }},
         reader,
-        sum(n_probes)::bigint as n_probes,
-        sum(reader_accuracy) / sum(n_probes) as reader_accuracy,
-        sum(difference) / sum(n_probes) as difference,
-        {{ mean_interval('difference', 'n_probes') }} as difference_interval,
     from by_document
     group by {{ group }}, reader
+    qualify
+        row_number() over (
+            partition by {{ group }}
+            order by sum(n_probes) desc, sum(reader_accuracy) desc, reader
+        ) = 1
 
 )
 
-select *
-from compared
--- One that has read but a part of the probes is compared only where there is no other.
-qualify
-    row_number() over (partition by {{ group }} order by n_probes desc, reader_accuracy desc, reader)
-    = 1
+select
+    {{ group }},
+    reader,
+    sum(n_probes)::bigint as n_probes,
+    sum(reader_accuracy) / sum(n_probes) as reader_accuracy,
+    sum(difference) / sum(n_probes) as difference,
+    {{ mean_interval('difference', 'n_probes') }} as difference_interval,
+from by_document
+semi join best using ({{ group }}, reader)
+group by {{ group }}, reader
 order by {{ group }}

@@ -275,8 +275,10 @@ def score_local(
     here = home.find()
     stopped = "interrupted: what was read has landed, and the same command goes on from there"
     with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
-        from latent_probes.language_model import LanguageModel
+        from latent_probes.language_model import LanguageModel, libraries
 
+        # What is missing is said at once.
+        libraries()
         warehouse.build(here, tested=False)
         source = LanguageModel(model, revision, dtype, device, batch_size)
         landed = scores.run(here, source, scopes, documents)
@@ -325,8 +327,10 @@ def activations(
     here = home.find()
     stopped = "interrupted: shards that are whole stay, and the same command goes on from there"
     with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
-        from latent_probes.language_model import LanguageModel
+        from latent_probes.language_model import LanguageModel, libraries
 
+        # What is missing is said at once.
+        libraries()
         warehouse.build(here, tested=False)
         source = LanguageModel(model, revision, dtype, device, batch_size)
         n_read = reading.run(

@@ -51,12 +51,14 @@ def interval(
         return None
     with numpy.errstate(divide="ignore", invalid="ignore"):
         values = statistic(replicated(sums, n_replicates, seed))
+    return ends(values, len(sums))
+
+
+def ends(values: numpy.ndarray, n_documents: int) -> tuple[float, float] | None:
+    """The ends of the interval, from a statistic's value in each replicate; None if it has none."""
     values = values[numpy.isfinite(values)]
-    return ends(values, len(sums)) if len(values) else None
-
-
-def ends(values: numpy.ndarray, n_documents: int) -> tuple[float, float]:
-    """The ends of the interval, from the values of a statistic in all replicates."""
+    if not len(values):
+        return None
     tail = expanded_tail(n_documents)
     low, high = numpy.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
@@ -72,6 +74,22 @@ def mean_interval(
         n_replicates,
         seed,
     )
+
+
+def mean_intervals(
+    sums: numpy.ndarray, counts: numpy.ndarray, n_replicates: int, seed: int
+) -> list[tuple[float, float] | None]:
+    """The intervals of several means over the same probes, a column of ``sums`` each.
+
+    They share their replicates, whose drawing takes most of the time.
+    """
+    n_documents, n_means = sums.shape
+    if n_documents < FEWEST_DOCUMENTS:
+        return [None] * n_means
+    totals = replicated(numpy.column_stack([sums, counts]), n_replicates, seed)
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        means = totals[:, :-1] / totals[:, -1:]
+    return [ends(values, n_documents) for values in means.T]
 
 
 def spread_interval(

@@ -1,6 +1,6 @@
-"""A source model in this process, by transformers: continuations of prefixes, in batches.
+"""A language model in this process, by transformers: continuations of prefixes, in batches.
 
-Needs the extra ``lm``. What is random about a rollout comes from its own seed, not from the batch
+Needs the extra ``lm``. What it makes of probes is in ``reading``. What is random about a rollout comes from its own seed, not from the batch
 it is sampled in.
 """
 
@@ -28,7 +28,7 @@ class LanguageModel:
 
     ``model`` is a name on the Hub, a folder, or a GGUF file; ``dtype`` a name of torch's, or
     ``auto`` for that of the weights; ``device`` one of torch's; ``batch_size`` rollouts are
-    sampled at a time. Raises LanguageModelError.
+    sampled, or texts read, at a time. Raises LanguageModelError.
     """
 
     def __init__(

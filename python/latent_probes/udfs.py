@@ -9,6 +9,7 @@
 ``repair_json(text)``                     damaged JSON mended to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
 ``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
+``mean_intervals(sums, counts, n, seed)`` those of several means over the same probes
 ``spread_interval(sums, n, seed)``        that of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 ``correlation_interval(sums, n, seed)``   a correlation, with its interval
@@ -91,6 +92,12 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ("repair_json", repair_json, ["VARCHAR"], "VARCHAR"),
         ("unescaped", unescaped, ["VARCHAR"], "VARCHAR"),
         ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
+        (
+            "mean_intervals",
+            mean_intervals,
+            ["DOUBLE[][]", "DOUBLE[]", "BIGINT", "BIGINT"],
+            f"{INTERVAL}[]",
+        ),
         ("spread_interval", spread_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], INTERVAL),
         ("alpha_interval", alpha_interval, ["DOUBLE[][]", "BIGINT", "BIGINT"], ESTIMATE),
         (
@@ -250,6 +257,28 @@ def mean_interval(
         )
     )
     return figures(found, ["low", "high"])
+
+
+def mean_intervals(
+    sums: pyarrow.ChunkedArray,
+    counts: pyarrow.ChunkedArray,
+    replicates: pyarrow.ChunkedArray,
+    seeds: pyarrow.ChunkedArray,
+):
+    """A list of low and high ends for each pair of lists: a document's sums, and how many."""
+    found = [
+        figures(
+            intervals.mean_intervals(
+                numpy.array(of_documents, float), numpy.array(counted, float), n, seed
+            ),
+            ["low", "high"],
+        ).to_pylist()
+        for of_documents, counted, n, seed in zip(
+            *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
+        )
+    ]
+    ends = pyarrow.struct({"low": pyarrow.float64(), "high": pyarrow.float64()})
+    return pyarrow.array(found, pyarrow.list_(ends))
 
 
 def spread_interval(

@@ -28,7 +28,8 @@ PROJECT_FILES = (
 # the second needs no finished checkout, and does not wait while the first makes it.
 LONGEST = (
     *("test_readme", "test_failures", "test_rounds", "test_whole_runs", "test_anthropic_rounds"),
-    *("test_controls", "test_calibration", "test_push", "test_crashes", "test_planted_violations"),
+    *("test_oracles", "test_controls", "test_calibration", "test_score_local", "test_push"),
+    *("test_activations", "test_crashes", "test_planted_violations"),
 )
 
 

@@ -216,3 +216,16 @@ def test_a_correlation_is_that_of_its_definition():
     assert estimate == pytest.approx(numpy.corrcoef(firsts, seconds)[0, 1])
     assert low < estimate < high
     assert intervals.correlation_interval(sums[:1], 100, 1) is None
+
+
+@pytest.mark.parametrize("n_documents", [4, 5, 40])
+def test_several_means_at_once_have_the_intervals_that_each_has(n_documents):
+    draw = numpy.random.default_rng(1)
+    counts = probes_of(draw, n_documents)
+    sums = draw.random((n_documents, 3)) * counts[:, None]
+    together = intervals.mean_intervals(sums, counts, 400, 7)
+    alone = [intervals.mean_interval(column, counts, 400, 7) for column in sums.T]
+    if n_documents < 5:
+        assert together == alone == [None] * 3
+        return
+    assert numpy.allclose(together, alone, atol=1e-9)
