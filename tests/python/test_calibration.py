@@ -129,9 +129,7 @@ def test_a_calibration_goes_on_and_is_never_published(calibrated):
     assert "Recommended" in said
 
 
-def test_too_few_documents_are_said(calibrated, new_checkout, tmp_path):
-    checkout = new_checkout(tmp_path)
-    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-    said = checkout.fails("latent-probes", "calibrate", "--docs", "100")
+def test_too_few_documents_are_said(finished):
+    said = finished.fails("latent-probes", "calibrate", "--docs", "100")
     assert "are in no round, and 100 are asked for" in said
-    assert checkout.query("select count(*) from calibration_documents", "landing") == [(0,)]
+    assert finished.query("select count(*) from calibration_documents", "landing") == [(0,)]

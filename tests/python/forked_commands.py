@@ -1,0 +1,53 @@
+"""A process that runs commands: `python forked_commands.py`, orders on stdin.
+
+An order is a line of JSON: the arguments of `latent-probes`, its folder and its environment. For
+each, the process forks, and the child is the command. The answer is a line with its exit status and
+what it said. The packages are imported once, which is what takes long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+
+import dbt.adapters.duckdb
+import dbt.cli.main  # noqa: F401
+
+from latent_probes import cli, publication, runner, summary, udfs, warehouse  # noqa: F401
+
+# The client of the Hub reads its environment when it is imported.
+assert "huggingface_hub" not in sys.modules
+TIMEOUT_SECONDS = 300
+
+
+def main() -> None:
+    """Carry out orders until stdin ends; in a child, until the command does."""
+    for line in sys.stdin:
+        with tempfile.TemporaryFile() as said:
+            if not (child := os.fork()):
+                become(json.loads(line), said.fileno())
+                return
+            _, status = os.waitpid(child, 0)
+            said.seek(0)
+            output = said.read().decode(errors="replace")
+        print(json.dumps([os.waitstatus_to_exitcode(status), output]), flush=True)
+
+
+def become(order: dict, said: int) -> None:
+    """Be the command that was ordered."""
+    signal.alarm(TIMEOUT_SECONDS)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    sys.argv = ["latent-probes", *order["arguments"]]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
