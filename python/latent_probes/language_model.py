@@ -1,7 +1,7 @@
 """A language model in this process, by transformers: continuations of prefixes, in batches.
 
-Needs the extra ``lm``. What it makes of probes is in ``reading``. What is random about a rollout comes from its own seed, not from the batch
-it is sampled in.
+Needs the extra ``lm``. What it makes of probes is in ``reading``. What is random about a rollout
+comes from its own seed, not from the batch it is sampled in.
 """
 
 from __future__ import annotations
