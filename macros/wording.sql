@@ -54,27 +54,23 @@
     )
 {%- endmacro %}
 
-{# The words of a text in lower case, as a list; whatever is neither letter nor digit parts them. #}
+{# The words of a text in lower case, as a list. Unlike in `document_units`, apostrophes and hyphens part
+   words, so that `Mary's` holds `Mary`. #}
 {% macro words_of(text) -%}
-    regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}]+')
+    regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}][\p{L}\p{N}\p{M}]*')
 {%- endmacro %}
 
-{# The runs of four words of a list of words, each once. #}
+{# The runs of four words of a list of words, each as a number that tells it from all others. #}
 {% macro four_grams(words) -%}
-    list_distinct(
-        list_transform(
-            range(1, len({{ words }}) - 2),
-            lambda i: array_to_string(list_slice({{ words }}, i, i + 3), ' ')
-        )
+    list_transform(
+        list_zip({{ words }}, {{ words }}[2:], {{ words }}[3:], {{ words }}[4:], true),
+        lambda run: hash(run)
     )
 {%- endmacro %}
 
 {# The share of the members of a list without repetitions that another list has; null of an empty one. #}
 {% macro held_share(members, others) -%}
-    case
-        when len({{ members }}) > 0
-            then len(list_intersect({{ members }}, {{ others }})) / len({{ members }})
-    end
+    len(list_intersect({{ members }}, {{ others }})) / nullif(len({{ members }}), 0)
 {%- endmacro %}
 
 {# Whether an answer says that nothing can be said. #}

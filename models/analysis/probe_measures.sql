@@ -30,18 +30,20 @@ shares as (
         unnest([
             'atom_in_complement',
             'atom_copied_in_complement',
+            'atom_in_question',
             'question_copies_atom',
             'answer_in_complement',
             'question_quotes_answer',
-            'answer_in_one_clause'
+            'answer_in_one_part'
         ]) as finding,
         unnest([
             atom_in_complement,
             atom_copied_in_complement,
+            atom_in_question,
             atom_copied_in_question,
             target_in_complement,
             target_in_question,
-            target_in_one_clause
+            target_in_one_part
         ]) as value,
     from {{ ref('probe_overlaps') }}
 
@@ -63,12 +65,18 @@ measured as (
     select
         round_number,
         probe_id,
-        unnest(['typicality_overstated', 'typicality_understated', 'wrong_answer_in_sibling'])
-            as finding,
         unnest([
-            (claimed = 'typical' and measured = 'atypical')::integer,
-            (claimed = 'atypical' and measured = 'typical')::integer,
-            wrong_answer_in_sibling
+            'typicality_overstated',
+            'typicality_understated',
+            'wrong_answer_in_sibling',
+            'wrong_answer_copied_from_sibling'
+        ]) as finding,
+        unnest([
+            -- A claim can be wrong in one way only.
+            if(claimed = 'typical', (n_siblings - n_recurring) / n_siblings, 0),
+            if(claimed = 'atypical', n_recurring / n_siblings, 0),
+            wrong_answer_in_sibling,
+            wrong_answer_copied_from_sibling
         ]) as value,
     from {{ ref('sibling_audits') }}
 

@@ -1,4 +1,5 @@
--- One row per written probe: how much of its answer other texts hold already.
+-- One row per written probe: how much of its answer other texts hold already, and how much one part of its
+-- atom: a clause of a sentence, a sentence of a paragraph, a paragraph of a whole.
 with
 
 cut as (
@@ -7,14 +8,35 @@ cut as (
         probes.round_number,
         probes.probe_id,
         probes.verbalizer_prompt,
+        words.atom_words,
+        words.target_words,
         substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start) as atom,
         substr(
             documents.text,
             probes.complement_start + 1,
             probes.complement_end - probes.complement_start
         ) as complement,
+        case
+            -- What marks part if white space follows, and what dashes and brackets part.
+            when probes.scope = 'sentence'
+                then regexp_split_to_array(atom, '[.!?;:,]+[\s\p{Z}]+|[()—–]+')
+            else
+                list_transform(
+                    list_filter(
+                        if(probes.scope = 'paragraph', units.sentences, units.paragraphs),
+                        lambda x: x.ends_at > probes.atom_start and x.starts_at < probes.atom_end
+                    ),
+                    lambda x: substr(
+                        documents.text,
+                        greatest(x.starts_at, probes.atom_start) + 1,
+                        least(x.ends_at, probes.atom_end) - greatest(x.starts_at, probes.atom_start)
+                    )
+                )
+        end as parts,
     from {{ ref('probes') }} as probes
     join {{ ref('documents') }} as documents using (document_id)
+    join {{ ref('document_units') }} as units using (document_id)
+    join {{ ref('probe_words') }} as words using (probe_id)
     where probes.is_written
 
 ),
@@ -24,17 +46,15 @@ texts as (
     select
         round_number,
         probe_id,
+        atom_words,
+        target_words,
         {{ words_of('atom') }} as atom,
         {{ words_of('complement') }} as complement,
         {{ words_of('verbalizer_prompt') }} as question,
-        -- Sentences, and what marks and dashes part within them.
         list_filter(
-            list_transform(
-                regexp_split_to_array(atom, '[.!?;:,()\n—–]+'),
-                lambda clause: {{ words_of('clause') }}
-            ),
-            lambda clause: len(clause) > 0
-        ) as clauses,
+            list_transform(parts, lambda part: {{ words_of('part') }}),
+            lambda part: len(part) > 0
+        ) as parts,
     from cut
 
 ),
@@ -43,7 +63,7 @@ grams as (
 
     select
         *,
-        {{ four_grams('atom') }} as atom_grams,
+        list_distinct({{ four_grams('atom') }}) as atom_grams,
         {{ four_grams('complement') }} as complement_grams,
         {{ four_grams('question') }} as question_grams,
     from texts
@@ -51,25 +71,21 @@ grams as (
 )
 
 select
-    grams.round_number,
-    grams.probe_id,
-    {{ held_share('words.atom_words', 'grams.complement') }} as atom_in_complement,
-    {{ held_share('grams.atom_grams', 'grams.complement_grams') }} as atom_copied_in_complement,
-    {{ held_share('words.atom_words', 'grams.question') }} as atom_in_question,
-    {{ held_share('grams.atom_grams', 'grams.question_grams') }} as atom_copied_in_question,
-    {{ held_share('words.target_words', 'grams.complement') }} as target_in_complement,
-    {{ held_share('words.target_words', 'grams.question') }} as target_in_question,
-    len(grams.clauses) as n_clauses,
+    round_number,
+    probe_id,
+    {{ held_share('atom_words', 'complement') }} as atom_in_complement,
+    {{ held_share('atom_grams', 'complement_grams') }} as atom_copied_in_complement,
+    {{ held_share('atom_words', 'question') }} as atom_in_question,
+    {{ held_share('atom_grams', 'question_grams') }} as atom_copied_in_question,
+    {{ held_share('target_words', 'complement') }} as target_in_complement,
+    {{ held_share('target_words', 'question') }} as target_in_question,
+    len(parts) as n_parts,
     case
-        when len(grams.clauses) > 1
+        when len(parts) > 1
             then
                 list_max(
-                    list_transform(
-                        grams.clauses,
-                        lambda clause: {{ held_share('words.target_words', 'clause') }}
-                    )
+                    list_transform(parts, lambda part: {{ held_share('target_words', 'part') }})
                 )
-    end as target_in_one_clause,
+    end as target_in_one_part,
 from grams
-join {{ ref('probe_words') }} as words using (probe_id)
-order by grams.round_number, grams.probe_id
+order by round_number, probe_id

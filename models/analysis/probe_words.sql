@@ -28,6 +28,14 @@ words as (
 
 ),
 
+-- Split as all texts are here: `don't` is two words, and neither of them is content.
+function_words as (
+
+    select distinct unnest({{ words_of('word') }}) as word
+    from {{ ref('stop_words') }}
+
+),
+
 content as (
 
     select distinct
@@ -35,9 +43,7 @@ content as (
         words.part,
         words.word,
     from words
-    anti join {{ ref('stop_words') }} as stop_words using (word)
-    -- What is left of an apostrophe.
-    where length(words.word) > 1
+    anti join function_words using (word)
 
 ),
 

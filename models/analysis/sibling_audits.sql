@@ -1,5 +1,5 @@
 -- One row per written suffix probe whose prefix has other fit continuations: in how many of them its
--- content recurs, and how much of its wrong answer one of them says.
+-- content recurs, and how much of its wrong answer one of them holds.
 with
 
 asked as (
@@ -13,7 +13,9 @@ asked as (
         documents.continuation_idx,
         shown.continuation_idxs,
         words.atom_words,
-        {{ four_grams(words_of('probes.incorrect_plausible_answer')) }} as wrong_grams,
+        words.wrong_words,
+        {{ words_of('probes.incorrect_plausible_answer') }} as wrong_answer,
+        list_distinct({{ four_grams('wrong_answer') }}) as wrong_grams,
     from {{ ref('probes') }} as probes
     join {{ ref('documents') }} as documents using (document_id)
     join {{ ref('probe_words') }} as words using (probe_id)
@@ -31,6 +33,7 @@ siblings as (
         rollouts.doc_id,
         rollouts.continuation_idx,
         {{ words_of('left(rollouts.continuation, fitness.kept_length)') }} as words,
+        {{ four_grams('words') }} as grams,
     from {{ ref('stg_rollouts') }} as rollouts
     join {{ ref('rollout_fitness') }} as fitness using (document_id)
     where
@@ -48,16 +51,8 @@ compared as (
         list_contains(asked.continuation_idxs, siblings.continuation_idx) as was_shown,
         {{ held_share('asked.atom_words', 'siblings.words') }}
         >= {{ var('recurring_share') }} as recurs,
-        case
-            when len(asked.wrong_grams) > 0
-                then
-                    len(
-                        list_filter(
-                            asked.wrong_grams,
-                            lambda gram: contains(array_to_string(siblings.words, ' '), gram)
-                        )
-                    ) / len(asked.wrong_grams)
-        end as wrong_share,
+        {{ held_share('asked.wrong_words', 'siblings.words') }} as wrong_share,
+        {{ held_share('asked.wrong_grams', 'siblings.grams') }} as copied_share,
     from siblings
     join asked
         on
@@ -78,6 +73,7 @@ counted as (
         count(*) filter (where was_shown) as n_shown,
         count(*) filter (where was_shown and recurs) as n_shown_recurring,
         max(wrong_share) as wrong_answer_in_sibling,
+        max(copied_share) as wrong_answer_copied_from_sibling,
     from compared
     group by round_number, probe_id
 
@@ -87,14 +83,15 @@ select
     *,
     -- As the generator was told to tell, from those that it was shown.
     case
-        when n_shown > 0
-            then
-                if(
-                    n_shown_recurring >= least(n_shown, {{ var('typical_siblings') }}),
-                    'typical',
-                    'atypical'
-                )
+        when n_shown = 0 then null
+        when n_shown_recurring >= least(n_shown, {{ var('typical_siblings') }}) then 'typical'
+        when n_shown_recurring = 0 then 'atypical'
+        else 'neither'
     end as measured_as_shown,
-    if(2 * n_recurring >= n_siblings, 'typical', 'atypical') as measured,
+    case
+        when n_recurring >= n_siblings * {{ var('typical_share') }} then 'typical'
+        when n_recurring = 0 then 'atypical'
+        else 'neither'
+    end as measured,
 from counted
 order by round_number, probe_id
