@@ -1,5 +1,5 @@
--- What is scored is in the group of its scope, the groups of a scope are its parts, and a method is as
--- much better than its text-only reader as the two figures say.
+-- What a reader scored is compared; what is compared is in the group of its scope, the groups of a scope are
+-- its parts, and a method is as much better than its text-only reader as the two figures say.
 with
 
 groups as (
@@ -18,23 +18,30 @@ groups as (
 
 ),
 
-scored as (
+compared as (
 
     select
-        scores.model || ' (' || scores.dtype || '), ' || scores.form as method,
-        probes.scope,
-        count(*) as n_scored,
-    from {{ ref('token_scores') }} as scores
-    join {{ ref('probes') }} as probes using (probe_id)
-    group by all
+        method,
+        measure,
+        scope,
+        count(*) as n_compared,
+    from {{ ref('contrast_margins') }}
+    group by method, measure, scope
 
 )
 
+select 'token_scores' as method
+from {{ ref('contrast_margins') }}
+where is_text_only and measure = 'total'
+having count(*) != (select count(*) from {{ ref('token_scores') }})
+
+union all
+
 select method
 from groups
-full join scored using (method, scope)
+full join compared using (method, measure, scope)
 where
-    groups.n_all is distinct from scored.n_scored
+    groups.n_all is distinct from compared.n_compared
     or groups.n_by_target is distinct from groups.n_all
     or groups.n_by_length is distinct from groups.n_all
 

@@ -3,11 +3,17 @@
 
 select
     requests.request_id,
+    requests.arm,
     probes.verbalizer_prompt,
     substr(
         documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
     ) as atom_text,
-    coalesce(answers.text, anchors.answer, oracles.answer) as answer,
+    coalesce(
+        answers.text,
+        anchors.answer,
+        oracles.answer,
+        left(resamples.continuation, passages.passage_length)
+    ) as answer,
 from {{ ref('judge_requests') }} as requests
 join {{ ref('probes') }} as probes using (probe_id)
 join {{ ref('documents') }} as documents using (document_id)
@@ -21,3 +27,13 @@ left join {{ ref('oracle_texts') }} as oracles
     on
         requests.probe_id = oracles.probe_id
         and requests.oracle_answer_hash = oracles.answer_hash
+left join {{ ref('resample_passages') }} as passages
+    on
+        requests.arm = 'resample'
+        and requests.probe_id = passages.probe_id
+        and requests.answer_number = passages.continuation_idx + 1
+left join {{ ref('stg_resamples') }} as resamples
+    on
+        passages.source_model = resamples.source_model
+        and passages.prefix_hash = resamples.prefix_hash
+        and passages.continuation_idx = resamples.continuation_idx

@@ -1,5 +1,6 @@
 -- One row per judge request: each answer of any arm once; where the judge is checked, answers from the
--- complement again, the same by a second judge, and anchors in place of answers; and what oracles say.
+-- complement again, the same by a second judge, and anchors in place of answers; what oracles say; and what
+-- the source model says once more.
 with
 
 -- Everything that could be judged more than once, or by another.
@@ -95,6 +96,24 @@ wanted as (
         settings.judge_model as model,
     from {{ ref('oracle_texts') }} as texts
     join {{ ref('round_settings') }} as settings using (round_number)
+
+    union all by name
+
+    select
+        'judge-' || {{ identity(["'resample'", 'passages.probe_id', 'passages.continuation_idx']) }}
+            as request_id,
+        passages.round_number,
+        passages.probe_id,
+        'resample' as arm,
+        passages.continuation_idx + 1 as answer_number,
+        passages.passage_hash as answer_hash,
+        passages.passage_length as answer_length,
+        'judge' as judge_role,
+        1 as replicate,
+        settings.judge_model as model,
+    from {{ ref('resample_passages') }} as passages
+    join {{ ref('round_settings') }} as settings using (round_number)
+    where passages.is_written and not passages.is_empty
 
 )
 

@@ -82,6 +82,27 @@ Dtype = Annotated[
 Device = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda, …; else cuda if it is there.")
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Have a server of the completions endpoint sample (http://host:port/v1, vLLM). "
+        "Its key, if it wants one, comes from OPENAI_API_KEY.",
+    ),
+]
+MaxNewTokens = Annotated[int, typer.Option(min=1)]
+BatchOfRollouts = Annotated[int, typer.Option(min=1, help="Rollouts sampled at a time.")]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="With --server: send token ids of this tokenizer (a name on the Hub, a folder) "
+        "in place of text.",
+    ),
+]
+InFlight = Annotated[
+    int, typer.Option(min=1, help="With --server: requests on their way at a time.")
+]
 MaxCost = Annotated[
     float | None,
     typer.Option(
@@ -161,14 +182,7 @@ def rollouts(
             metavar="NAME", help="The source model: a name on the Hub, a folder, a .gguf file."
         ),
     ],
-    server: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Have a server of the completions endpoint sample (http://host:port/v1, vLLM). "
-            "Its key, if it wants one, comes from OPENAI_API_KEY.",
-        ),
-    ] = None,
+    server: Server = None,
     source_model: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The name that the rollouts get; else the model's."),
@@ -183,7 +197,7 @@ def rollouts(
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="1: all tokens.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="0: all tokens.")] = 0,
     min_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: all tokens.")] = 0.0,
-    max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    max_new_tokens: MaxNewTokens = 512,
     min_prefix: Annotated[
         int, typer.Option(min=1, help="Shortest prefix cut from a page, in characters.")
     ] = 500,
@@ -197,18 +211,9 @@ def rollouts(
     revision: Revision = None,
     dtype: Dtype = "auto",
     device: Device = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Rollouts sampled at a time.")] = 16,
-    tokenizer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="With --server: send token ids of this tokenizer (a name on the Hub, a folder) "
-            "in place of text.",
-        ),
-    ] = None,
-    in_flight: Annotated[
-        int, typer.Option(min=1, help="With --server: requests on their way at a time.")
-    ] = 128,
+    batch_size: BatchOfRollouts = 16,
+    tokenizer: Tokenizer = None,
+    in_flight: InFlight = 128,
 ) -> None:
     """Sample continuations of prefixes with a source model, and land them.
 
@@ -228,18 +233,83 @@ def rollouts(
         chosen, origin = reading.chosen(
             prefixes, columns, reading.Bounds(min_prefix, max_prefix), seed, documents
         )
-        if server is None:
-            from latent_probes.language_model import LanguageModel
-
-            source = LanguageModel(model, revision, dtype, device, batch_size)
-        else:
-            from latent_probes.completions import ServedModel
-
-            source = ServedModel(server, model, revision, tokenizer, in_flight)
+        source = sampler(model, server, revision, dtype, device, batch_size, tokenizer, in_flight)
         name = source_model or source.settings["model"]
         landed = sampling.run(here.landing, source, name, chosen, siblings, settings, origin)
     known = siblings * len(chosen) - landed
     terminal.say(f"landed {landed:,} rollouts of {name}; {known:,} had landed before")
+
+
+def sampler(
+    model: str,
+    server: str | None,
+    revision: str | None,
+    dtype: str,
+    device: str | None,
+    batch_size: int,
+    tokenizer: str | None,
+    in_flight: int,
+):
+    """A source model, in this process or on a server."""
+    if server is None:
+        from latent_probes.language_model import LanguageModel
+
+        return LanguageModel(model, revision, dtype, device, batch_size)
+    from latent_probes.completions import ServedModel
+
+    return ServedModel(server, model, revision, tokenizer, in_flight)
+
+
+@app.command()
+def resample(
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The source model itself: a name on the Hub, a folder, a .gguf file.",
+        ),
+    ],
+    continuations: Annotated[int, typer.Option(min=1, help="Continuations of each split.")] = 5,
+    documents: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many documents; of a larger number they are the first."),
+    ] = None,
+    source_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose probes, where they are of several models."),
+    ] = None,
+    server: Server = None,
+    seed: Annotated[int, typer.Option(help="Draws tokens.")] = 1,
+    max_new_tokens: MaxNewTokens = 512,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
+    batch_size: BatchOfRollouts = 16,
+    tokenizer: Tokenizer = None,
+    in_flight: InFlight = 128,
+) -> None:
+    """Have the source model go on from the splits of suffix probes once more.
+
+    Was the content decided at the split? An oracle cannot be expected to read what the model itself
+    would not say again. Tokens are drawn as those of the rollouts were. Words and lenses are looked
+    for in what it writes; the rest is judged by the round's judge, as requests that `plan` prices
+    and `run` asks. The figures are the tables `commitment`, `commitment_summary` and
+    `commitment_lift`. It can be killed at any moment and run again.
+    """
+    from latent_probes import home, resampling, runner, summary, terminal, warehouse
+
+    here = home.find()
+    stopped = "interrupted: what was finished has landed, and the same command goes on from there"
+    with interruptible(lambda: terminal.say(stopped)), runner.locked(here):
+        warehouse.build(here, tested=False)
+        name = source_model or resampling.source_model_of(here)
+        source = sampler(model, server, revision, dtype, device, batch_size, tokenizer, in_flight)
+        landed, wanted = resampling.run(
+            here, source, name, continuations, max_new_tokens, seed, documents
+        )
+        warehouse.build(here, tested=False)
+    terminal.say(f"landed {landed:,} of {wanted:,} continuations of {name}; the rest was known")
+    summary.plan(here)
 
 
 @app.command(name="score-local")

@@ -166,8 +166,6 @@ def rows_of(
     source: dict, source_model: str, settings: Settings, sampled: list[Sampled]
 ) -> pyarrow.Table:
     """Rows as they land."""
-    drawing = asdict(settings)
-    del drawing["seed"]
     return pyarrow.Table.from_pylist(
         [
             {
@@ -180,19 +178,22 @@ def rows_of(
                 "doc_source": row.wanted.prefix.doc_source,
                 "prefix": row.wanted.prefix.text,
                 "continuation": row.text,
-                "sampling": json.dumps(
-                    drawing
-                    | {
-                        "sampling_seed": row.wanted.sampling_seed,
-                        "finish_reason": row.finish_reason,
-                    }
-                ),
+                "sampling": sampling_of(settings, row),
                 "prefix_tokens": row.prefix_tokens,
                 "continuation_tokens": row.continuation_tokens,
             }
             for number, row in enumerate(sampled)
         ],
         schema=ROLLOUTS,
+    )
+
+
+def sampling_of(settings: Settings, row: Sampled) -> str:
+    """How one rollout was drawn, as JSON."""
+    drawing = asdict(settings)
+    del drawing["seed"]
+    return json.dumps(
+        drawing | {"sampling_seed": row.wanted.sampling_seed, "finish_reason": row.finish_reason}
     )
 
 

@@ -6,9 +6,10 @@ to the counts of the group by maximum likelihood. What is then known of one prob
 distribution with k added to the first parameter and n - k to the second.
 
 The likelihood depends on three tallies for each i: the probes with more than i answers that solve
-them, with more than i that do not, and with more than i answers at all; and its maximum is reached
-by a fixed-point iteration over them (Minka, "Estimating a Dirichlet distribution", 2000, for two
-outcomes). Tallies are sums over documents: the bootstrap weighs them as it weighs any other.
+them, with more than i that do not, and with more than i answers at all. Its maximum is reached by
+Newton's method in the logarithms of both parameters, and, where that leads down, by the fixed point
+of Minka ("Estimating a Dirichlet distribution", 2000, for two outcomes). Tallies are sums over
+documents: the bootstrap weighs them as it weighs any other.
 
 One invented probe keeps the prior away from its limits where probes are few or all alike; among
 hundreds it weighs nothing. It is answered twice, with the outcomes that are equally likely where
@@ -23,10 +24,13 @@ from latent_probes import intervals
 
 # Shares of the invented probe with more than 0 and more than 1 solved answers, or unsolved ones.
 INVENTED = (2 / 3, 1 / 3)
-# Where the counts hardly tell one prior from another the way is long, and what is said of probes
-# differs little along the last of it.
-MOST_STEPS = 3000
-TOLERANCE = 1e-6
+# Of the parameters' logarithms: a step that is longer is cut, one that is shorter is the last.
+LONGEST_STEP = 1.0
+SHORTEST_STEP = 1e-6
+MOST_STEPS = 200
+# Rates that are all alike have no prior that is the likeliest: the surer, the better. This one is
+# as sure as so many answers.
+SUREST = 10_000
 
 
 def tallies(counts: numpy.ndarray) -> numpy.ndarray:
@@ -46,21 +50,69 @@ def tallies(counts: numpy.ndarray) -> numpy.ndarray:
 
 def fitted(totals: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Both parameters of the prior, for each row of tallies."""
-    solved, unsolved, answered = numpy.split(totals.astype(float), 3, axis=1)
-    i = numpy.arange(solved.shape[1])
-    n = min(len(i), len(INVENTED))
-    for outcome, invented in ((solved, INVENTED), (unsolved, INVENTED), (answered, (1, 1))):
+    outcomes = numpy.stack(numpy.split(totals.astype(float), 3, axis=1))
+    n = min(outcomes.shape[2], len(INVENTED))
+    for outcome, invented in zip(outcomes, (INVENTED, INVENTED, (1, 1)), strict=True):
         outcome[:, :n] += invented[:n]
-    alpha = beta = numpy.ones(len(totals))
+    logs = numpy.zeros((len(totals), 2))
+    moving = numpy.arange(len(totals))
     for _ in range(MOST_STEPS):
-        both = (answered / ((alpha + beta)[:, None] + i)).sum(axis=1)
-        next_alpha = alpha * (solved / (alpha[:, None] + i)).sum(axis=1) / both
-        next_beta = beta * (unsolved / (beta[:, None] + i)).sum(axis=1) / both
-        change = numpy.abs([next_alpha / alpha - 1, next_beta / beta - 1]).max()
-        alpha, beta = next_alpha, next_beta
-        if change < TOLERANCE:
+        before = logs[moving]
+        logs[moving] = climbed(outcomes[:, moving], before)
+        moving = moving[numpy.abs(logs[moving] - before).max(axis=1) > SHORTEST_STEP]
+        if not len(moving):
             break
-    return alpha, beta
+    return tuple(numpy.exp(logs.T))
+
+
+def climbed(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarray:
+    """The logarithms of both parameters one step up the likelihood, for each row.
+
+    Newton's step, unless it leads down: then that of the fixed point, which never does.
+    ``outcomes`` are tallies of solved and unsolved answers and of all, each with a row.
+    """
+    parameters = numpy.exp(logs)
+    parts = divided(outcomes, parameters)
+    solved, unsolved, answered = parts.sum(axis=2)
+    solved_curve, unsolved_curve, answered_curve = divided(parts, parameters).sum(axis=2)
+    slopes = parameters * numpy.column_stack([solved - answered, unsolved - answered])
+    # Second derivatives: by either parameter, and by both.
+    alphas, betas = (
+        parameters**2
+        * (answered_curve[:, None] - numpy.column_stack([solved_curve, unsolved_curve]))
+        + slopes
+    ).T
+    both = parameters.prod(axis=1) * answered_curve
+    steps = numpy.column_stack(
+        [both * slopes[:, 1] - betas * slopes[:, 0], both * slopes[:, 0] - alphas * slopes[:, 1]]
+    )
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        steps /= (alphas * betas - both**2)[:, None]
+    newton = bounded(logs + numpy.clip(steps, -LONGEST_STEP, LONGEST_STEP))
+    is_up = log_likelihood(outcomes, newton) >= log_likelihood(outcomes, logs)
+    fixed_point = logs + numpy.log(numpy.column_stack([solved, unsolved]) / answered[:, None])
+    return numpy.where(is_up[:, None], newton, bounded(fixed_point))
+
+
+def bounded(logs: numpy.ndarray) -> numpy.ndarray:
+    """Parameters with the same mean that are no surer than the surest."""
+    sums = numpy.exp(logs).sum(axis=1)
+    return logs - numpy.log(numpy.maximum(sums / SUREST, 1))[:, None]
+
+
+def divided(outcomes: numpy.ndarray, parameters: numpy.ndarray) -> numpy.ndarray:
+    """Each tally divided by its parameter plus i; that of all answers by the sum of both."""
+    sums = numpy.stack([*parameters.T, parameters.sum(axis=1)])
+    return outcomes / (sums[:, :, None] + numpy.arange(outcomes.shape[2]))
+
+
+def log_likelihood(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarray:
+    """That of the tallies, up to what does not depend on the parameters, for each row."""
+    parameters = numpy.exp(logs)
+    sums = numpy.stack([*parameters.T, parameters.sum(axis=1)])
+    values = outcomes * numpy.log(sums[:, :, None] + numpy.arange(outcomes.shape[2]))
+    solved, unsolved, answered = values.sum(axis=2)
+    return solved + unsolved - answered
 
 
 def of_unsolved(alpha: numpy.ndarray, beta: numpy.ndarray, n_answers, highest_rate: float):

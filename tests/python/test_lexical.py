@@ -46,7 +46,7 @@ def answerer_prompt(excerpt=TEXT, question=QUESTION):
 
 def judge_prompt(truth, answer, question=QUESTION):
     inputs = {"verbalizer_prompt": question, "atom_text": truth, "answer": answer}
-    return rendering.render("judge", inputs)
+    return rendering.render("judge", inputs | {"arm": "complement"})
 
 
 PROMPTS = {

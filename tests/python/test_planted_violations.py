@@ -61,6 +61,29 @@ VIOLATIONS = {
         "update published_probes set bb_answer_rollout_answers = bb_answer_rollout_answers[:4]",
     ],
     "answers_come_from_the_model_asked": ["update responses set model = 'another'"],
+    "band_changes_close": [
+        "insert into band_changes by name select 'all' as scope, 'all' as band, 1 as n_probes"
+    ],
+    "commitment_closes": [
+        "insert into commitment by name select probe_id, 1 as n_resamples from probes limit 1"
+    ],
+    "contrast_closes": [
+        "insert into contrast by name select 'm' as method, 'total' as measure, 'word' as scope, "
+        "'all' as target, 'all' as typicality, 'none' as lens_length, 1 as n_probes, 0.5 as auc"
+    ],
+    "findings_close": ["delete from finding_summary where scope = 'whole'"],
+    "hardness_closes": ["update hardness set mislabelled = mislabelled + 0.01"],
+    "log_probabilities_are_numbers": [
+        "insert into landing.local_scores by name select 'r' as reader_hash, 'p' as probe_id, "
+        "'question' as form, 'i' as input_hash, 1 as n_shown_tokens, false as was_cut, "
+        "[1] as atom_tokens, ['nan'::double] as atom_logprobs, [1] as wrong_answer_tokens, "
+        "[-1.0] as wrong_answer_logprobs, '{}' as environment, now() as landed_at"
+    ],
+    "oracles_close": [
+        "insert into oracle_scores by name select 'blind answerer' as oracle, "
+        "'no_state' as condition, 'all' as scope, 'all' as target, 'all' as band, 1 as n_probes, "
+        "0.1 as lift"
+    ],
     "arm_lift_closes": ["update arm_lift set n_probes = n_probes + 1 where scope = 'whole'"],
     "atoms_have_their_shape": [
         "update probes set atom_end = atom_end + 1 where scope = 'paragraph'"
@@ -179,6 +202,10 @@ VIOLATIONS = {
         f"update published_probes set incorrect_plausible_answer = left(doc, 20) {ONE_SUFFIX}",
     ],
     # Generic tests of ours, by one use of each.
+    "between_round_controls_share__1__0": [
+        "insert into round_controls by name select 1 as round_number, 'held_out' as control, "
+        "10 as share"
+    ],
     "key_probes_probe_id": ["insert into probes from probes limit 1"],
     "unique_together_slots_round_number__doc_id__slot_idx": [
         "insert into slots from slots limit 1"

@@ -371,7 +371,7 @@ def streamed(folder: Path, name: str) -> list[dict]:
 
 
 def test_datasets_reads_every_config(published):
-    assert len(configs(published)) == 10
+    assert len(configs(published)) == 12
     for name, pattern in configs(published).items():
         expected = duckdb.connect().read_parquet(str(published / pattern)).fetchall()
         read = datasets.load_dataset(str(published), name, split="train")

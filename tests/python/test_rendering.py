@@ -29,6 +29,7 @@ ANSWERER = {
     "verbalizer_prompt": "What does the fox do next?",
 }
 JUDGE = {
+    "arm": "complement",
     "verbalizer_prompt": "What does the fox do next?",
     "atom_text": "It wakes up.",
     "answer": "It sleeps on.",
@@ -105,7 +106,7 @@ def prompt_around(stage, text):
     if stage == "answerer":
         texts = {"excerpt": text, "atom_text": text, "verbalizer_prompt": text}
         return rendering.render(stage, ANSWERER | {"shown": "complement_and_atom"} | texts)
-    return rendering.render(stage, dict.fromkeys(JUDGE, text))
+    return rendering.render(stage, dict.fromkeys(JUDGE, text) | {"arm": "complement"})
 
 
 def read_over(prompt):
@@ -334,6 +335,12 @@ def test_the_judge_sees_question_truth_and_answer():
     assert "<answer>\nIt sleeps on.\n</answer>" in prompt
 
 
+def test_the_judge_is_told_that_a_passage_is_no_answer():
+    assert "written in place of" in rendering.render("judge", JUDGE | {"arm": "resample"})
+    for arm in ("complement", "question_only", None):
+        assert "written in place of" not in rendering.render("judge", JUDGE | {"arm": arm})
+
+
 def test_white_space_of_a_text_is_kept():
     text = "  two\r\n\r\n lines \u2028 "
     assert f"<text>\n{text}\n</text>" in rendering.render("answerer", ANSWERER | {"excerpt": text})
@@ -377,7 +384,8 @@ def test_another_schema_is_another_prompt(monkeypatch):
 
 
 def test_every_stage_has_a_template_of_its_own():
-    assert {path.stem for path in rendering.FOLDER.glob("*.md")} == set(rendering.STAGES)
+    # A reader in this process is no stage of the queue.
+    assert {path.stem for path in rendering.FOLDER.glob("*.md")} == {*rendering.STAGES, "reader"}
     assert len({rendering.prompt_hash(stage) for stage in rendering.STAGES}) == 3
 
 

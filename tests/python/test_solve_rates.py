@@ -105,3 +105,11 @@ def test_probes_of_one_document_are_no_new_evidence():
     )
     width, other_width = (one["mislabelled_high"] - one["mislabelled_low"] for one in (row, again))
     assert other_width == pytest.approx(width, rel=0.1)
+
+
+def test_rates_that_are_all_alike_have_a_prior_that_is_as_sure_as_it_may_be():
+    # Each probe is solved by half of its answers: less scattered than any chance.
+    counts = counts_of(numpy.full(60, 4), numpy.full(60, 2), numpy.arange(60))
+    alpha, beta = fitted(counts)
+    assert alpha == pytest.approx(beta)
+    assert alpha + beta == pytest.approx(solve_rates.SUREST)

@@ -35,6 +35,7 @@ from latent_probes.landing.opening import (
 from latent_probes.landing.oracles import add_oracle_answers, differing_answers
 from latent_probes.landing.ratings import add_ratings
 from latent_probes.landing.reading import add_scores, known_scores
+from latent_probes.landing.resamples import add_resamples, known_resamples, ways_of_drawing
 from latent_probes.landing.results import (
     add_responses,
     stage_results,
@@ -60,6 +61,7 @@ __all__ = [
     "add_levels",
     "add_oracle_answers",
     "add_ratings",
+    "add_resamples",
     "add_responses",
     "add_rollouts",
     "add_sampled",
@@ -72,6 +74,7 @@ __all__ = [
     "first",
     "intend",
     "known_ids",
+    "known_resamples",
     "known_scores",
     "known_siblings",
     "open_batches",
@@ -89,4 +92,5 @@ __all__ = [
     "stated_levels",
     "submitted",
     "transaction",
+    "ways_of_drawing",
 ]

@@ -5,8 +5,9 @@ VERSION = 4
 TABLES = """
 create table if not exists landing_version (version integer not null);
 
--- One row per source of rollouts. Kind: file, hub (a file of a data set on the Hub), sampler.
--- A file is there when all its rows have landed, a sampler from its first batch on.
+-- One row per source of rollouts. Kind: file, hub (a file of a data set on the Hub), sampler,
+-- resampler (a sampler of texts that are there). A file is there when all its rows have landed, a
+-- sampler from its first batch on.
 create table if not exists rollout_sources (
     -- SHA-256 of the file, or of the sampler's settings.
     source_hash varchar primary key,
@@ -36,6 +37,20 @@ create table if not exists rollouts (
     prefix_tokens integer[],
     continuation_tokens integer[],
     primary key (source_model, doc_id, continuation_idx),
+);
+
+-- One row per continuation that a source model wrote once more, from a split of one of its texts.
+create table if not exists resamples (
+    source_model varchar not null,
+    -- MD5 of the text up to the split.
+    prefix_hash varchar not null,
+    continuation_idx bigint not null,
+    continuation varchar not null,
+    sampling json not null,
+    source_hash varchar not null,
+    prefix_tokens integer[],
+    continuation_tokens integer[],
+    primary key (source_model, prefix_hash, continuation_idx),
 );
 
 -- One row per round whose first request was sent: its settings, frozen.

@@ -1,0 +1,64 @@
+-- One row per suffix probe whose split its source model went on from once more: how often it says the
+-- same again. No more can be read from its state than it would say.
+with
+
+scored as (
+
+    select
+        passages.round_number,
+        passages.probe_id,
+        passages.continuation_idx,
+        case
+            when not passages.is_written then passages.has_atom::integer
+            when passages.is_empty then 0
+            else judgements.score
+        end as score,
+    from {{ ref('resample_passages') }} as passages
+    left join {{ ref('judge_scores') }} as judgements
+        on
+            passages.probe_id = judgements.probe_id
+            and judgements.arm = 'resample'
+            and passages.continuation_idx + 1 = judgements.answer_number
+
+),
+
+counted as (
+
+    select
+        scored.round_number,
+        scored.probe_id,
+        count(*) as n_resamples,
+        count(scored.score) as n_scored,
+        avg(scored.score) as again_mean,
+        avg((scored.score >= borders.easy_from)::integer) as again_share,
+    from scored
+    cross join ({{ band_borders() }}) as borders
+    group by scored.round_number, scored.probe_id
+
+)
+
+select
+    counted.round_number,
+    counted.probe_id,
+    probes.source_model,
+    probes.doc_id,
+    probes.slot_idx,
+    probes.scope,
+    probes.is_written,
+    probes.typicality,
+    counted.n_resamples,
+    counted.n_scored,
+    -- As long as a judgement is missing, nothing is said.
+    case when n_scored = n_resamples then {{ figure('counted.again_mean') }} end as again_mean,
+    case when n_scored = n_resamples then {{ figure('counted.again_share') }} end as again_share,
+    case
+        when n_scored < n_resamples then null
+        when counted.again_share = 0 then 'never'
+        when counted.again_share < 0.5 then 'seldom'
+        else 'often'
+    end as recurrence,
+    {{ figure('blind.score_mean') }} as blind_mean,
+from counted
+join {{ ref('probes') }} as probes using (probe_id)
+left join {{ ref('probe_scores') }} as blind on counted.probe_id = blind.probe_id
+order by counted.round_number, probes.doc_id, probes.slot_idx

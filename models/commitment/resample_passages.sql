@@ -1,0 +1,69 @@
+-- One row per suffix probe and continuation of its split that was written once more: how much of it is
+-- looked at, and, for words and lenses, whether the atom is there. "At a comparable place" is meant as
+-- among siblings.
+with
+
+placed as (
+
+    select
+        probes.round_number,
+        probes.probe_id,
+        probes.scope,
+        probes.is_written,
+        resamples.source_model,
+        resamples.prefix_hash,
+        resamples.continuation_idx,
+        resamples.continuation,
+        substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start)
+            as atom_text,
+        documents.text_length * {{ var('comparable_share') }} as farthest,
+        greatest(0, floor(probes.atom_start - probes.split_offset - farthest))::bigint
+            as window_start,
+        least(
+            length(resamples.continuation),
+            ceil(probes.atom_end - probes.split_offset + farthest)
+        )::bigint as window_end,
+    from {{ ref('probes') }} as probes
+    join {{ ref('resample_splits') }} as splits using (document_id, split_offset)
+    join {{ ref('documents') }} as documents using (document_id)
+    join {{ ref('stg_resamples') }} as resamples
+        on
+            splits.source_model = resamples.source_model
+            and splits.prefix_hash = resamples.prefix_hash
+    where probes.target = 'suffix'
+
+),
+
+-- From the split on, as an answer is read; no word is cut.
+cut as (
+
+    select
+        *,
+        {{ word_end('continuation', 'window_end') }} as passage_length,
+        left(continuation, passage_length) as passage,
+        substr(continuation, window_start + 1, window_end - window_start) as near,
+    from placed
+
+)
+
+select
+    round_number,
+    probe_id,
+    source_model,
+    prefix_hash,
+    continuation_idx,
+    is_written,
+    passage_length,
+    md5(passage) as passage_hash,
+    {{ is_blank('passage') }} as is_empty,
+    case
+        when scope = 'lens' then starts_with(continuation, atom_text)
+        when scope = 'word'
+            then
+                contains(
+                    ' ' || array_to_string({{ words_of('near') }}, ' ') || ' ',
+                    ' ' || array_to_string({{ words_of('atom_text') }}, ' ') || ' '
+                )
+    end as has_atom,
+from cut
+order by round_number, probe_id, continuation_idx

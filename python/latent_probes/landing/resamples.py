@@ -1,0 +1,68 @@
+"""Land what source models write once more from the splits of their texts."""
+
+from __future__ import annotations
+
+from latent_probes.landing.opening import first, transaction
+
+
+def known_resamples(connection, source_model: str):
+    """What has landed of a source model: an Arrow table of prefix_hash and continuation_idx."""
+    return connection.sql(
+        "select prefix_hash, continuation_idx from resamples where source_model = ?",
+        params=[source_model],
+    ).to_arrow_table()
+
+
+def add_resamples(connection, source: dict, resamples) -> int:
+    """Land continuations of splits, and what sampled them with the first; return how many.
+
+    ``source`` has the columns of ``rollout_sources`` but for n_rows and landed_at, ``resamples`` is
+    an Arrow table of those of ``resamples``. All lands, or nothing; what has landed stays.
+    """
+    connection.register("incoming_resamples", resamples)
+    try:
+        with transaction(connection):
+            connection.execute(
+                """
+                insert into rollout_sources by name
+                select
+                    $source_hash::varchar as source_hash, $kind::varchar as kind,
+                    $name::varchar as name, $details::json as details,
+                    now() at time zone 'utc' as landed_at,
+                on conflict do nothing
+                """,
+                source,
+            )
+            (added,) = first(
+                connection,
+                """
+                insert into resamples by name
+                select *
+                from incoming_resamples
+                anti join resamples using (source_model, prefix_hash, continuation_idx)
+                order by prefix_hash, continuation_idx
+                """,
+            )
+    finally:
+        connection.unregister("incoming_resamples")
+    return added
+
+
+def ways_of_drawing(connection, source_model: str) -> list[tuple]:
+    """Temperature, top_p, top_k and min_p of the rollouts of a source model, each combination once.
+
+    What is not known is null.
+    """
+    return connection.execute(
+        """
+        select distinct
+            (sampling ->> 'temperature')::double,
+            (sampling ->> 'top_p')::double,
+            (sampling ->> 'top_k')::bigint,
+            (sampling ->> 'min_p')::double,
+        from rollouts
+        where source_model = $source_model
+        order by all
+        """,
+        {"source_model": source_model},
+    ).fetchall()

@@ -1,0 +1,58 @@
+-- Every continuation of every suffix probe at its split is looked at, and the groups of the summary are the
+-- parts of what is over them.
+with
+
+expected as (
+
+    select
+        probes.probe_id,
+        count(*) as n_resamples,
+    from {{ ref('probes') }} as probes
+    join {{ ref('resample_splits') }} as splits using (document_id, split_offset)
+    join {{ ref('stg_resamples') }} as resamples
+        on
+            splits.source_model = resamples.source_model
+            and splits.prefix_hash = resamples.prefix_hash
+    where probes.target = 'suffix'
+    group by probes.probe_id
+
+),
+
+scored as (
+
+    select count(*) as n_probes
+    from {{ ref('commitment') }}
+    where recurrence is not null
+
+),
+
+summed as (
+
+    select
+        sum(n_probes) filter (where typicality = 'all' and recurrence = 'all') as n_by_scope,
+        sum(n_probes) filter (where typicality = 'all' and recurrence != 'all') as n_by_recurrence,
+        sum(n_probes) filter (where typicality != 'all' and recurrence = 'all') as n_by_typicality,
+    from {{ ref('commitment_summary') }}
+    where scope != 'all'
+
+)
+
+select
+    probe_id as fault,
+from expected
+full join {{ ref('commitment') }} using (probe_id)
+where expected.n_resamples is distinct from commitment.n_resamples
+
+union all
+
+select
+    'sums' as fault,
+from scored
+cross join summed
+where
+    scored.n_probes > 0
+    and (
+        summed.n_by_scope is distinct from scored.n_probes
+        or summed.n_by_recurrence is distinct from scored.n_probes
+        or summed.n_by_typicality is distinct from scored.n_probes
+    )
