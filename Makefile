@@ -11,7 +11,7 @@ demo: .venv/installed
 	$(DEMO) run --provider lexical
 	$(DEMO) export
 
-test: .venv/installed-lm lint
+test: .venv/installed-lm .venv/installed-inspect lint
 	$(BIN)/python -m pytest
 
 lint: .venv/installed
@@ -45,6 +45,11 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-lm.lock
 	touch $@
 
+# The harness of Inspect, for the task that comes with the package.
+.venv/installed-inspect: .venv/installed requirements-inspect.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-inspect.lock
+	touch $@
+
 # Needs uv. It knows only registries' builds of torch, so the hashes of torch are kept by hand.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
@@ -54,3 +59,9 @@ lock:
 		--generate-hashes --no-emit-index-url --no-header --no-annotate \
 		--no-emit-package torch --output-file requirements-lm.lock
 	sed -n '/^torch==/,$$p' requirements-lm.in >> requirements-lm.lock
+	uv pip compile pyproject.toml --extra inspect --universal --python-version 3.11 \
+		--constraint requirements.lock --constraint requirements-lm.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package dbt-core-experimental-parser \
+		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+		--output-file requirements-inspect.lock

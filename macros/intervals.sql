@@ -13,12 +13,13 @@
 {# The same of a mean of values from 0 to 1. Where all are 0, or all are 1, the bootstrap sees nothing
    vary; then the other end is the exact bound for a share of documents. #}
 {% macro share_interval(sum_of_values, n_probes) -%}
+    {%- set n_documents = 'count(*) filter (where ' ~ n_probes ~ ' > 0)' %}
     case
-        when count(*) < 5 then null
+        when {{ n_documents }} < 5 then null
         when sum({{ sum_of_values }}) = 0
-            then {'low': 0.0::double, 'high': 1 - 0.025::double ** (1 / count(*))}
+            then {'low': 0.0::double, 'high': 1 - 0.025::double ** (1 / {{ n_documents }})}
         when sum({{ sum_of_values }}) = sum({{ n_probes }})
-            then {'low': 0.025::double ** (1 / count(*)), 'high': 1.0::double}
+            then {'low': 0.025::double ** (1 / {{ n_documents }}), 'high': 1.0::double}
         else {{ mean_interval(sum_of_values, n_probes) }}
     end
 {%- endmacro %}

@@ -56,3 +56,10 @@ where
         or summed.n_by_recurrence is distinct from scored.n_probes
         or summed.n_by_typicality is distinct from scored.n_probes
     )
+
+union all
+
+select
+    'blind' as fault,
+from {{ ref('commitment_summary') }}
+where isnan(blind_mean) or (n_blind = 0) != (blind_mean is null)

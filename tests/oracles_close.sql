@@ -44,7 +44,13 @@ select
     condition,
     'lift' as fault,
 from {{ ref('oracle_scores') }}
-where oracle = 'blind answerer' and lift != 0 or lift_low > lift_high
+where
+    oracle = 'blind answerer' and lift != 0
+    or lift_low > lift_high
+    -- What was not compared has no lift; NaN would be the greatest.
+    or isnan(lift)
+    or isnan(score_mean)
+    or isnan(contrast_accuracy)
 
 union all
 

@@ -24,7 +24,7 @@ measured as (
         unnest([wrong_answer_logprob, wrong_answer_logprob_per_token]) as wrong_answer_value,
     from methods
     union all by name
-    -- How many tokens it counted, only the method knows.
+    -- How many tokens it counted, only the method knows. A reader that is evaluated stands above.
     select
         oracle || ', ' || condition as method,
         false as is_text_only,
@@ -32,7 +32,8 @@ measured as (
         'total' as measure,
         logp_atom as atom_value,
         logp_ipa as wrong_answer_value,
-    from {{ ref('stg_oracle_answers') }}
+    from {{ ref('stg_oracle_answers') }} as answers
+    anti join {{ ref('stg_readers') }} as readers on answers.file_hash = readers.reader_hash
     where answer_number = 1 and logp_atom is not null
 
 )
@@ -40,8 +41,7 @@ measured as (
 select
     measured.*,
     atom_value - wrong_answer_value as margin,
-    -- One that cannot tell them apart is right half of the time.
-    case when margin > 0 then 1.0 when margin = 0 then 0.5 else 0.0 end::double as accuracy,
+    {{ contrast_accuracy('margin') }} as accuracy,
     probes.source_model,
     probes.doc_id,
     probes.scope,

@@ -40,10 +40,10 @@ summed as (
         recurrence,
         sum(n_scored)::bigint as n_scored,
         sum(n_compared)::bigint as n_compared,
-        sum(again) / sum(n_scored) as again_mean,
-        sum(score) / sum(n_scored) as score_mean,
+        sum(again) / nullif(sum(n_scored), 0) as again_mean,
+        sum(score) / nullif(sum(n_scored), 0) as score_mean,
         {{ share_interval('score', 'n_scored') }} as score_mean_interval,
-        sum(lift) / sum(n_compared) as lift,
+        sum(lift) / nullif(sum(n_compared), 0) as lift,
         {{ mean_interval('lift', 'n_compared') }} as lift_interval,
     from by_document
     group by oracle, condition, recurrence

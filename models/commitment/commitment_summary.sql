@@ -46,7 +46,7 @@ summed as (
         sum(again_share) / sum(n_probes) as again_share,
         {{ share_interval('again_share', 'n_probes') }} as again_share_interval,
         sum(n_blind)::bigint as n_blind,
-        sum(blind) / sum(n_blind) as blind_mean,
+        sum(blind) / nullif(sum(n_blind), 0) as blind_mean,
         {{ mean_interval('blind', 'n_blind') }} as blind_mean_interval,
     from by_document
     group by scope, typicality, recurrence

@@ -9,7 +9,7 @@ answered as (
         answers.condition,
         answers.probe_id,
         answers.answer_number,
-        answers.logp_atom > answers.logp_ipa as prefers_atom,
+        {{ contrast_accuracy('answers.logp_atom - answers.logp_ipa') }} as contrast_accuracy,
         {{ is_blank('answers.answer') }} as is_empty,
         {{ is_vague('answers.answer') }} as is_vague,
         case
@@ -41,7 +41,7 @@ by_probe as (
         count(*) filter (where is_vague) as n_vague,
         list(score order by answer_number) as scores,
         count(score) as n_scores,
-        any_value(prefers_atom) as prefers_atom,
+        any_value(contrast_accuracy) as contrast_accuracy,
     from answered
     group by oracle, condition, probe_id
 
@@ -71,7 +71,7 @@ methods as (
             when by_probe.n_answers is null then [0.0]
             when by_probe.n_scores = by_probe.n_answers then by_probe.scores
         end as scores,
-        by_probe.prefers_atom,
+        by_probe.contrast_accuracy,
     from {{ ref('oracle_questions') }} as questions
     left join by_probe using (oracle, condition, probe_id)
     union all by name
@@ -84,7 +84,7 @@ methods as (
         0 as n_empty,
         0 as n_vague,
         scores,
-        null as prefers_atom,
+        null as contrast_accuracy,
     from held_out
 
 )
@@ -104,7 +104,7 @@ select
     methods.n_answers,
     methods.n_empty,
     methods.n_vague,
-    methods.prefers_atom,
+    methods.contrast_accuracy,
     {{ figure('list_avg(methods.scores)') }} as score_mean,
     {{ figure('len(list_filter(methods.scores, lambda x: x >= borders.easy_from)) / len(methods.scores)') }}
         as share_easy,

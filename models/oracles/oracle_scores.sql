@@ -24,8 +24,8 @@ by_document as (
         coalesce(sum(share_easy), 0) as share_easy,
         count(score_mean - held_out_mean) as n_compared,
         coalesce(sum(score_mean - held_out_mean), 0) as lift,
-        count(prefers_atom) as n_contrasted,
-        count(*) filter (where prefers_atom) as n_preferring,
+        count(contrast_accuracy) as n_contrasted,
+        coalesce(sum(contrast_accuracy), 0) as contrast_accuracy,
     from {{ ref('oracle_probes') }}
     group by
         grouping sets (
@@ -60,15 +60,15 @@ summed as (
         sum(n_empty)::bigint as n_empty,
         sum(n_vague)::bigint as n_vague,
         sum(n_scored)::bigint as n_scored,
-        sum(score) / sum(n_scored) as score_mean,
+        sum(score) / nullif(sum(n_scored), 0) as score_mean,
         {{ share_interval('score', 'n_scored') }} as score_mean_interval,
-        sum(share_easy) / sum(n_scored) as share_easy,
+        sum(share_easy) / nullif(sum(n_scored), 0) as share_easy,
         sum(n_compared)::bigint as n_compared,
-        sum(lift) / sum(n_compared) as lift,
+        sum(lift) / nullif(sum(n_compared), 0) as lift,
         {{ mean_interval('lift', 'n_compared') }} as lift_interval,
         sum(n_contrasted)::bigint as n_contrasted,
-        sum(n_preferring) / sum(n_contrasted) as contrast_accuracy,
-        {{ mean_interval('n_preferring', 'n_contrasted') }} as contrast_accuracy_interval,
+        sum(contrast_accuracy) / nullif(sum(n_contrasted), 0) as contrast_accuracy,
+        {{ share_interval('contrast_accuracy', 'n_contrasted') }} as contrast_accuracy_interval,
     from by_document
     group by oracle, condition, scope, target, typicality, band
 

@@ -1,4 +1,5 @@
--- One row per source of rollouts: where they come from.
+-- One row per source of rollouts: where they come from. What went on from splits of them wrote nothing that
+-- is published.
 with
 
 added as (
@@ -20,4 +21,5 @@ select
     coalesce(added.n_rollouts, 0) as n_rollouts,
 from {{ source('landing', 'rollout_sources') }} as sources
 left join added using (source_hash)
+where sources.kind != 'resampler'
 order by sources.kind, sources.name, sources.source_hash

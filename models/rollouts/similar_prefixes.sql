@@ -36,14 +36,13 @@ ranked as (
 
 ),
 
--- Pages that agree in a band of their signatures may be similar.
 bands as (
 
     select
         source_model,
         rank,
         band.number as band,
-        hash(list_slice(signature, band.number * 4 + 1, band.number * 4 + 4)) as part,
+        {{ signature_band('signature', 'band.number') }} as part,
     from ranked
     cross join (select unnest(range(32)) as number) as band
 

@@ -86,44 +86,94 @@ def add(
 
 
 def land_baseline(home: Home, oracle: str, condition: str) -> tuple[int, int]:
-    """Land what the offline baseline says of every written probe, from the text alone.
+    """Land what a baseline says from the text alone; return as ``land``.
 
-    Raises OracleError for any other method: its answers are in a file.
+    The offline baseline answers every written probe. What a language model that ``score-local`` ran
+    answered to complement and question is there already. Raises OracleError for any other method:
+    its answers are in a file.
     """
-    if (oracle, condition) != (lexical.MODEL, "no_state"):
-        raise OracleError(
-            f"--answers is missing: only {lexical.MODEL}, under no_state, answers by itself"
-        )
     build = published_build(home)
     with warehouse.opened(home) as connection:
-        found = connection.execute(
-            """
-            select requests.probe_id, inputs.* exclude (request_id)
-            from answerer_requests as requests
-            join answerer_inputs as inputs using (request_id)
-            join round_settings using (round_number)
-            where
-                requests.arm = 'complement' and requests.answer_number = 1
-                and not round_settings.is_calibration
-            order by requests.probe_id
-            """
+        if oracle == lexical.MODEL:
+            answers, source = said_by_lexical(connection), lexical.MODEL
+        else:
+            answers, source = said_by_reader(connection, oracle)
+    if condition != "no_state" or not answers.num_rows:
+        raise OracleError(
+            f"--answers is missing: only {lexical.MODEL}, and a model that `score-local` ran, "
+            "answer by themselves, under no_state"
         )
-        names = [column[0] for column in found.description]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return add(home, oracle, condition, answers, build, source)
+
+
+def said_by_lexical(connection) -> pyarrow.Table:
+    """What the offline baseline says of every written probe, as ``answers_file.read``."""
+    found = connection.execute(
+        """
+        select requests.probe_id, inputs.* exclude (request_id)
+        from answerer_requests as requests
+        join answerer_inputs as inputs using (request_id)
+        join round_settings using (round_number)
+        where
+            requests.arm = 'complement' and requests.answer_number = 1
+            and not round_settings.is_calibration
+        order by requests.probe_id
+        """
+    )
+    names = [column[0] for column in found.description]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     answers = [
         lexical.answer_question(rendering.render("answerer", row), f"oracle {row['probe_id']}")
         for row in rows
     ]
-    table = pyarrow.table(
+    return pyarrow.table(
         {
-            "probe_id": [row["probe_id"] for row in rows],
+            "probe_id": pyarrow.array([row["probe_id"] for row in rows], pyarrow.string()),
             "answer_number": pyarrow.array([1] * len(rows), pyarrow.int64()),
-            "answer": answers,
+            "answer": pyarrow.array(answers, pyarrow.string()),
             "logp_atom": pyarrow.nulls(len(rows), pyarrow.float64()),
             "logp_ipa": pyarrow.nulls(len(rows), pyarrow.float64()),
         }
     )
-    return add(home, lexical.MODEL, "no_state", table, build, lexical.MODEL)
+
+
+def said_by_reader(connection, model: str) -> tuple[pyarrow.Table, str | None]:
+    """What a reader answered, as ``answers_file.read``, and its hash.
+
+    Of a model that was run in several precisions, the one that read most probes.
+    """
+    found = connection.sql(
+        """
+        with answered as (
+            select *
+            from token_scores
+            join round_settings using (round_number)
+            where
+                token_scores.model = $model and form = 'question' and answer is not null
+                and not round_settings.is_calibration
+        ),
+        chosen as (
+            select reader_hash
+            from answered
+            group by reader_hash, dtype
+            order by count(*) desc, dtype
+            limit 1
+        )
+        select
+            reader_hash,
+            probe_id,
+            1::bigint as answer_number,
+            answer,
+            atom_logprob as logp_atom,
+            wrong_answer_logprob as logp_ipa,
+        from answered
+        semi join chosen using (reader_hash)
+        order by probe_id
+        """,
+        params={"model": model},
+    ).to_arrow_table()
+    reader_hash = found["reader_hash"][0].as_py() if found.num_rows else None
+    return found.drop_columns(["reader_hash"]), reader_hash
 
 
 def draw(home: Home) -> None:

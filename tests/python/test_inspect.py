@@ -1,0 +1,104 @@
+"""The task for Inspect's harness, run there with its mock model over published files."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+inspect_ai = pytest.importorskip("inspect_ai", reason="the extra inspect is not installed")
+
+from inspect_ai.model import ModelOutput, ModelUsage, get_model  # noqa: E402
+
+from latent_probes import inspect_task  # noqa: E402
+from latent_probes.providers import lexical  # noqa: E402
+
+
+def mock(answer):
+    """Inspect's mock model, answering a prompt by a function."""
+
+    def reply(messages, tools, tool_choice, config) -> ModelOutput:
+        output = ModelOutput.from_content("mockllm/model", answer(messages[-1].text))
+        # Else Inspect fetches a tokenizer to count tokens with.
+        output.usage = ModelUsage()
+        return output
+
+    return get_model("mockllm/model", custom_outputs=reply, memoize=False)
+
+
+@pytest.fixture(scope="module")
+def export(finished_once):
+    """The published files of the demo."""
+    return finished_once.home / "export"
+
+
+def evaluated(export, tmp_path, judge=lexical.judge_answer, **options):
+    """The log of an evaluation of the offline baseline."""
+    (log,) = inspect_ai.eval(
+        inspect_task.written_probes(str(export), **options),
+        model=mock(lambda prompt: lexical.answer_question(prompt, "inspect")),
+        model_roles={"grader": mock(lambda prompt: judge(prompt, "inspect"))},
+        display="none",
+        log_dir=str(tmp_path / "logs"),
+    )
+    return log
+
+
+def test_every_written_probe_is_asked_and_judged_by_the_prompts_of_the_queue(
+    export, tmp_path, finished_once
+):
+    log = evaluated(export, tmp_path)
+    assert log.status == "success", log.error
+    written = finished_once.query("select count(*) from train where scope not in ('word', 'lens')")
+    assert len(log.samples) == written[0][0]
+    metrics = {score.name: score.metrics for score in log.results.scores}
+    (of_judge,) = metrics.values()
+    assert {"sentence", "paragraph", "whole", "all"} <= set(of_judge)
+    scores = [sample.scores["judged"].value for sample in log.samples]
+    assert of_judge["all"].value == pytest.approx(sum(scores) / len(scores))
+    # The answerer is shown what it is shown in the queue.
+    sample = log.samples[0]
+    assert lexical.fenced(sample.input, "text") in sample.metadata["context"]
+    assert lexical.fenced(sample.input, "question") == sample.metadata["verbalizer_prompt"]
+
+
+def test_a_fold_and_a_band_can_be_chosen(export, tmp_path, finished_once):
+    log = evaluated(export, tmp_path, fold="test", max_score_below=0.4)
+    chosen = finished_once.query(
+        "select source_model || ' ' || doc_id || ' ' || slot_idx::bigint "
+        "from train join folds using (source_model, doc_id) "
+        "where fold = 'test' and bb_answer_score_max < 0.4 order by source_model, doc_id, slot_idx"
+    )
+    assert [sample.id for sample in log.samples] == [name for (name,) in chosen]
+    assert len(chosen) > 0
+
+
+def test_what_the_judge_says_and_is_no_score_scores_nothing(export, tmp_path):
+    log = evaluated(export, tmp_path, judge=lambda prompt, name: "1.5", fold="test")
+    assert log.status == "success", log.error
+    assert all(sample.scores["judged"].reason == "scoring_failed" for sample in log.samples)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.5", 0.5), (" 1 \n", 1), ("0", 0), ("1.01", None), ("nan", None), ("none", None)],
+)
+def test_a_score_is_a_number_from_0_to_1(text, value):
+    assert inspect_task.number(text) == value
+
+
+def test_the_answers_of_a_log_can_be_evaluated_here(export, tmp_path):
+    evaluated(export, tmp_path)
+    (log,) = (tmp_path / "logs").glob("*.eval")
+    (recipe,) = re.findall(
+        r"```python\n(from inspect_ai.*?)```", (ROOT / "docs/oracles.md").read_text(), re.DOTALL
+    )
+    code = recipe.replace("logs/LOG.eval", str(log))
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert rows
+    assert set(rows[0]) == {"source_model", "doc_id", "slot_idx", "answer"}

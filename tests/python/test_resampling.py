@@ -1,0 +1,183 @@
+"""Source models that go on from splits once more: what is drawn, lost by a kill, and said."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+import tiny_models
+from conftest import Checkout
+
+from latent_probes import landing, resampling, sampling
+from latent_probes.home import Home
+from latent_probes.sampling import Sampled, Settings
+
+pytest.importorskip("torch", reason="the extra lm is not installed")
+
+OFFLINE = ("latent-probes", "run", "--provider", "lexical")
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory) -> Path:
+    """A model that was never trained."""
+    return tiny_models.save(tmp_path_factory.mktemp("models") / "tiny", longest=8192)
+
+
+@pytest.fixture
+def sampled(finished) -> Checkout:
+    """A finished round, and how a person would have its model go on."""
+    # Two cores are not shared well by threads of two processes.
+    return replace(finished, variables={"OMP_NUM_THREADS": "1"})
+
+
+def command(model_folder, *options: str) -> list[str]:
+    """The command line of a few documents."""
+    return [
+        *("latent-probes", "resample", "--model", str(model_folder), "--device", "cpu"),
+        *("--documents", "3", "--max-new-tokens", "12", "--batch-size", "4", *options),
+    ]
+
+
+def landed(checkout) -> list[tuple]:
+    """What has landed."""
+    return checkout.query(
+        "select prefix_hash, continuation_idx, continuation, sampling from resamples order by all",
+        file="landing",
+    )
+
+
+def test_a_killed_command_goes_on_and_more_continuations_leave_the_first(sampled, model_folder):
+    process = sampled.start(*command(model_folder, "--continuations", "2"))
+    while True:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+        try:
+            if len(landed(sampled)) >= 4:
+                break
+        except duckdb.Error:
+            continue
+    process.kill()
+    process.communicate()
+    said = sampled.runs(*command(model_folder, "--continuations", "2"))
+    assert "drawn as the rollouts were: temperature 0.9, top_p 0.95" in said
+    first = landed(sampled)
+    ((n_splits,),) = sampled.query(
+        "select count(distinct prefix_hash) from resample_splits where doc_id in "
+        "(select doc_id from resample_passages join resample_splits using (prefix_hash))"
+    )
+    assert len(first) == 2 * n_splits
+    drawing = json.loads(first[0][3])
+    assert (drawing["temperature"], drawing["top_p"]) == (0.9, 0.95)
+
+    more = sampled.runs(*command(model_folder, "--continuations", "3"))
+    assert f"landed {n_splits} of {3 * n_splits}" in more
+    assert set(first) < set(landed(sampled))
+    # Passages of written probes are to be judged; the rest needs nobody.
+    ((n_asked,),) = sampled.query("select count(*) from judge_requests where arm = 'resample'")
+    ((n_passages,),) = sampled.query(
+        "select count(*) from resample_passages where is_written and not is_empty"
+    )
+    assert n_asked == n_passages > 0
+
+
+class Repeating:
+    """A source model that says once more what stands in the document, or something else."""
+
+    def __init__(self, texts: list[str], repeats: int):
+        self.settings = {"model": "repeating"}
+        self.environment = {}
+        self.texts = texts
+        self.repeats = repeats
+
+    def sample(self, wanted, settings, land):
+        rows = []
+        for row in wanted:
+            (text,) = (text for text in self.texts if text.startswith(row.prefix.text))
+            again = row.continuation_idx < self.repeats
+            said = text[len(row.prefix.text) :] if again else " Zyx wvu."
+            rows.append(Sampled(row, said, None, None, "length"))
+        land(rows)
+
+
+def test_what_is_said_again_is_found_in_every_scope(sampled):
+    """Of five continuations, three are those of the document itself."""
+    here = Home(sampled.folder, sampled.home)
+    texts = [text for (text,) in sampled.query("select distinct text from documents")]
+    model = Repeating(texts, repeats=3)
+    assert resampling.run(here, model, "gemma-3-270m", 5, 100, 1, None)[0] > 0
+    sampled.runs(*OFFLINE)
+    # The offline judge knows nothing but words: `4.` has none.
+    rows = sampled.query(
+        "select scope, count(*), count(*) filter (where n_scored = n_resamples), "
+        "min(again_share), max(again_share) from commitment join probes using (probe_id, scope) "
+        "where scope in ('word', 'lens') or regexp_matches(target_response, '[a-z]{3}') "
+        "group by scope order by scope"
+    )
+    assert {scope for scope, *_ in rows} == {"lens", "paragraph", "sentence", "whole", "word"}
+    for scope, n_probes, n_scored, lowest, highest in rows:
+        assert (n_scored, lowest, highest) == (n_probes, 0.6, 0.6), scope
+    assert sampled.query(
+        "select sum(n_probes)::bigint from commitment_summary "
+        "where scope != 'all' and typicality = 'all' and recurrence = 'all'"
+    ) == sampled.query("select count(*) from probes where target = 'suffix'")
+    # What the source model says again is published nowhere, and all data tests pass.
+    before = (sampled.home / "export" / "manifest.json").read_text()
+    sampled.runs("latent-probes", "export")
+    after = json.loads((sampled.home / "export" / "manifest.json").read_text())
+    assert after["build"] == json.loads(before)["build"]
+
+
+def landed_by(path: Path, settings: dict) -> None:
+    """A rollout that a sampler with these settings landed."""
+    drawing = Settings(0.7, 1.0, 0, 0.0, 10, 1)
+    source = {"source_hash": "s", "kind": "sampler", "name": "m", "details": {"settings": settings}}
+    prefix = resampling.Prefix("d", "u", "Once")
+    row = Sampled(sampling.Wanted(prefix, 0, 1), " upon", None, None, "stop")
+    with landing.opened(path) as connection:
+        landing.add_sampled(
+            connection,
+            source | {"details": sampling.canonical(source["details"])},
+            sampling.rows_of(source, "m", drawing, [row]),
+        )
+
+
+def test_another_model_is_refused(tmp_path):
+    path = tmp_path / "landing.duckdb"
+    landed_by(path, {"model": "tiny", "revision": "a", "dtype": "float32"})
+    with landing.opened(path) as connection:
+        # A server does not say which revision it runs.
+        resampling.refuse_other_model(connection, "m", {"model": "tiny", "revision": None})
+        for settings in ({"model": "other"}, {"model": "tiny", "revision": "b"}):
+            with pytest.raises(sampling.SamplingError, match="only the model that wrote them"):
+                resampling.refuse_other_model(connection, "m", settings)
+        assert resampling.as_drawn(connection, "m", 9, 4) == Settings(0.7, 1.0, 0, 0.0, 9, 4)
+        with pytest.raises(sampling.SamplingError, match="no rollouts of 'n'"):
+            resampling.as_drawn(connection, "n", 9, 4)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "fault"),
+    [
+        (["'{\"temperature\": 0}'"], "at temperature 0"),
+        (["'{\"temperature\": 1}'", "'{\"temperature\": 0.5}'"], "drawn in 2 ways"),
+    ],
+)
+def test_what_cannot_be_drawn_again_is_refused(drawn, fault, tmp_path):
+    with landing.opened(tmp_path / "landing.duckdb") as connection:
+        for number, values in enumerate(drawn):
+            connection.execute(
+                f"insert into rollouts values "
+                f"('m', 'd', {number}, 'u', 'p', 'c', {values}, 's', null, null)"
+            )
+        with pytest.raises(sampling.SamplingError, match=fault):
+            resampling.as_drawn(connection, "m", 9, 4)
+
+
+def test_without_probes_there_is_nothing_to_go_on_from(new_checkout, tmp_path, model_folder):
+    checkout = new_checkout(tmp_path)
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    assert "no suffix probe is there yet" in checkout.fails(*command(model_folder))
