@@ -43,12 +43,15 @@ def build(home: Home, *, tested: bool) -> None:
     """Make the warehouse current; with ``tested``, also run every data test.
 
     Does nothing where neither the landing file nor the project has changed since the last
-    build. Raises WarehouseError if a model cannot be built or a test fails.
+    build, and only what lies behind the landing tables that changed where nothing else did.
+    Raises WarehouseError if a model cannot be built or a test fails.
     """
     # Unit tests are about the project, not about what has landed: `make test` runs them.
     skipped = ("--exclude-resource-type", "unit_test")
     if not is_current(home, tested=False):
-        call_dbt(home, ["build", *skipped, "--exclude-resource-type", "test"], "building")
+        selected = [f"source:landing.{name}+" for name in changed_tables(home)]
+        arguments = ["build", *skipped, "--exclude-resource-type", "test"]
+        call_dbt(home, [*arguments, *(["--select", *selected] if selected else [])], "building")
         stamp(home, tested=False)
     if tested and not is_current(home, tested=True):
         call_dbt(home, ["test", *skipped], "testing")
@@ -57,8 +60,33 @@ def build(home: Home, *, tested: bool) -> None:
 
 def stamp(home: Home, *, tested: bool) -> None:
     """Note of what there is the warehouse was built, and whether its tests passed."""
+    noted = {"state": state(home), "tables": landing.contents(home.landing), "tested": tested}
     with files.written_whole(home.stamp) as partial:
-        partial.write_text(json.dumps(state(home) | {"tested": tested}) + "\n")
+        partial.write_text(json.dumps(noted) + "\n")
+
+
+def stamped(home: Home) -> dict | None:
+    """What the last build noted; None if there is no such note, or no warehouse."""
+    if not home.stamp.exists() or not home.warehouse.exists():
+        return None
+    noted = json.loads(home.stamp.read_text())
+    return noted if noted.keys() == {"state", "tables", "tested"} else None
+
+
+def changed_tables(home: Home) -> list[str]:
+    """The tables of the landing file that changed since the last build; none if all is to be built.
+
+    All is to be built where the project changed, or somebody else wrote the warehouse: also a build
+    that came to no end.
+    """
+    noted = stamped(home)
+    if noted is None:
+        return []
+    now = state(home)
+    if any(noted["state"][name] != now[name] for name in ("warehouse", "project")):
+        return []
+    contents = landing.contents(home.landing)
+    return [name for name in contents if noted["tables"].get(name) != contents[name]]
 
 
 def is_calibration(home: Home) -> bool:
@@ -91,11 +119,8 @@ def test_queue(home: Home) -> None:
 
 def is_current(home: Home, tested: bool) -> bool:
     """Whether the last build was of what is there now."""
-    if not home.stamp.exists() or not home.warehouse.exists():
-        return False
-    stamp = json.loads(home.stamp.read_text())
-    was_tested = stamp.pop("tested")
-    return stamp == state(home) and (was_tested or not tested)
+    noted = stamped(home)
+    return noted is not None and noted["state"] == state(home) and (noted["tested"] or not tested)
 
 
 def state(home: Home) -> dict:

@@ -19,7 +19,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import yaml
-from conftest import Checkout
+from conftest import ROOT, Checkout
 
 from latent_probes import publication, warehouse
 from latent_probes.home import Home
@@ -371,11 +371,35 @@ def streamed(folder: Path, name: str) -> list[dict]:
 
 
 def test_datasets_reads_every_config(published):
-    assert len(configs(published)) == 12
+    assert len(configs(published)) == 13
     for name, pattern in configs(published).items():
         expected = duckdb.connect().read_parquet(str(published / pattern)).fetchall()
         read = datasets.load_dataset(str(published), name, split="train")
         assert len(read) == len(expected), name
+
+
+def test_the_recipes_of_card_and_docs_leave_the_documents_of_the_test_fold(published):
+    folds = pyarrow.parquet.read_table(published / "folds").to_pylist()
+    tested = {row["doc_id"] for row in folds if row["fold"] == "test"}
+    assert 0 < len(tested) < len(folds)
+    docs = (ROOT / "docs/oracles.md").read_text()
+    recipes = [
+        "\n".join(found)
+        for found in (
+            re.findall(r"```python\n(.*?)```", (published / "README.md").read_text(), re.DOTALL),
+            re.findall(r"```python\n(from datasets.*?)```", docs, re.DOTALL),
+            re.findall(r"```python\n(import pandas.*?)```", docs, re.DOTALL),
+        )
+    ]
+    for recipe in recipes:
+        assert recipe
+        known = {}
+        local = recipe.replace("hf://datasets/OWNER/NAME", "OWNER/NAME")
+        exec(local.replace("OWNER/NAME", str(published)), known)
+        test = known["test"]
+        found = set(test["doc_id"])
+        # A document whose probes were all rejected is in no row.
+        assert found == tested & set(known["probes"]["doc_id"])
 
 
 def test_a_nested_config_is_streamed(published):

@@ -65,6 +65,23 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
     )
     assert n_documents == 4
 
+    # What it answered is evaluated as a method that reads the text alone.
+    evaluate = ("latent-probes", "evaluate", "--name", model_folder.name)
+    assert "--answers is missing" in scoring.fails(*evaluate, "--condition", "real_state")
+    # Without a provider nothing is asked.
+    assert "Requests to be asked" in scoring.runs(*evaluate, "--condition", "no_state")
+    assert scoring.query(
+        "select oracle, n_scored, n_contrasted from oracle_scores "
+        "where scope = 'lens' and target = 'all' and typicality = 'all'"
+    ) == scoring.query(
+        "select model, count(*), count(*) from token_scores join probes using (probe_id) "
+        "where form = 'question' and scope = 'lens' group by model"
+    )
+    # It is contrasted once.
+    assert (
+        scoring.query("select distinct method from contrast where method like '%no_state%'") == []
+    )
+
     again = scoring.runs(*command(model_folder))
     assert f"0 readings to do, of 0 characters; {len(first):,} had landed" in again
     assert landed(scoring) == first

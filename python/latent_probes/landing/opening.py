@@ -8,8 +8,12 @@ from pathlib import Path
 
 import duckdb
 
+from latent_probes import sql
 from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 
+# Tables that no model reads, and columns that are long.
+UNREAD = ["claims", "landing_version"]
+TEXTS = ["prefix", "continuation", "body", "unit_map", "answer", "line"]
 LOCK_TIMEOUT_SECONDS = 60.0
 
 
@@ -82,6 +86,34 @@ def opened(path: Path):
         yield connection
     finally:
         connection.close()
+
+
+def contents(path: Path) -> dict[str, str]:
+    """What tells whether a table has changed: the number of its rows, and a hash of them.
+
+    Not of their texts, which are what came and are never rewritten.
+    """
+    with duckdb.connect(str(path), read_only=True) as connection:
+        columns = connection.execute(
+            """
+            select table_name, list(column_name order by column_index)
+            from duckdb_columns()
+            where not internal and not list_contains($unread, table_name)
+            and not list_contains($texts, column_name)
+            group by table_name
+            order by table_name
+            """,
+            {"unread": UNREAD, "texts": TEXTS},
+        ).fetchall()
+        found = {}
+        for table, names in columns:
+            values = ", ".join(map(sql.identifier, names))
+            n_rows, digest = first(
+                connection,
+                f"select count(*), bit_xor(hash({values})) from {sql.identifier(table)}",
+            )
+            found[table] = f"{n_rows} {digest}"
+        return found
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+"""Builds of what lies behind the landing tables that changed: as good as builds of everything."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pytest
+
+from latent_probes import landing, oracles, warehouse
+from latent_probes.home import Home
+
+EVALUATE = ("latent-probes", "evaluate", "--name", "lexical", "--condition", "no_state")
+
+
+def tables_of(checkout) -> dict[str, tuple]:
+    """Rows and hash of every table of the warehouse."""
+    with duckdb.connect(str(checkout.home / "warehouse.duckdb"), read_only=True) as connection:
+        names = connection.execute(
+            "select table_name from duckdb_tables() order by table_name"
+        ).fetchall()
+        return {
+            name: connection.execute(
+                f'select count(*), bit_xor(hash(t)) from "{name}" as t'
+            ).fetchone()
+            for (name,) in names
+        }
+
+
+@pytest.fixture
+def selections(monkeypatch) -> list[list[str]]:
+    """What dbt is asked to build, in place of being asked."""
+    asked = []
+    monkeypatch.setattr(
+        warehouse, "call_dbt", lambda home, arguments, what: asked.append(arguments)
+    )
+    return asked
+
+
+def test_what_an_evaluation_changes_is_as_if_all_were_built(finished):
+    finished.runs(*EVALUATE)
+    selected = tables_of(finished)
+    assert selected["oracle_questions"][0] > 0
+    (finished.home / "warehouse.duckdb").unlink()
+    finished.runs("latent-probes", "plan")
+    assert tables_of(finished) == selected
+
+
+def test_only_what_lies_behind_changed_tables_is_built(finished, selections):
+    here = Home(finished.folder, finished.home)
+    warehouse.build(here, tested=False)
+    assert selections == []
+    oracles.land_baseline(here, "lexical", "no_state")
+    warehouse.build(here, tested=False)
+    assert selections.pop()[-2:] == ["--select", "source:landing.oracle_answers+"]
+
+
+@pytest.mark.parametrize("case", ["warehouse", "project", "older stamp", "no stamp"])
+def test_all_is_built_where_it_cannot_be_known_what_changed(case, finished, selections):
+    here = Home(finished.folder, finished.home)
+    oracles.land_baseline(here, "lexical", "no_state")
+    if case == "warehouse":
+        finished.change("create table somebody as select 1 as wrote_it")
+    elif case == "project":
+        (finished.folder / "dbt_project.yml").open("a").write("\n")
+    elif case == "older stamp":
+        here.stamp.write_text(json.dumps(warehouse.state(here) | {"tested": True}))
+    else:
+        here.stamp.unlink()
+    warehouse.build(here, tested=False)
+    assert "--select" not in selections.pop()
+
+
+def test_a_state_that_changes_is_seen(finished):
+    path = finished.home / "landing.duckdb"
+    before = landing.contents(path)
+    with landing.opened(path) as connection:
+        connection.execute("update batches set state = 'released'")
+    after = landing.contents(path)
+    assert {name for name in after if after[name] != before[name]} == {"batches"}
