@@ -30,7 +30,7 @@ def run(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -
     """
     with locked(home):
         refuse_other_providers(home, provider)
-        warehouse.build(home, tested=False)
+        warehouse.build_before_asking(home)
         warehouse.test_queue(home)
         refuse_open_cost(home, provider, max_cost)
         has_landed = False

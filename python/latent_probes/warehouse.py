@@ -34,6 +34,13 @@ TESTS_BEFORE_SPENDING = (
     "a_second_opinion_is_of_another_model",
 )
 
+# What a run reads before it asks.
+ASKED_FROM = (
+    *("pending_prices", "commitments", "round_documents"),
+    *("generator_inputs", "answerer_inputs", "judge_inputs"),
+    *TESTS_BEFORE_SPENDING,
+)
+
 
 class WarehouseError(Exception):
     """dbt failed; the message names what and why."""
@@ -93,6 +100,17 @@ def is_calibration(home: Home) -> bool:
     """Whether the home is that of a calibration, whose probes are never published."""
     with landing.opened(home.landing) as connection:
         return bool(landing.stated_levels(connection))
+
+
+def build_before_asking(home: Home) -> None:
+    """Make current what a run reads before it asks. What is told of it waits until it has ended."""
+    if not is_current(home, tested=False):
+        selected = [f"+{name}" for name in ASKED_FROM]
+        call_dbt(
+            home,
+            ["build", "--exclude-resource-type", "test", "--select", *selected],
+            "building the queue",
+        )
 
 
 def build_queue(home: Home) -> None:

@@ -95,16 +95,16 @@ class Checkout:
 
     def ends(self, *command: str) -> tuple[int, str]:
         """Run a command to its end; return its exit status and what it said."""
-        if command[0] == "latent-probes":
-            return self.ends_forked(*command[1:])
+        if command[0] in ("latent-probes", "dbt"):
+            return self.ends_forked(command)
         process = self.start(*command)
         output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
-    def ends_forked(self, *arguments: str) -> tuple[int, str]:
-        """The same for `latent-probes`, without importing dbt again, which takes it seconds."""
+    def ends_forked(self, command: tuple[str, ...]) -> tuple[int, str]:
+        """The same without importing dbt again, which takes seconds."""
         server = forking_server()
-        order = {"arguments": arguments, "folder": str(self.folder)}
+        order = {"command": command, "folder": str(self.folder)}
         print(json.dumps(order | {"environment": self.environment}), file=server.stdin, flush=True)
         status, output = json.loads(server.stdout.readline())
         return status, output

@@ -1,6 +1,6 @@
 """A process that runs commands: `python forked_commands.py`, orders on stdin.
 
-An order is a line of JSON: the arguments of `latent-probes`, its folder and its environment. For
+An order is a line of JSON: a command, `latent-probes` or `dbt`, its folder and its environment. For
 each, the process forks, and the child is the command. The answer is a line with its exit status and
 what it said. The packages are imported once, which is what takes long.
 """
@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 import dbt.adapters.duckdb
-import dbt.cli.main  # noqa: F401
+import dbt.cli.main
 
 from latent_probes import cli, publication, runner, summary, udfs, warehouse  # noqa: F401
 
@@ -45,8 +45,8 @@ def become(order: dict, said: int) -> None:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
-    sys.argv = ["latent-probes", *order["arguments"]]
-    cli.main()
+    sys.argv = order["command"]
+    {"latent-probes": cli.main, "dbt": dbt.cli.main.cli}[sys.argv[0]]()
 
 
 if __name__ == "__main__":

@@ -222,6 +222,3 @@ def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout,
         "select comparison, other_rater, n_answers = 3 * n_probes, alpha from judge_agreement "
         "where scope = 'all'"
     ) == [("second judge", strong, True, 1.0)]
-    # Who reads again is a model of its own, and nothing of it is published.
-    set_controls(checkout, f"1,second_reader,0.5,{model},2")
-    assert "a_second_opinion_is_of_another_model" in checkout.fails("latent-probes", "export")

@@ -76,9 +76,9 @@ def test_the_other_commands_of_the_readme_run(finished, tmp_path):
             if kind != "bash" or body.strip() in NOT_RUN_HERE | {"make demo"}:
                 continue
             # A person types them one after the other.
-            for line in body.replace("\\\n", " ").splitlines():
-                words = shlex.split(line)
-                if words[:1] == ["latent-probes"]:
+            for line in re.split(r"(?<!\\)\n| && ", body.strip()):
+                words = shlex.split(line.replace("\\\n", " "))
+                if words[0] in ("latent-probes", "dbt"):
                     person.runs(*words)
                 else:
                     person.runs("bash", "-ec", line)
