@@ -20,8 +20,9 @@ SOURCES = (
     *("tests/*.sql", "tests/generic/*.sql"),
     *("python/latent_probes/**/*.py", "python/latent_probes/**/*.jinja"),
 )
-
-
+# Unit tests are about the project, not about what has landed: `make test` runs them.
+NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+BUILD = ("build", *NO_UNIT_TESTS, "--exclude-resource-type", "test")
 TESTS_BEFORE_SPENDING = (
     "a_started_round_is_not_edited",
     "rounds_share_no_document",
@@ -53,15 +54,12 @@ def build(home: Home, *, tested: bool) -> None:
     build, and only what lies behind the landing tables that changed where nothing else did.
     Raises WarehouseError if a model cannot be built or a test fails.
     """
-    # Unit tests are about the project, not about what has landed: `make test` runs them.
-    skipped = ("--exclude-resource-type", "unit_test")
     if not is_current(home, tested=False):
         selected = [f"source:landing.{name}+" for name in changed_tables(home)]
-        arguments = ["build", *skipped, "--exclude-resource-type", "test"]
-        call_dbt(home, [*arguments, *(["--select", *selected] if selected else [])], "building")
+        call_dbt(home, [*BUILD, *(["--select", *selected] if selected else [])], "building")
         stamp(home, tested=False)
     if tested and not is_current(home, tested=True):
-        call_dbt(home, ["test", *skipped], "testing")
+        call_dbt(home, ["test", *NO_UNIT_TESTS], "testing")
         stamp(home, tested=True)
 
 
@@ -106,11 +104,7 @@ def build_before_asking(home: Home) -> None:
     """Make current what a run reads before it asks. What is told of it waits until it has ended."""
     if not is_current(home, tested=False):
         selected = [f"+{name}" for name in ASKED_FROM]
-        call_dbt(
-            home,
-            ["build", "--exclude-resource-type", "test", "--select", *selected],
-            "building the queue",
-        )
+        call_dbt(home, [*BUILD, "--select", *selected], "building the queue")
 
 
 def build_queue(home: Home) -> None:
