@@ -56,6 +56,11 @@ def same_file(path: Path) -> list[int] | None:
     return [status.st_size, status.st_mtime_ns]
 
 
+def same_database(path: Path) -> list[list[int] | None]:
+    """As ``same_file``, of a DuckDB file and its log: what a killed process wrote is only there."""
+    return [same_file(path), same_file(path.with_name(f"{path.name}.wal"))]
+
+
 def hash_of(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:

@@ -7,6 +7,7 @@ said in models/commitment.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pyarrow
 
@@ -47,12 +48,13 @@ def run(
 ) -> tuple[int, int]:
     """Sample what has not landed; return how many were, and how many there should be.
 
-    Tokens are drawn as those of the rollouts were. Raises SamplingError if that cannot be, or if
-    the rollouts are known to be of another model.
+    Tokens are drawn as those of the rollouts were. Raises SamplingError if that cannot be, if the
+    rollouts are known to be of another model, or if others were resampled with other settings.
     """
     with landing.opened(home.landing) as connection:
         refuse_other_model(connection, source_model, model.settings)
         settings = as_drawn(connection, source_model, max_new_tokens, seed)
+        refuse_other_settings(connection, source_model, model.settings | asdict(settings))
         known = landing.known_resamples(connection, source_model)
     keys, n_wanted = missing(home, source_model, continuations, n_documents, known)
     source = sampling.source_of(source_model, model, settings, {"of": "splits of suffix probes"})
@@ -103,6 +105,16 @@ def refuse_other_model(connection, source_model: str, settings: dict) -> None:
                     f"rollouts of {source_model!r} were sampled with {key} {known[0]} and not "
                     f"{known[1]}: only the model that wrote them can say what was decided"
                 )
+
+
+def refuse_other_settings(connection, source_model: str, settings: dict) -> None:
+    """How often something comes again is counted over what one model wrote, drawn in one way."""
+    for landed in landing.resampled_with(connection, source_model):
+        if differing := sampling.differences(landed, settings):
+            raise SamplingError(
+                f"splits of {source_model!r} were resampled with {differing}: what has landed "
+                "stays and is counted together, so use the same"
+            )
 
 
 def as_drawn(connection, source_model: str, max_new_tokens: int, seed: int) -> Settings:

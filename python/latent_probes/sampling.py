@@ -205,17 +205,20 @@ def refuse_other_settings(connection, source_model: str, settings: dict) -> None
                 f"rollouts of {source_model!r} have landed from {name}: choose another name with "
                 "--source-model"
             )
-        landed = json.loads(details)["settings"]
-        differing = [
-            f"{key} {landed.get(key)} and not {settings.get(key)}"
-            for key in sorted(landed | settings)
-            if landed.get(key) != settings.get(key)
-        ]
-        if differing:
+        if differing := differences(json.loads(details)["settings"], settings):
             raise SamplingError(
-                f"rollouts of {source_model!r} were sampled with {', '.join(differing)}: use the "
+                f"rollouts of {source_model!r} were sampled with {differing}: use the "
                 "same, or choose another name with --source-model"
             )
+
+
+def differences(landed: dict, settings: dict) -> str:
+    """Which settings are not those that landed, as a person reads it."""
+    return ", ".join(
+        f"{key} {landed.get(key)} and not {settings.get(key)}"
+        for key in sorted(landed | settings)
+        if landed.get(key) != settings.get(key)
+    )
 
 
 def refuse_other_prefixes(known: dict, source_model: str, prefixes: list[Prefix]) -> None:

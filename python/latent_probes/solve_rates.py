@@ -7,9 +7,9 @@ distribution with k added to the first parameter and n - k to the second.
 
 The likelihood depends on three tallies for each i: the probes with more than i answers that solve
 them, with more than i that do not, and with more than i answers at all. Its maximum is reached by
-Newton's method in the logarithms of both parameters, and, where that leads down, by the fixed point
-of Minka ("Estimating a Dirichlet distribution", 2000, for two outcomes). Tallies are sums over
-documents: the bootstrap weighs them as it weighs any other.
+Newton's method in the logarithms of both parameters, and, where that leads higher, by the fixed
+point of Minka ("Estimating a Dirichlet distribution", 2000, for two outcomes). Tallies are sums
+over documents: the bootstrap weighs them as it weighs any other.
 
 One invented probe keeps the prior away from its limits where probes are few or all alike; among
 hundreds it weighs nothing. It is answered twice, with the outcomes that are equally likely where
@@ -39,7 +39,8 @@ def tallies(counts: numpy.ndarray) -> numpy.ndarray:
     ``counts`` has rows of: number of the document from 0 on, n, k, and how many probes.
     """
     documents, n_answers, n_solved, n_probes = counts.T
-    i = numpy.arange(int(n_answers.max()))
+    # No fewer than the invented probe has.
+    i = numpy.arange(max(int(n_answers.max()), len(INVENTED)))
     exceeds = numpy.hstack(
         [column[:, None] > i for column in (n_solved, n_answers - n_solved, n_answers)]
     )
@@ -51,9 +52,8 @@ def tallies(counts: numpy.ndarray) -> numpy.ndarray:
 def fitted(totals: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Both parameters of the prior, for each row of tallies."""
     outcomes = numpy.stack(numpy.split(totals.astype(float), 3, axis=1))
-    n = min(outcomes.shape[2], len(INVENTED))
     for outcome, invented in zip(outcomes, (INVENTED, INVENTED, (1, 1)), strict=True):
-        outcome[:, :n] += invented[:n]
+        outcome[:, : len(invented)] += invented
     logs = numpy.zeros((len(totals), 2))
     moving = numpy.arange(len(totals))
     for _ in range(MOST_STEPS):
@@ -68,7 +68,8 @@ def fitted(totals: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
 def climbed(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarray:
     """The logarithms of both parameters one step up the likelihood, for each row.
 
-    Newton's step, unless it leads down: then that of the fixed point, which never does.
+    Newton's step, or that of the fixed point where it leads higher: it never leads down, and it has
+    the right mean where rates are so alike that Newton's only makes them surer.
     ``outcomes`` are tallies of solved and unsolved answers and of all, each with a row.
     """
     parameters = numpy.exp(logs)
@@ -89,9 +90,11 @@ def climbed(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarray:
     with numpy.errstate(divide="ignore", invalid="ignore"):
         steps /= (alphas * betas - both**2)[:, None]
     newton = bounded(logs + numpy.clip(steps, -LONGEST_STEP, LONGEST_STEP))
-    is_up = log_likelihood(outcomes, newton) >= log_likelihood(outcomes, logs)
-    fixed_point = logs + numpy.log(numpy.column_stack([solved, unsolved]) / answered[:, None])
-    return numpy.where(is_up[:, None], newton, bounded(fixed_point))
+    fixed_point = bounded(
+        logs + numpy.log(numpy.column_stack([solved, unsolved]) / answered[:, None])
+    )
+    is_higher = log_likelihood(outcomes, newton) >= log_likelihood(outcomes, fixed_point)
+    return numpy.where(is_higher[:, None], newton, fixed_point)
 
 
 def bounded(logs: numpy.ndarray) -> numpy.ndarray:

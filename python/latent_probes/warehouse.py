@@ -56,16 +56,23 @@ def build(home: Home, *, tested: bool) -> None:
     """
     if not is_current(home, tested=False):
         selected = [f"source:landing.{name}+" for name in changed_tables(home)]
+        # What lands or is edited while dbt is at work is for the next build.
+        tables, built_of = landing.contents(home.landing), state(home)
         call_dbt(home, [*BUILD, *(["--select", *selected] if selected else [])], "building")
-        stamp(home, tested=False)
+        stamp(home, built_of, tables, tested=False)
     if tested and not is_current(home, tested=True):
         call_dbt(home, ["test", *NO_UNIT_TESTS], "testing")
-        stamp(home, tested=True)
+        noted = stamped(home)
+        stamp(home, noted["state"], noted["tables"], tested=True)
 
 
-def stamp(home: Home, *, tested: bool) -> None:
-    """Note of what there is the warehouse was built, and whether its tests passed."""
-    noted = {"state": state(home), "tables": landing.contents(home.landing), "tested": tested}
+def stamp(home: Home, built_of: dict, tables: dict[str, str], *, tested: bool) -> None:
+    """Note of what the warehouse, as it is now, was built, and whether its tests passed."""
+    noted = {
+        "state": built_of | {"warehouse": files.same_database(home.warehouse)},
+        "tables": tables,
+        "tested": tested,
+    }
     with files.written_whole(home.stamp) as partial:
         partial.write_text(json.dumps(noted) + "\n")
 
@@ -138,8 +145,8 @@ def is_current(home: Home, tested: bool) -> bool:
 def state(home: Home) -> dict:
     """What a build depends on, and what it made."""
     return {
-        "landing": files.same_file(home.landing),
-        "warehouse": files.same_file(home.warehouse),
+        "landing": files.same_database(home.landing),
+        "warehouse": files.same_database(home.warehouse),
         "project": project_hash(home.project),
     }
 

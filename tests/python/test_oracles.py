@@ -14,6 +14,7 @@ from test_whole_runs import files_of
 
 from latent_probes import oracles, rendering
 from latent_probes.home import Home
+from latent_probes.oracles import answers_file
 
 COLUMNS = ("doc_id", "slot_idx", "answer")
 PAID = ("--provider", "anthropic-batches", "--max-cost", "50")
@@ -207,6 +208,21 @@ def test_a_text_is_judged_once_whoever_said_it(evaluated):
 def test_an_evaluation_changes_no_published_probe_and_passes_every_test(evaluated):
     evaluated.runs("latent-probes", "export")
     assert files_of(evaluated.home / "export" / "data") == files_of(evaluated.folder / "data")
+
+
+def test_a_probe_is_answered_once_whether_or_not_a_row_names_its_model(tmp_path):
+    file = tmp_path / "answers.csv"
+    file.write_text("source_model,doc_id,slot_idx,answer\nm,d,1,x\n,d,1,y\n")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table probes as select 'p' as probe_id, 'm' as source_model, 'd' as doc_id, "
+            "1.0 as slot_idx, 1 as round_number"
+        )
+        connection.execute(
+            "create table round_settings as select 1 as round_number, false as is_calibration"
+        )
+        with pytest.raises(oracles.OracleError, match="row 1: the probe is answered twice"):
+            answers_file.read(connection, file)
 
 
 @pytest.mark.parametrize(

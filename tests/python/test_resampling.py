@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import duckdb
@@ -157,6 +157,33 @@ def test_another_model_is_refused(tmp_path):
         assert resampling.as_drawn(connection, "m", 9, 4) == Settings(0.7, 1.0, 0, 0.0, 9, 4)
         with pytest.raises(sampling.SamplingError, match="no rollouts of 'n'"):
             resampling.as_drawn(connection, "n", 9, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "max_new_tokens", "fault"),
+    [("other", 10, "model tiny and not other"), ("tiny", 11, "max_new_tokens 10 and not 11")],
+)
+def test_what_is_counted_together_is_drawn_in_one_way(model, max_new_tokens, fault, tmp_path):
+    """Also where nothing says which model wrote the rollouts."""
+    drawing = Settings(1.0, 1.0, 0, 0.0, 10, 1)
+    prefix = resampling.Prefix("hash", "u", "Once")
+    row = Sampled(sampling.Wanted(prefix, 0, 1), " upon", None, None, "length")
+    landed = Repeating([], 0)
+    landed.settings = {"model": "tiny"}
+    source = sampling.source_of("m", landed, drawing, {})
+    source |= {"kind": "resampler", "details": sampling.canonical(source["details"])}
+    with landing.opened(tmp_path / "landing.duckdb") as connection:
+        rows = resampling.rows_of(source["source_hash"], "m", drawing, [row])
+        landing.add_resamples(connection, source, rows)
+        connection.execute(
+            "insert into rollouts values ('m', 'd', 0, 'u', 'p', 'c', '{}', 's', null, null)"
+        )
+        same = {"model": "tiny"} | asdict(drawing)
+        resampling.refuse_other_settings(connection, "m", same)
+        resampling.refuse_other_settings(connection, "n", same | {"model": "other"})
+    landed.settings = {"model": model}
+    with pytest.raises(sampling.SamplingError, match=fault):
+        resampling.run(Home(tmp_path, tmp_path), landed, "m", 5, max_new_tokens, 1, None)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -69,6 +72,79 @@ def test_all_is_built_where_it_cannot_be_known_what_changed(case, finished, sele
         here.stamp.unlink()
     warehouse.build(here, tested=False)
     assert "--select" not in selections.pop()
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "built_next"),
+    [
+        ("an evaluation lands", ["--select", "source:landing.oracle_answers+"]),
+        ("the project is edited", ["--exclude-resource-type", "test"]),
+    ],
+)
+@pytest.mark.parametrize("stage", ["building", "testing"])
+def test_what_comes_while_dbt_is_at_work_is_built_next(
+    stage, meanwhile, built_next, finished, selections, monkeypatch
+):
+    here = Home(finished.folder, finished.home)
+    here.stamp.unlink()
+
+    def at_work(home, arguments, what):
+        if what != stage:
+            return
+        if meanwhile == "an evaluation lands":
+            oracles.land_baseline(here, "lexical", "no_state")
+        else:
+            (finished.folder / "dbt_project.yml").open("a").write("\n")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(warehouse, "call_dbt", at_work)
+        warehouse.build(here, tested=stage == "testing")
+    warehouse.build(here, tested=False)
+    assert selections.pop()[-2:] == built_next
+
+
+def killed_after(path, statement: str) -> None:
+    """Have a process that is killed at once change a DuckDB file."""
+    code = (
+        "import duckdb, os, sys; duckdb.connect(sys.argv[1]).execute(sys.argv[2]); "
+        "os.kill(os.getpid(), 9)"
+    )
+    process = subprocess.run([sys.executable, "-c", code, str(path), statement], check=False)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_process_wrote_is_seen(finished, selections):
+    """It is in the log beside the file, which is as it was."""
+    here = Home(finished.folder, finished.home)
+    warehouse.build(here, tested=False)
+    assert selections == []
+    killed_after(here.landing, "update batches set state = 'released'")
+    warehouse.build(here, tested=False)
+    assert selections.pop()[-2:] == ["--select", "source:landing.batches+"]
+    killed_after(here.warehouse, "update round_settings set n_docs = 1000")
+    warehouse.build(here, tested=False)
+    assert "--select" not in selections.pop()
+
+
+def test_a_table_that_an_older_file_lacks_is_one_that_changed(finished, selections):
+    here = Home(finished.folder, finished.home)
+    with landing.opened(here.landing) as connection:
+        connection.execute(
+            "insert into human_ratings values ('r', 'a', 'h', 0.5, 'f', '2026-01-01'::timestamp)"
+        )
+    warehouse.build(here, tested=False)
+    selections.clear()
+    with duckdb.connect(str(here.landing)) as connection:
+        connection.execute("drop table human_ratings")
+    warehouse.build(here, tested=False)
+    assert selections.pop()[-2:] == ["--select", "source:landing.human_ratings+"]
+
+
+def test_a_landing_file_that_is_gone_is_made_anew(finished, selections):
+    here = Home(finished.folder, finished.home)
+    here.landing.unlink()
+    warehouse.build(here, tested=False)
+    assert "source:landing.rollouts+" in selections.pop()
 
 
 def test_a_state_that_changes_is_seen(finished):

@@ -50,6 +50,21 @@ def test_the_prior_has_the_highest_likelihood(seed):
     assert fitted(counts) == pytest.approx(numpy.exp(best.x), rel=1e-3)
 
 
+@pytest.mark.parametrize(("n_answers", "n_solved"), [(5, 2), (10, 1), (25, 8)])
+def test_rates_that_are_all_alike_have_their_mean(n_answers, n_solved):
+    counts = counts_of(numpy.full(200, n_answers), numpy.full(200, n_solved), numpy.arange(200))
+    alpha, beta = fitted(counts)
+    assert alpha + beta == pytest.approx(solve_rates.SUREST)
+    assert alpha / (alpha + beta) == pytest.approx(n_solved / n_answers, rel=0.01)
+
+
+def test_single_answers_tell_no_more_than_the_mean():
+    """How alike the rates are is known from the invented probe alone."""
+    counts = counts_of(numpy.ones(100), numpy.arange(100) < 20, numpy.arange(100))
+    best = optimize.minimize(lambda x: -log_likelihood(x, counts), [0, 0], tol=1e-10)
+    assert fitted(counts) == pytest.approx(numpy.exp(best.x), rel=1e-3)
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(0.3, 0.9), (0.1, 1), (2, 3)])
 def test_many_probes_give_the_prior_that_they_were_drawn_from(alpha, beta):
     counts, _ = drawn(numpy.random.default_rng(1), alpha, beta, 4000)

@@ -36,7 +36,12 @@ from latent_probes.landing.opening import (
 from latent_probes.landing.oracles import add_oracle_answers, differing_answers
 from latent_probes.landing.ratings import add_ratings
 from latent_probes.landing.reading import add_scores, known_scores
-from latent_probes.landing.resamples import add_resamples, known_resamples, ways_of_drawing
+from latent_probes.landing.resamples import (
+    add_resamples,
+    known_resamples,
+    resampled_with,
+    ways_of_drawing,
+)
 from latent_probes.landing.results import (
     add_responses,
     stage_results,
@@ -84,6 +89,7 @@ __all__ = [
     "prepare",
     "refused",
     "release",
+    "resampled_with",
     "sampled_tokens",
     "sending",
     "set_apart",

@@ -91,9 +91,10 @@ def opened(path: Path):
 def contents(path: Path) -> dict[str, str]:
     """What tells whether a table has changed: the number of its rows, and a hash of them.
 
-    Not of their texts, which are what came and are never rewritten.
+    Not of their texts, which are what came and are never rewritten. Opened as for writing: waits
+    while another process holds the file, and creates a table that an older file lacks.
     """
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with opened(path) as connection:
         columns = connection.execute(
             """
             select table_name, list(column_name order by column_index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from latent_probes.landing.opening import first, transaction
 
 
@@ -11,6 +13,23 @@ def known_resamples(connection, source_model: str):
         "select prefix_hash, continuation_idx from resamples where source_model = ?",
         params=[source_model],
     ).to_arrow_table()
+
+
+def resampled_with(connection, source_model: str) -> list[dict]:
+    """The settings of all that resamples of a source model have landed from."""
+    rows = connection.execute(
+        """
+        select details -> 'settings'
+        from rollout_sources
+        where
+            source_hash in (
+                select source_hash from resamples where resamples.source_model = ?
+            )
+        order by source_hash
+        """,
+        [source_model],
+    ).fetchall()
+    return [json.loads(settings) for (settings,) in rows]
 
 
 def add_resamples(connection, source: dict, resamples) -> int:

@@ -66,7 +66,6 @@ def read(connection, path: Path):
             select
                 *,
                 answer is not null as has_answer,
-                count(*) over (partition by source_model, doc_id, slot_idx) as n_rows,
             from ({rows})
         ),
         published as (
@@ -79,6 +78,8 @@ def read(connection, path: Path):
             given.*,
             published.probe_id,
             count(published.probe_id) over (partition by given.row_number) as n_found,
+            -- Also where only one of them names the source model.
+            count(*) over (partition by published.probe_id) as n_rows,
         from given
         left join published
             on
