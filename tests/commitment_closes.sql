@@ -20,9 +20,11 @@ expected as (
 
 scored as (
 
-    select count(*) as n_probes
+    select
+        count(recurrence) as n_probes,
+        count(*) - count(recurrence) as n_unscored,
+        count(*) as n_resampled,
     from {{ ref('commitment') }}
-    where recurrence is not null
 
 ),
 
@@ -32,6 +34,7 @@ summed as (
         sum(n_probes) filter (where typicality = 'all' and recurrence = 'all') as n_by_scope,
         sum(n_probes) filter (where typicality = 'all' and recurrence != 'all') as n_by_recurrence,
         sum(n_probes) filter (where typicality != 'all' and recurrence = 'all') as n_by_typicality,
+        sum(n_unscored) filter (where typicality = 'all' and recurrence = 'all') as n_unscored,
     from {{ ref('commitment_summary') }}
     where scope != 'all'
 
@@ -50,11 +53,12 @@ select
 from scored
 cross join summed
 where
-    scored.n_probes > 0
+    scored.n_resampled > 0
     and (
         summed.n_by_scope is distinct from scored.n_probes
-        or summed.n_by_recurrence is distinct from scored.n_probes
+        or coalesce(summed.n_by_recurrence, 0) is distinct from scored.n_probes
         or summed.n_by_typicality is distinct from scored.n_probes
+        or summed.n_unscored is distinct from scored.n_unscored
     )
 
 union all

@@ -45,8 +45,9 @@ select
     solved_from,
     n_probes,
     n_documents,
-    {{ figure('rates.alpha') }} as alpha,
-    {{ figure('rates.beta') }} as beta,
+    -- Neither is ever 0: that would be no distribution.
+    greatest({{ figure('rates.alpha') }}, 1e-6) as alpha,
+    greatest({{ figure('rates.beta') }}, 1e-6) as beta,
     rates.by_answers,
 from fitted
 order by scope, solved_from

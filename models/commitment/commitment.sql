@@ -8,7 +8,9 @@ scored as (
         passages.round_number,
         passages.probe_id,
         passages.continuation_idx,
+        passages.was_cut,
         case
+            when passages.was_cut then null
             when not passages.is_written then passages.has_atom::integer
             when passages.is_empty then 0
             else judgements.score
@@ -28,6 +30,7 @@ counted as (
         scored.round_number,
         scored.probe_id,
         count(*) as n_resamples,
+        count(*) filter (where scored.was_cut) as n_cut,
         count(scored.score) as n_scored,
         avg(scored.score) as again_mean,
         avg((scored.score >= borders.easy_from)::integer) as again_share,
@@ -47,12 +50,14 @@ select
     probes.is_written,
     probes.typicality,
     counted.n_resamples,
+    counted.n_cut,
     counted.n_scored,
     -- As long as a judgement is missing, nothing is said.
-    case when n_scored = n_resamples then {{ figure('counted.again_mean') }} end as again_mean,
-    case when n_scored = n_resamples then {{ figure('counted.again_share') }} end as again_share,
+    counted.n_scored > 0 and counted.n_scored + counted.n_cut = counted.n_resamples as is_scored,
+    case when is_scored then {{ figure('counted.again_mean') }} end as again_mean,
+    case when is_scored then {{ figure('counted.again_share') }} end as again_share,
     case
-        when n_scored < n_resamples then null
+        when not is_scored then null
         when counted.again_share = 0 then 'never'
         when counted.again_share < 0.5 then 'seldom'
         else 'often'

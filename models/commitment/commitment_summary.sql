@@ -11,13 +11,13 @@ by_document as (
         coalesce(recurrence, 'all') as recurrence,
         source_model,
         doc_id,
-        count(*) as n_probes,
-        sum(again_mean) as again,
-        sum(again_share) as again_share,
-        count(blind_mean) as n_blind,
-        coalesce(sum(blind_mean), 0) as blind,
+        count(recurrence) as n_probes,
+        count(*) - count(recurrence) as n_unscored,
+        coalesce(sum(again_mean), 0) as again,
+        coalesce(sum(again_share), 0) as again_share,
+        count(blind_mean) filter (where is_scored) as n_blind,
+        coalesce(sum(blind_mean) filter (where is_scored), 0) as blind,
     from {{ ref('commitment') }}
-    where recurrence is not null
     group by
         grouping sets (
             (is_written, source_model, doc_id),
@@ -29,7 +29,9 @@ by_document as (
             (is_written, source_model, doc_id, typicality, recurrence),
             (is_written, source_model, doc_id, scope, typicality, recurrence)
         )
-    having is_written or grouping(scope) = 0
+    having
+        (is_written or grouping(scope) = 0)
+        and (grouping(recurrence) = 1 or recurrence is not null)
 
 ),
 
@@ -40,10 +42,11 @@ summed as (
         typicality,
         recurrence,
         sum(n_probes)::bigint as n_probes,
-        count(*) as n_documents,
-        sum(again) / sum(n_probes) as again_mean,
+        sum(n_unscored)::bigint as n_unscored,
+        count(*) filter (where n_probes > 0) as n_documents,
+        sum(again) / nullif(sum(n_probes), 0) as again_mean,
         {{ share_interval('again', 'n_probes') }} as again_mean_interval,
-        sum(again_share) / sum(n_probes) as again_share,
+        sum(again_share) / nullif(sum(n_probes), 0) as again_share,
         {{ share_interval('again_share', 'n_probes') }} as again_share_interval,
         sum(n_blind)::bigint as n_blind,
         sum(blind) / nullif(sum(n_blind), 0) as blind_mean,
@@ -58,6 +61,7 @@ select
     typicality,
     recurrence,
     n_probes,
+    n_unscored,
     n_documents,
     {{ figure('again_mean') }} as again_mean,
     {{ figure('again_mean_interval.low') }} as again_mean_low,

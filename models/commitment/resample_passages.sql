@@ -14,6 +14,9 @@ placed as (
         resamples.prefix_hash,
         resamples.continuation_idx,
         resamples.continuation,
+        -- The model was stopped before it could have said all of it.
+        resamples.sampling ->> 'finish_reason' = 'length'
+        and length(resamples.continuation) < probes.atom_end - probes.split_offset as was_cut,
         substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start)
             as atom_text,
         documents.text_length * {{ var('comparable_share') }} as farthest,
@@ -56,6 +59,7 @@ select
     passage_length,
     md5(passage) as passage_hash,
     {{ is_blank('passage') }} as is_empty,
+    was_cut,
     case
         when scope = 'lens' then starts_with(continuation, atom_text)
         when scope = 'word'

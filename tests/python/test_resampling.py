@@ -76,12 +76,14 @@ def test_a_killed_command_goes_on_and_more_continuations_leave_the_first(sampled
     more = sampled.runs(*command(model_folder, "--continuations", "3"))
     assert f"landed {n_splits} of {3 * n_splits}" in more
     assert set(first) < set(landed(sampled))
-    # Passages of written probes are to be judged; the rest needs nobody.
+    # Passages of written probes are to be judged, unless they were cut; the rest needs nobody.
     ((n_asked,),) = sampled.query("select count(*) from judge_requests where arm = 'resample'")
     ((n_passages,),) = sampled.query(
-        "select count(*) from resample_passages where is_written and not is_empty"
+        "select count(*) from resample_passages where is_written and not is_empty and not was_cut"
     )
-    assert n_asked == n_passages > 0
+    assert n_asked == n_passages
+    # So few tokens reach no sentence's end.
+    assert sampled.query("select max(n_cut) from commitment where is_written") == [(3,)]
 
 
 class Repeating:
