@@ -101,7 +101,7 @@ class Repeating:
             (text,) = (text for text in self.texts if text.startswith(row.prefix.text))
             again = row.continuation_idx < self.repeats
             said = text[len(row.prefix.text) :] if again else " Zyx wvu."
-            rows.append(Sampled(row, said, None, None, "length"))
+            rows.append(Sampled(row, said, None, None, "stop"))
         land(rows)
 
 
