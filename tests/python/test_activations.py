@@ -202,6 +202,7 @@ def test_every_split_of_a_round_has_its_states(reading, tiny, model_folder):
     assert "round 9" in reading.fails(*command(model_folder, "--last", "2", "--round", "9"))
 
 
+@pytest.mark.soak
 def test_a_killed_command_loses_at_most_a_shard(reading, model_folder):
     some = command(model_folder, "--shard-documents", "1")
     folder = reading.folder / "states"

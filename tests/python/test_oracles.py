@@ -149,6 +149,7 @@ def test_the_blind_answerer_is_on_the_board_at_nothing(evaluated):
     assert board(evaluated)["blind answerer", "no_state"][1:] == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.soak
 def test_the_baseline_answers_by_itself(finished):
     command = ("latent-probes", "evaluate", "--name", "lexical", "--condition", "no_state")
     said = finished.runs(*command, "--provider", "lexical")

@@ -42,6 +42,7 @@ def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
     assert finished.query("select count(*) from started_rounds", "landing") == [(1,)]
 
 
+@pytest.mark.soak
 def test_more_answers_later_ask_only_the_missing_ones(finished):
     rounds = finished.folder / "seeds" / "rounds.csv"
     rounds.write_text(rounds.read_text().replace("-2,5,", "-2,6,"))
@@ -81,6 +82,7 @@ def test_a_second_round_leaves_the_files_of_the_first_as_they_were(finished):
     assert [len(entry["doc_ids"]) for entry in rounds] == [20, 3]
 
 
+@pytest.mark.soak
 def test_an_edited_started_line_fails_a_test(finished):
     rounds = finished.folder / "seeds" / "rounds.csv"
     rounds.write_text(rounds.read_text().replace("1,20,1,", "1,21,1,"))
@@ -158,6 +160,7 @@ def test_an_empty_continuation_lands_and_is_passed_over(finished_once):
     )
 
 
+@pytest.mark.soak
 def test_another_threshold_changes_new_rounds_and_no_started_one(finished):
     texts = (
         "select document_id, text_hash from documents where doc_id in (select doc_id from train)"

@@ -105,6 +105,7 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
     scoring.runs("latent-probes", "export")
 
 
+@pytest.mark.soak
 def test_a_killed_command_loses_at_most_a_batch(scoring, model_folder):
     some = command(model_folder, "--batch-size", "4")
     process = scoring.start(*some)

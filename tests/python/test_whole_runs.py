@@ -47,6 +47,7 @@ def test_an_empty_landing_builds_and_passes_every_test(checkout):
     assert checkout.query("select n_documents from round_status") == [(0,)]
 
 
+@pytest.mark.soak
 def test_the_middle_of_a_run_is_a_state_and_no_failure(checkout):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     for seen in ("generator", "answerer", "judge"):
