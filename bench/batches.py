@@ -381,7 +381,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def our_encode(bench: Bench) -> float:
     """Requests to a body file."""
-    from latent_probes import files
+    from latent_probes.common import files
     from latent_probes.providers import Request
     from latent_probes.providers.anthropic_batches import AnthropicBatches
 

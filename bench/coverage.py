@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 # It is found only now that the folder of the tests is looked through.
 from simulated_tables import coverage  # noqa: E402
 
-from latent_probes.home import Home  # noqa: E402
+from latent_probes.common.home import Home  # noqa: E402
 
 N_SIMULATIONS = 1000
 

@@ -82,7 +82,7 @@ def read(path: Path) -> list[dict]:
 
 def planted(sound: list[dict], pages: list[dict]) -> list[dict]:
     """Sound continuations that are cut after a sentence of their second half and go wrong there."""
-    from latent_probes import units
+    from latent_probes.warehouse.functions import units
 
     made = []
     kinds = ["new_document", "repetition", *PLANTED]

@@ -18,7 +18,7 @@ import pytest
 from filelock import FileLock
 from scripted_server import ScriptedServer
 
-from latent_probes import units
+from latent_probes.warehouse.functions import units
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent

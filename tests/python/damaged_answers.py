@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import regex
 
-from latent_probes import udfs
+from latent_probes.warehouse import functions
 
 ROOT = Path(__file__).parents[2]
 STRING = regex.compile(r'"(?:[^"\\]|\\.)*"')
@@ -253,7 +253,7 @@ class Reader:
         (compiled,) = folder.glob("target/compiled/**/generator_outputs.sql")
         self.query = compiled.read_text()
         self.connection = duckdb.connect()
-        udfs.register(self.connection)
+        functions.register(self.connection)
         self.connection.execute("attach ':memory:' as warehouse")
         self.connection.execute(
             "create table answers (request_id bigint, stop_reason varchar, text varchar)"

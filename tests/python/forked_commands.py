@@ -16,7 +16,10 @@ import tempfile
 import dbt.adapters.duckdb
 import dbt.cli.main
 
-from latent_probes import cli, publication, runner, summary, udfs, warehouse  # noqa: F401
+from latent_probes import cli, publication  # noqa: F401
+from latent_probes.queue import runner  # noqa: F401
+from latent_probes.reports import exported, plan, status  # noqa: F401
+from latent_probes.warehouse import functions  # noqa: F401
 
 # The client of the Hub reads its environment when it is imported.
 assert "huggingface_hub" not in sys.modules

@@ -20,10 +20,12 @@ from pathlib import Path
 import duckdb  # noqa: F401
 import httpx2
 
-from latent_probes import batches, files, landing, runner, terminal, warehouse
-from latent_probes.home import Home
+from latent_probes import landing, warehouse
+from latent_probes.common import files, terminal
+from latent_probes.common.home import Home
 from latent_probes.providers import anthropic_api
 from latent_probes.providers.anthropic_batches import AnthropicBatches
+from latent_probes.queue import batches, runner
 
 # Every step that writes something down, or that the provider hears of.
 STEPS = (
@@ -76,7 +78,7 @@ def run(order: dict) -> None:
         AnthropicBatches.max_requests = order["max_requests"]
         AnthropicBatches.poll_seconds = 0.02
         AnthropicBatches.settle_seconds = order["settle_seconds"]
-        runner.run(home, AnthropicBatches(), once=False, max_cost=None)
+        runner.answer_pending(home, AnthropicBatches(), once=False, max_cost=None)
         code = 0
     except BaseException:
         traceback.print_exc(file=sys.__stdout__)

@@ -70,7 +70,9 @@ class House:
 
     def land(self, *paths, columns=None, constants=None):
         mapping = Mapping(columns or {}, constants or {})
-        return rollout_files.land(self.path, list(paths), mapping, self.folder / "downloads")
+        return rollout_files.land_rollouts(
+            self.path, list(paths), mapping, self.folder / "downloads"
+        )
 
     def query(self, query):
         return self.connection.execute(query).fetchall()

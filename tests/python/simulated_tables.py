@@ -17,9 +17,11 @@ import numpy
 import pyarrow
 from scipy.special import beta as beta_function
 
-from latent_probes import solve_rates, udfs, warehouse
-from latent_probes.home import Home
+from latent_probes import warehouse
+from latent_probes.common.home import Home
 from latent_probes.publication.queries import without_database
+from latent_probes.warehouse import functions
+from latent_probes.warehouse.functions import solve_rates
 
 ALPHA, BETA = 0.6, 1.2
 HALF_RIGHT = 0.1
@@ -73,7 +75,7 @@ class Simulations:
     def rows(self, *models: str, **tables: pyarrow.Table) -> list[dict]:
         """The rows of the last of these models, which are made in this order of these tables."""
         with duckdb.connect() as connection:
-            udfs.register(connection)
+            functions.register(connection)
             connection.execute(BINS)
             for name, table in tables.items():
                 connection.register(name, table)

@@ -17,11 +17,12 @@ torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from latent_probes import sampling, tokenizing  # noqa: E402
-from latent_probes.language_model import LanguageModel  # noqa: E402
-from latent_probes.prefixes import Prefix  # noqa: E402
-from latent_probes.reading import ReadingError, activations, shards, states, tokens  # noqa: E402
-from latent_probes.reading.states import Document  # noqa: E402
+from latent_probes.local_models import ReadingError, activations, shards, states, tokens  # noqa: E402
+from latent_probes.local_models.states import Document  # noqa: E402
+from latent_probes.sampling import rollouts as sampling  # noqa: E402
+from latent_probes.sampling import tokenizing  # noqa: E402
+from latent_probes.sampling.language_model import LanguageModel  # noqa: E402
+from latent_probes.sampling.prefixes import Prefix  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -64,7 +65,7 @@ def plain(model, ids: list[int]):
 def command(model_folder, *options: str) -> list[str]:
     """The command line."""
     return [
-        *("latent-probes", "activations", "--model", str(model_folder), "--device", "cpu"),
+        *("latent-probes", "save-activations", "--model", str(model_folder), "--device", "cpu"),
         *("--layers", "0,1,2", "--out", "states", *options),
     ]
 

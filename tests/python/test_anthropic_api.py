@@ -14,7 +14,6 @@ from scripted_server import Answer, ScriptedServer
 from stand_in import StandIn
 from test_lexical import PROMPTS
 
-from latent_probes import rendering
 from latent_probes.providers import (
     EncodingError,
     ProviderError,
@@ -24,6 +23,7 @@ from latent_probes.providers import (
 )
 from latent_probes.providers.anthropic_batches import AnthropicBatches
 from latent_probes.providers.anthropic_messages import AnthropicMessages
+from latent_probes.queue import rendering
 
 BUDGETED = "claude-haiku-4-5-20251001"
 ADAPTIVE = "claude-haiku-5-5"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scripted_server import Answer
 from stand_in import StandIn, answers, faults
 
-from latent_probes import files
+from latent_probes.common import files
 from latent_probes.providers import (
     ProviderError,
     RefusedError,

@@ -14,7 +14,7 @@ import pytest
 from scripted_server import MESSAGE, Answer
 from stand_in import StandIn, answers
 
-from latent_probes import files
+from latent_probes.common import files
 from latent_probes.providers import (
     ProviderError,
     Request,

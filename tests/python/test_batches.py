@@ -6,14 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from latent_probes import batches, files, landing, runner, terminal, warehouse
-from latent_probes.home import Home
-from latent_probes.providers import (
-    ListedBatch,
-    ProviderError,
-    RefusedError,
-    UnreachableError,
-)
+from latent_probes import landing, warehouse
+from latent_probes.common import files, terminal
+from latent_probes.common.home import Home
+from latent_probes.providers import ListedBatch, ProviderError, RefusedError, UnreachableError
+from latent_probes.queue import batches, runner
 
 OPENED_AT = datetime(2026, 1, 1)
 
@@ -606,7 +603,7 @@ def test_a_run_waits_until_an_outage_is_over(home, service, without_dbt, capsys)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(runner, "submit", end_and_fall_silent)
-        runner.run(home, service, once=False, max_cost=None)
+        runner.answer_pending(home, service, once=False, max_cost=None)
     assert outcomes(home) == ALL_SUCCEEDED
 
 
@@ -614,7 +611,7 @@ def test_a_run_that_leaves_at_once_says_that_nobody_is_to_be_heard(home, service
     planted_and_handed_in(home, service)
     service.deaf_reads = 1
     with pytest.raises(UnreachableError):
-        runner.run(home, service, once=True, max_cost=None)
+        runner.answer_pending(home, service, once=True, max_cost=None)
 
 
 def test_nothing_is_submitted_while_a_batch_is_unknown(home, service, monkeypatch, without_dbt):
@@ -627,7 +624,7 @@ def test_nothing_is_submitted_while_a_batch_is_unknown(home, service, monkeypatc
     service.moods = [UnreachableError("the line is dead")] * (batches.MOST_SENDS + 1)
     with pytest.raises(UnreachableError):
         hand_in(home, service, batch_id)
-    runner.run(home, service, once=False, max_cost=None)
+    runner.answer_pending(home, service, once=False, max_cost=None)
     assert states
     assert "intended" not in states
     assert outcomes(home) == ALL_SUCCEEDED
@@ -639,7 +636,7 @@ def test_a_run_looks_again_for_a_disowned_batch(home, service, without_dbt):
     service.moods = ["take too late"]
     hand_in(home, service, batch_id)
     service.held[1].unseen_reads = 1
-    runner.run(home, service, once=False, max_cost=None)
+    runner.answer_pending(home, service, once=False, max_cost=None)
     assert outcomes(home) == ALL_SUCCEEDED
     assert len(service.sent_at) == 1
 

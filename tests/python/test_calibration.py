@@ -6,7 +6,7 @@ import pytest
 from conftest import Checkout
 from test_controls import set_controls
 
-from latent_probes import calibration
+from latent_probes.evaluation import calibration
 
 CALIBRATE = ("latent-probes", "calibrate", "--docs", "6", "--levels")
 

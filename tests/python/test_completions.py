@@ -17,10 +17,12 @@ import pytest
 from landing_house import rows_at
 from scripted_server import Answer, Asked, ScriptedServer
 
-from latent_probes import completions, landing, sampling, tokenizing
-from latent_probes.completions import CompletionsError, ServedModel
-from latent_probes.prefixes import Prefix
-from latent_probes.sampling import Settings
+from latent_probes import landing
+from latent_probes.sampling import completions, tokenizing
+from latent_probes.sampling import rollouts as sampling
+from latent_probes.sampling.completions import CompletionsError, ServedModel
+from latent_probes.sampling.prefixes import Prefix
+from latent_probes.sampling.rollouts import Settings
 
 SETTINGS = Settings(temperature=0.9, top_p=0.95, top_k=0, min_p=0.0, max_new_tokens=8, seed=3)
 ORIGIN = {"file": "pages.jsonl"}
@@ -89,7 +91,7 @@ def serving(monkeypatch):
 
 def sample(path, model, siblings=3, prefixes=PREFIXES) -> int:
     """Sample and land; how many were added."""
-    return sampling.run(path, model, "base", prefixes, siblings, SETTINGS, ORIGIN)
+    return sampling.sample_rollouts(path, model, "base", prefixes, siblings, SETTINGS, ORIGIN)
 
 
 def shuffled(asked: Asked, number: int) -> None:
@@ -292,7 +294,7 @@ def test_a_stopped_command_goes_on_where_it_was(serving, checkout, tmp_path, how
         time.sleep(0.3)
         return unreliable(asked, number)
 
-    command = ["latent-probes", "rollouts", "--prefixes", "pages.jsonl", "--model", "base"]
+    command = ["latent-probes", "sample", "--prefixes", "pages.jsonl", "--model", "base"]
     command += ["--siblings", "3", "--seed", "3", "--max-new-tokens", "8", "--in-flight", "6"]
     command += ["--temperature", "0.9", "--top-p", "0.95"]
     server = CompletionsServer(slow)
@@ -325,7 +327,7 @@ def test_a_stopped_command_goes_on_where_it_was(serving, checkout, tmp_path, how
 def test_without_torch_the_remedy_is_named(monkeypatch):
     import sys
 
-    from latent_probes import language_model
+    from latent_probes.sampling import language_model
 
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(language_model.LanguageModelError, match=r"requirements-lm\.lock.*--server"):

@@ -10,8 +10,8 @@ from conftest import Checkout
 from stand_in import StandIn
 from test_whole_runs import RUN, files_of
 
-from latent_probes import ratings
-from latent_probes.home import Home
+from latent_probes.common.home import Home
+from latent_probes.evaluation import ratings
 
 ARMS = ("question_only", "other_document", "full_complement", "full_information")
 CHECKS = ("judge_anchors", "judge_retest")
@@ -93,8 +93,10 @@ def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
     shutil.copytree(controlled.folder, folder, symlinks=True)
     checkout = Checkout(folder)
     sheet = folder / "sheet.csv"
-    assert "wrote 40 answers" in checkout.runs("latent-probes", "sheet", str(sheet), "--answers=40")
-    assert "is there already" in checkout.fails("latent-probes", "sheet", str(sheet))
+    assert "wrote 40 answers" in checkout.runs(
+        "latent-probes", "write-sheet", str(sheet), "--answers=40"
+    )
+    assert "is there already" in checkout.fails("latent-probes", "write-sheet", str(sheet))
     with sheet.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     judged = dict(
@@ -104,7 +106,7 @@ def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
         row["score"] = f"{1 - judged[row['answer_id']]:.2f}"
     rows[30]["score"] = "1.5"
     write_sheet(sheet, rows)
-    land = ("latent-probes", "ratings", str(sheet), "--rater", "anna")
+    land = ("latent-probes", "land-ratings", str(sheet), "--rater", "anna")
     assert "row 31: '1.5' is no score from 0 to 1" in checkout.fails(*land)
     assert checkout.query("select count(*) from human_ratings", "landing") == [(0,)]
     rows[30]["score"] = ""
@@ -146,7 +148,7 @@ def test_a_sheet_with_a_fault_lands_nothing(text, fault, tmp_path):
     sheet.write_text(text)
     here = Home(tmp_path, tmp_path / "home")
     with pytest.raises(ratings.RatingError, match=fault):
-        ratings.land(here, sheet, "anna")
+        ratings.land_ratings(here, sheet, "anna")
     assert not here.landing.exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 import simulated_tables
 from conftest import ROOT
 
-from latent_probes.home import Home
+from latent_probes.common.home import Home
 
 N_SIMULATIONS = 1000
 N_DOCUMENTS = 40

@@ -30,7 +30,7 @@ STEPS = (
 
 DYING_RUN = """
 import os, sys
-from latent_probes import cli, files, landing, warehouse
+from latent_probes import cli, landing, warehouse
 from latent_probes.providers.lexical import Lexical
 
 name, moment = sys.argv.pop(1).split()

@@ -9,9 +9,11 @@ import sys
 import pytest
 from stand_in import StandIn
 
-from latent_probes import home, landing, queue, runner
+from latent_probes import landing, warehouse
+from latent_probes.common import home
 from latent_probes.providers import ProviderError, RefusedError
 from latent_probes.providers.lexical import Lexical
+from latent_probes.queue import pending, runner
 
 CLAIMS = "select count(*) from claims"
 
@@ -59,13 +61,13 @@ def here(checkout, monkeypatch):
 def test_errors_are_asked_again_and_nonsense_is_given_up(checkout, here):
     provider = Moody(here.batches / "lexical")
     with pytest.raises(ProviderError, match="refused"):
-        runner.run(here, provider, once=False, max_cost=None)
+        runner.answer_pending(here, provider, once=False, max_cost=None)
     assert checkout.query("select state from batches", "landing") == [("released",)]
     assert checkout.query(CLAIMS, "landing") == [(0,)]
     # Nothing was sent, so the round is not frozen.
     assert checkout.query("select count(*) from started_rounds", "landing") == [(0,)]
 
-    runner.run(here, provider, once=False, max_cost=None)
+    runner.answer_pending(here, provider, once=False, max_cost=None)
     # A refused batch is no attempt that counts; its requests were asked in the next.
     assert checkout.query(
         "select distinct attempt from requests where stage = 'generator' order by 1", "landing"
@@ -142,9 +144,9 @@ class Slow(Lexical):
 def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
     price_the_baseline(checkout)
     provider = Slow(here.batches / "lexical")
-    runner.run(here, provider, once=True, max_cost=6)
+    runner.answer_pending(here, provider, once=True, max_cost=6)
     with landing.opened(here.landing) as connection:
-        queue.attach_warehouse(here, connection)
+        warehouse.attach(here, connection)
         ((stage, spent, reserved),) = connection.execute(
             "select stage, spent_usd, reserved_usd from warehouse.commitments"
         ).fetchall()
@@ -152,15 +154,15 @@ def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
     assert reserved == pytest.approx(5.80, abs=0.01)
     # The baseline asks only when it is collected: under another limit it does not.
     with pytest.raises(runner.RunError, match=r"\$5.80 may follow"):
-        runner.run(here, provider, once=True, max_cost=5)
+        runner.answer_pending(here, provider, once=True, max_cost=5)
     # One more request costs less than $0.30, and would lead over the limit all the same.
     checkout.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
-    with pytest.raises(queue.QueueError, match=r"\$0.00 are spent, \$5.80 may follow"):
-        runner.run(here, provider, once=True, max_cost=6)
+    with pytest.raises(pending.QueueError, match=r"\$0.00 are spent, \$5.80 may follow"):
+        runner.answer_pending(here, provider, once=True, max_cost=6)
     assert checkout.query("select distinct round_number from requests", "landing") == [(1,)]
     # Once it has landed, it costs what it has cost.
-    with pytest.raises(queue.QueueError, match=r"\$0.56 are spent, \$5.\d\d may follow"):
-        runner.run(here, Lexical(here.batches / "lexical"), once=True, max_cost=6)
+    with pytest.raises(pending.QueueError, match=r"\$0.56 are spent, \$5.\d\d may follow"):
+        runner.answer_pending(here, Lexical(here.batches / "lexical"), once=True, max_cost=6)
     assert checkout.query(
         "select round_number, count(*) from requests where stage = 'generator' "
         "group by all order by all",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from latent_probes import files
+from latent_probes.common import files
 
 
 def test_a_file_takes_the_place_of_the_old_one(tmp_path):
@@ -41,7 +41,7 @@ def test_a_kill_leaves_the_old_file(tmp_path):
     path.write_text("old")
     program = (
         "import os, pathlib, sys\n"
-        "from latent_probes import files\n"
+        "from latent_probes.common import files\n"
         "with files.written_whole(pathlib.Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half of the n')\n"
         "    os._exit(9)\n"

@@ -14,7 +14,7 @@ inspect_ai = pytest.importorskip("inspect_ai", reason="the extra inspect is not 
 
 from inspect_ai.model import ModelOutput, ModelUsage, get_model  # noqa: E402
 
-from latent_probes import inspect_task  # noqa: E402
+from latent_probes.evaluation import inspect_task  # noqa: E402
 from latent_probes.providers import lexical  # noqa: E402
 
 

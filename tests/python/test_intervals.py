@@ -10,7 +10,7 @@ import time
 import numpy
 import pytest
 
-from latent_probes import intervals
+from latent_probes.warehouse.functions import intervals
 
 N_DATA_SETS = 1000
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latent_probes.home import Home
+from latent_probes.common.home import Home
 from latent_probes.pushing import leaks
 from latent_probes.pushing.ready import Export, PushError
 

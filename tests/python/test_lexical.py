@@ -11,9 +11,11 @@ from conftest import unit_map_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import files, providers, rendering
-from latent_probes.home import Home
+from latent_probes import providers
+from latent_probes.common import files
+from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, Request, lexical
+from latent_probes.queue import rendering
 
 PARAGRAPHS = [
     "The harbour lighthouse guided merchant vessels homeward. Copper lanterns burned all night.",

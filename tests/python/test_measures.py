@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import measures, udfs, units
+from latent_probes.warehouse import functions
+from latent_probes.warehouse.functions import measures, units
 
 modest = settings(max_examples=60, deadline=None, derandomize=True)
 # Few words, so that much is repeated; some are long, some end sentences or lines.
@@ -145,7 +146,7 @@ def test_the_function_of_sql_is_that_of_python():
     import duckdb
 
     connection = duckdb.connect()
-    udfs.register(connection)
+    functions.register(connection)
     texts = ["One sentence. One sentence.", None, ""]
     rows = connection.execute(
         "select text_measures('Before.', text, 'en') from unnest($1) as texts (text)", [texts]

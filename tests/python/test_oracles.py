@@ -12,9 +12,9 @@ from scripted_models import RATES, READER, ScriptedModels
 from stand_in import StandIn
 from test_whole_runs import files_of
 
-from latent_probes import oracles, rendering
-from latent_probes.home import Home
-from latent_probes.oracles import answers_file
+from latent_probes.common.home import Home
+from latent_probes.evaluation import answers_file, oracles
+from latent_probes.queue import rendering
 
 COLUMNS = ("doc_id", "slot_idx", "answer")
 PAID = ("--provider", "anthropic-batches", "--max-cost", "50")
@@ -101,10 +101,12 @@ def evaluated(new_checkout, tmp_path_factory) -> Checkout:
             "where scope in ('sentence', 'word') and slot_idx != 11",
         )
         here, build = Home(checkout.folder, checkout.home), build_of(checkout)
-        oracles.land(here, "perfect", "no_state", wrong, build)
-        oracles.land(here, "wrong", "real_state", wrong, build)
-        oracles.land(here, "some", "real_state", some, build)
-        oracles.land(here, "fresh", "no_state", fresh_blind_answers(checkout, models), build)
+        oracles.land_answers(here, "perfect", "no_state", wrong, build)
+        oracles.land_answers(here, "wrong", "real_state", wrong, build)
+        oracles.land_answers(here, "some", "real_state", some, build)
+        oracles.land_answers(
+            here, "fresh", "no_state", fresh_blind_answers(checkout, models), build
+        )
         said = checkout.runs(*evaluate(checkout, "perfect", "real_state", perfect, *PAID))
         assert "Requests to be asked" in said
     return checkout
@@ -250,15 +252,15 @@ def test_answers_of_another_set_are_refused_and_what_landed_stays(finished):
     build = build_of(finished)
     file = write(finished, "m", "select doc_id, slot_idx, 'x' as answer from train")
     with pytest.raises(oracles.OracleError, match="the set is"):
-        oracles.land(home, "m", "real_state", file, "another")
+        oracles.land_answers(home, "m", "real_state", file, "another")
     with pytest.raises(oracles.OracleError, match="none of real_state"):
-        oracles.land(home, "m", "imagined", file, build)
-    n_landed, n_rows = oracles.land(home, "m", "real_state", file, build)
+        oracles.land_answers(home, "m", "imagined", file, build)
+    n_landed, n_rows = oracles.land_answers(home, "m", "real_state", file, build)
     assert n_landed == n_rows > 100
-    assert oracles.land(home, "m", "real_state", file, build) == (0, n_rows)
+    assert oracles.land_answers(home, "m", "real_state", file, build) == (0, n_rows)
     other = write(finished, "other", "select doc_id, slot_idx, 'y' as answer from train")
     with pytest.raises(oracles.OracleError, match="give these another name"):
-        oracles.land(home, "m", "real_state", other, build)
+        oracles.land_answers(home, "m", "real_state", other, build)
     assert finished.query("select distinct answer from oracle_answers", "landing") == [("x",)]
 
 
@@ -280,4 +282,4 @@ def test_a_row_with_a_fault_is_named(finished_once, tmp_path, columns, fault):
     duckdb.sql(f"copy (select doc_id, slot_idx, {columns} from '{data}' limit 1) to '{file}'")
     home = Home(finished_once.folder, finished_once.home)
     with pytest.raises(oracles.OracleError, match=f"row 1: .*{fault}"):
-        oracles.land(home, "m", "real_state", file, build_of(finished_once))
+        oracles.land_answers(home, "m", "real_state", file, build_of(finished_once))

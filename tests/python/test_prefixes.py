@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import prefixes
-from latent_probes.prefixes import Bounds, PrefixError, cut
+from latent_probes.sampling import prefixes
+from latent_probes.sampling.prefixes import Bounds, PrefixError, cut
 
 BOUNDS = Bounds(10, 40)
 TEXTS = st.text(st.sampled_from("ab乌🧀é.,\n\t \u00a0\u2003\x85\x1c"), max_size=80)

@@ -22,7 +22,7 @@ import yaml
 from conftest import ROOT, Checkout
 
 from latent_probes import publication, warehouse
-from latent_probes.home import Home
+from latent_probes.common.home import Home
 from latent_probes.publication import card, parquet, proof, queries, tables
 from latent_probes.publication import header as headers
 

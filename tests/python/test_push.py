@@ -18,7 +18,7 @@ from huggingface_hub import constants
 from stand_in_hub import StandInHub
 
 from latent_probes import publication, pushing, warehouse
-from latent_probes.home import Home
+from latent_probes.common.home import Home
 from latent_probes.pushing import PushError
 
 NAME = "owner/probes"

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 import tiny_models
 
-from latent_probes import tokenizing
+from latent_probes.sampling import tokenizing
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 transformers = pytest.importorskip("transformers")
 
-from latent_probes.language_model import LanguageModel, LanguageModelError  # noqa: E402
-from latent_probes.reading import ReadingError, likelihoods, readings  # noqa: E402
-from latent_probes.reading.readings import Reading, Text  # noqa: E402
+from latent_probes.local_models import ReadingError, likelihoods, readings  # noqa: E402
+from latent_probes.local_models.readings import Reading, Text  # noqa: E402
+from latent_probes.sampling.language_model import LanguageModel, LanguageModelError  # noqa: E402
 
 torch.set_num_threads(1)
 

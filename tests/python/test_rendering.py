@@ -13,8 +13,9 @@ from conftest import unit_map_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import rendering, units
 from latent_probes.providers import lexical
+from latent_probes.queue import rendering
+from latent_probes.warehouse.functions import units
 
 TEXT = (
     "The fox slept. It rained hard. Nobody came home.\n"

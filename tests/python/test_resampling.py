@@ -12,9 +12,11 @@ import pytest
 import tiny_models
 from conftest import Checkout
 
-from latent_probes import landing, resampling, sampling
-from latent_probes.home import Home
-from latent_probes.sampling import Sampled, Settings
+from latent_probes import landing
+from latent_probes.common.home import Home
+from latent_probes.sampling import resamples as resampling
+from latent_probes.sampling import rollouts as sampling
+from latent_probes.sampling.rollouts import Sampled, Settings
 
 pytest.importorskip("torch", reason="the extra lm is not installed")
 
@@ -110,7 +112,7 @@ def test_what_is_said_again_is_found_in_every_scope(sampled):
     here = Home(sampled.folder, sampled.home)
     texts = [text for (text,) in sampled.query("select distinct text from documents")]
     model = Repeating(texts, repeats=3)
-    assert resampling.run(here, model, "gemma-3-270m", 5, 100, 1, None)[0] > 0
+    assert resampling.resample_splits(here, model, "gemma-3-270m", 5, 100, 1, None)[0] > 0
     sampled.runs(*OFFLINE)
     # The offline judge knows nothing but words: `4.` has none.
     rows = sampled.query(
@@ -185,7 +187,9 @@ def test_what_is_counted_together_is_drawn_in_one_way(model, max_new_tokens, fau
         resampling.refuse_other_settings(connection, "n", same | {"model": "other"})
     landed.settings = {"model": model}
     with pytest.raises(sampling.SamplingError, match=fault):
-        resampling.run(Home(tmp_path, tmp_path), landed, "m", 5, max_new_tokens, 1, None)
+        resampling.resample_splits(
+            Home(tmp_path, tmp_path), landed, "m", 5, max_new_tokens, 1, None
+        )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from landing_house import House, listed, row, without, write
 
-from latent_probes import files, rollout_files
+from latent_probes import rollout_files
+from latent_probes.common import files
 from latent_probes.rollout_files import Mapping, RolloutFileError
 
 FORMATS = [".parquet", ".jsonl", ".csv"]
@@ -57,7 +58,9 @@ def test_a_row_is_a_rollout(house, suffix):
 
 def test_what_landed_is_in_the_file(tmp_path):
     path = write(tmp_path / "rollouts.jsonl", row())
-    rollout_files.land(tmp_path / "landing.duckdb", [path], Mapping(), tmp_path / "downloads")
+    rollout_files.land_rollouts(
+        tmp_path / "landing.duckdb", [path], Mapping(), tmp_path / "downloads"
+    )
     with House(tmp_path) as house:
         assert house.rollouts() == [tuple(row().values())]
 

@@ -13,12 +13,14 @@ import tiny_models
 from landing_house import rows_at
 from tiny_models import TEXTS
 
-from latent_probes import landing, sampling, tokenizing
-from latent_probes.prefixes import Prefix
-from latent_probes.sampling import Sampled, Settings, Wanted
+from latent_probes import landing
+from latent_probes.sampling import rollouts as sampling
+from latent_probes.sampling import tokenizing
+from latent_probes.sampling.prefixes import Prefix
+from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
-language_model = pytest.importorskip("latent_probes.language_model")
+language_model = pytest.importorskip("latent_probes.sampling.rollouts.language_model")
 torch.set_num_threads(1)
 
 SETTINGS = Settings(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0, max_new_tokens=12, seed=3)
@@ -45,7 +47,7 @@ def tiny(model_folder) -> language_model.LanguageModel:
 
 def sample(path, model, siblings=3, prefixes=PREFIXES, settings=SETTINGS) -> int:
     """Sample and land; how many were added."""
-    return sampling.run(path, model, "tiny", prefixes, siblings, settings, ORIGIN)
+    return sampling.sample_rollouts(path, model, "tiny", prefixes, siblings, settings, ORIGIN)
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +185,7 @@ def test_a_name_that_came_from_a_file_is_refused(tiny, tmp_path):
     file = tmp_path / "rollouts.jsonl"
     row = {"source_model": "tiny", "doc_id": "x", "doc_source": "y", "prefix": "z"}
     file.write_text(json.dumps(row | {"continuations": ["a"]}))
-    rollout_files.land(
+    rollout_files.land_rollouts(
         tmp_path / "landing.duckdb", [file], rollout_files.Mapping({}, {}), tmp_path / "downloads"
     )
     with pytest.raises(sampling.SamplingError, match=r"landed from rollouts\.jsonl"):
@@ -247,7 +249,7 @@ def test_a_killed_command_loses_at_most_a_batch(checkout, model_folder):
             for number in range(12)
         )
     )
-    command = ["latent-probes", "rollouts", "--prefixes", "pages.jsonl", "--model"]
+    command = ["latent-probes", "sample", "--prefixes", "pages.jsonl", "--model"]
     command += [str(model_folder), "--siblings", "2", "--max-new-tokens", "20", "--device", "cpu"]
     command += ["--batch-size", "2", "--min-prefix", "20", "--max-prefix", "150"]
     process = checkout.start(*command)

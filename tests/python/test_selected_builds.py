@@ -10,8 +10,9 @@ import sys
 import duckdb
 import pytest
 
-from latent_probes import landing, oracles, warehouse
-from latent_probes.home import Home
+from latent_probes import landing, warehouse
+from latent_probes.common.home import Home
+from latent_probes.evaluation import oracles
 
 EVALUATE = ("latent-probes", "evaluate", "--name", "lexical", "--condition", "no_state")
 
@@ -53,7 +54,7 @@ def test_only_what_lies_behind_changed_tables_is_built(finished, selections):
     here = Home(finished.folder, finished.home)
     warehouse.build(here, tested=False)
     assert selections == []
-    oracles.land_baseline(here, "lexical", "no_state")
+    oracles.land_baseline_answers(here, "lexical", "no_state")
     warehouse.build(here, tested=False)
     assert selections.pop()[-2:] == ["--select", "source:landing.oracle_answers+"]
 
@@ -61,7 +62,7 @@ def test_only_what_lies_behind_changed_tables_is_built(finished, selections):
 @pytest.mark.parametrize("case", ["warehouse", "project", "older stamp", "no stamp"])
 def test_all_is_built_where_it_cannot_be_known_what_changed(case, finished, selections):
     here = Home(finished.folder, finished.home)
-    oracles.land_baseline(here, "lexical", "no_state")
+    oracles.land_baseline_answers(here, "lexical", "no_state")
     if case == "warehouse":
         finished.change("create table somebody as select 1 as wrote_it")
     elif case == "project":
@@ -92,7 +93,7 @@ def test_what_comes_while_dbt_is_at_work_is_built_next(
         if what != stage:
             return
         if meanwhile == "an evaluation lands":
-            oracles.land_baseline(here, "lexical", "no_state")
+            oracles.land_baseline_answers(here, "lexical", "no_state")
         else:
             (finished.folder / "dbt_project.yml").open("a").write("\n")
 

@@ -6,7 +6,7 @@ import numpy
 import pytest
 from scipy import optimize, special
 
-from latent_probes import solve_rates
+from latent_probes.warehouse.functions import solve_rates
 
 HIGHEST_RATE = 0.13
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import terminal
+from latent_probes.common import terminal
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 

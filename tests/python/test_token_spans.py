@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_tokenizing import BOTH, TEXTS
 
-from latent_probes import tokenizing
-from latent_probes.reading import tokens
-from latent_probes.reading.tokens import Tokens
+from latent_probes.local_models import tokens
+from latent_probes.local_models.tokens import Tokens
+from latent_probes.sampling import tokenizing
 
 NON_ASCII = "Æsop: 乌鸦, e\u0301tude 🧀🧀 naïve — «fin» \n\n ที่นี่ 👩‍👩‍👧"
 TINY = tiny_models.tokenizer_of(tiny_models.TEXTS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from latent_probes import tokenizing
+from latent_probes.sampling import tokenizing
 
 START, END = "<s>", "</s>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]

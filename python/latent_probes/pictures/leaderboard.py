@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from latent_probes import pictures, terminal
+from latent_probes import pictures
+from latent_probes.common import terminal
 
 NAME = "oracle_leaderboard.png"
 COLORS = {"real_state": "#1b7f79", "no_state": "#b8b8b8", "other_document_state": "#c8553d"}

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from latent_probes.home import Home
+from latent_probes.common.home import Home
 
 
 class ProviderError(Exception):

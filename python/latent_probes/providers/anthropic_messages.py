@@ -20,13 +20,8 @@ import anthropic
 import httpx2
 import orjson
 
-from latent_probes import terminal
-from latent_probes.providers import (
-    ListedBatch,
-    ProviderError,
-    UnreachableError,
-    anthropic_api,
-)
+from latent_probes.common import terminal
+from latent_probes.providers import ListedBatch, ProviderError, UnreachableError, anthropic_api
 from latent_probes.providers.anthropic_api import encode, serves
 from latent_probes.providers.spool import Spool
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from latent_probes.files import hash_of, written_whole
+from latent_probes.common.files import hash_of, written_whole
 from latent_probes.providers import ListedBatch, ProviderError
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from latent_probes import files, terminal, units, warehouse
-from latent_probes.home import Home
+from latent_probes import warehouse
+from latent_probes.common import files, terminal
+from latent_probes.common.home import Home
 from latent_probes.pictures import histogram
 from latent_probes.publication import card, manifest, parquet, queries, tables
+from latent_probes.warehouse.functions import units
 
 
 class ExportError(Exception):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from latent_probes import terminal
+from latent_probes.common import terminal
 from latent_probes.publication import header, queries, tables
 
 NAME = "README.md"

@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from latent_probes import files
-from latent_probes.home import Home
+from latent_probes.common import files
+from latent_probes.common.home import Home
 from latent_probes.pictures import histogram
 from latent_probes.publication import card, queries
 from latent_probes.publication.tables import Table, paths

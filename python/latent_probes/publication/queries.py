@@ -13,8 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import sql, warehouse
-from latent_probes.home import Home
+from latent_probes import warehouse
+from latent_probes.common import sql
+from latent_probes.common.home import Home
 from latent_probes.publication.tables import Table, paths
 
 NAME = "queries.sql"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from latent_probes import sql
+from latent_probes.common import sql
 
 
 @dataclass(frozen=True)

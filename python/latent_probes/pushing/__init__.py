@@ -9,9 +9,9 @@ from __future__ import annotations
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.utils import disable_progress_bars, logging
 
-from latent_probes import terminal
-from latent_probes.home import Home
-from latent_probes.hub_errors import explained
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.common.hub_errors import explained
 from latent_probes.pushing import leaks, plan, ready, seen
 from latent_probes.pushing.ready import PushError
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 from huggingface_hub import get_token
 
-from latent_probes import sql, terminal
-from latent_probes.home import Home
+from latent_probes.common import sql, terminal
+from latent_probes.common.home import Home
 from latent_probes.pushing.ready import Export, PushError
 
 # Whole keys, in the lengths that they have: prose does not look like this by chance.

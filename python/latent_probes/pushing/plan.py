@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from latent_probes import files, terminal
+from latent_probes.common import files, terminal
 from latent_probes.publication import card, manifest
 from latent_probes.pushing.ready import Export
 

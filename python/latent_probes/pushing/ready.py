@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from latent_probes import files, publication, warehouse
-from latent_probes.home import Home
+from latent_probes import publication, warehouse
+from latent_probes.common import files
+from latent_probes.common.home import Home
 from latent_probes.publication import card, manifest
 
 

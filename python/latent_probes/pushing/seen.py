@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from latent_probes import files
-from latent_probes.home import Home
-from latent_probes.hub_errors import endpoint
+from latent_probes.common import files
+from latent_probes.common.home import Home
+from latent_probes.common.hub_errors import endpoint
 
 
 def is_known(home: Home, name: str, commit: str) -> bool:

@@ -18,7 +18,9 @@ __all__ = ["COLUMNS", "CONSTANTS", "Landed", "Mapping", "RolloutFileError", "lan
 HUB = "hf://"
 
 
-def land(landing_path: Path, names: list[str | Path], mapping: Mapping, downloads: Path) -> Landed:
+def land_rollouts(
+    landing_path: Path, names: list[str | Path], mapping: Mapping, downloads: Path
+) -> Landed:
     """Land files of this machine, and files of data sets on the Hub (``hf://datasets/…``).
 
     ``downloads`` is the folder of what is being downloaded. Raises RolloutFileError for the first
@@ -34,7 +36,7 @@ def land(landing_path: Path, names: list[str | Path], mapping: Mapping, download
     landed = land_together(landing_path, sources, mapping) if sources else Landed()
     for n_landed, file in enumerate(found):
         try:
-            landed += hub_files.land(landing_path, file, mapping, downloads)
+            landed += hub_files.land_hub_file(landing_path, file, mapping, downloads)
         except RolloutFileError as error:
             if len(found) == 1:
                 raise

@@ -6,7 +6,7 @@ import csv
 
 import duckdb
 
-from latent_probes import sql
+from latent_probes.common import sql
 from latent_probes.rollout_files import rows
 from latent_probes.rollout_files.mapping import SAMPLING_COLUMNS, Mapping
 from latent_probes.rollout_files.sources import RolloutFileError, Source

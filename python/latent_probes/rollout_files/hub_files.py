@@ -28,8 +28,9 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, logging
 
-from latent_probes import files, landing, terminal
-from latent_probes.hub_errors import endpoint, explained
+from latent_probes import landing
+from latent_probes.common import files, terminal
+from latent_probes.common.hub_errors import endpoint, explained
 from latent_probes.rollout_files.mapping import Mapping
 from latent_probes.rollout_files.sources import (
     RolloutFileError,
@@ -133,7 +134,7 @@ def chosen(address: str, pattern: str, listed: list[HubFile]) -> list[HubFile]:
     return matching
 
 
-def land(landing_path: Path, file: HubFile, mapping: Mapping, downloads: Path) -> Landed:
+def land_hub_file(landing_path: Path, file: HubFile, mapping: Mapping, downloads: Path) -> Landed:
     """Land one file of the Hub, whole or not at all, unless it has landed before."""
     name = hashlib.sha256(file.address.encode()).hexdigest()[:32] + Path(file.path).suffix
     download = downloads / name

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from latent_probes import sql
+from latent_probes.common import sql
 from latent_probes.rollout_files.sources import RolloutFileError, Source
 
 TEXT_COLUMNS = ("source_model", "doc_id", "doc_source", "prefix")

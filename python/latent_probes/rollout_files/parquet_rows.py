@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from latent_probes import sql
+from latent_probes.common import sql
 from latent_probes.rollout_files import rows
 from latent_probes.rollout_files.mapping import SAMPLING_COLUMNS, Mapping
 from latent_probes.rollout_files.sources import RolloutFileError, Source

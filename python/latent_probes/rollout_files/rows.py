@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latent_probes import sql
+from latent_probes.common import sql
 
 
 def is_null(column: str, value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from latent_probes import files
+from latent_probes.common import files
 
 SUFFIXES = (".parquet", ".jsonl", ".csv")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import landing, sql
+from latent_probes import landing
+from latent_probes.common import sql
 from latent_probes.rollout_files import checks, csv_rows, jsonl_rows, parquet_rows
 from latent_probes.rollout_files.mapping import Mapping, refuse_missing_columns
 from latent_probes.rollout_files.sources import RolloutFileError, Source

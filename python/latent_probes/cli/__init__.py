@@ -1,0 +1,49 @@
+"""The command line: a file for each group of commands, which read arguments and call."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from latent_probes.cli import dataset, evaluation, local_models, rollouts, rounds
+
+app = typer.Typer(
+    help="Make, score, test and publish probing questions for activation oracles.\n\n"
+    "A data set is made in five steps: **land** rollouts of a source model, add a line to "
+    "seeds/rounds.csv, check the **plan** and its price, **run** it, and **export** the data "
+    "set. `dbt build` rebuilds and tests everything from what has landed, and never spends money.",
+    epilog="Files are kept in the folder LATENT_PROBES_HOME, by default the project's own.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for panel, commands in {
+    "Rollouts": (rollouts.land, rollouts.sample),
+    "Rounds": (evaluation.calibrate, rounds.plan, rounds.run, rounds.status, rounds.cancel),
+    "Data set": (dataset.export, dataset.check, dataset.push),
+    "Evaluation": (evaluation.evaluate, evaluation.write_sheet, evaluation.land_ratings),
+    "Models": (rollouts.resample, local_models.score_local, local_models.save_activations),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+
+
+def main() -> None:
+    """Run the command line; what can go wrong in use ends with one line and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        if not type(error).__module__.startswith("latent_probes."):
+            raise
+        from rich.text import Text
+
+        from latent_probes.common import terminal
+
+        terminal.errors.print(
+            Text.assemble(("error: ", "bold red"), terminal.printable(str(error))),
+            soft_wrap=True,
+        )
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""What every other package uses: paths, files, terminal output, SQL literals."""

@@ -1,0 +1,1 @@
+"""Methods that are evaluated, levels that are compared, people who rate."""

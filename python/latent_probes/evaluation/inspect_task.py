@@ -1,0 +1,120 @@
+"""A task for the harness of Inspect: the written probes of a published set, judged as here.
+
+Needs the extra ``inspect``. By default the model that is evaluated reads the complement, as the
+answerer does; a method that reads hidden states is a solver of its own, and finds document, split
+and question in a sample's metadata. docs/oracles.md says how it is run.
+"""
+
+from __future__ import annotations
+
+import duckdb
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import get_model
+from inspect_ai.scorer import Score, Target, grouped, mean, scorer, stderr
+from inspect_ai.solver import TaskState, generate
+
+from latent_probes.common import sql
+from latent_probes.queue import rendering
+
+# As often a request is asked in the queue.
+MOST_ATTEMPTS = 3
+
+
+@task
+def written_probes(
+    data: str = "export", fold: str | None = None, max_score_below: float | None = None
+) -> Task:
+    """Sentences, paragraphs and wholes of a published set.
+
+    ``data`` is its folder, or hf://datasets/OWNER/NAME. ``fold`` is train or test; with
+    ``max_score_below``, 0.4 for HARD, only probes are asked whose best published answer from the
+    text scores less. The judge is the model of the role ``grader``.
+    """
+    return Task(
+        dataset=MemoryDataset(samples(data, fold, max_score_below), name="latent-probes"),
+        solver=generate(),
+        scorer=judged(),
+    )
+
+
+def samples(data: str, fold: str | None, max_score_below: float | None) -> list[Sample]:
+    """The probes as samples: the answerer's prompt, the atom, and everything published."""
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"""
+            with limits as (
+                select max(complement_characters) as shown
+                from read_parquet({sql.literal(f"{data}/rounds/*.parquet")})
+            )
+            select
+                probes.*,
+                folds.fold,
+                length(context) > limits.shown as complement_was_cut,
+                if(target = 'suffix', right(context, limits.shown), left(context, limits.shown))
+                    as excerpt,
+            from read_parquet({sql.literal(f"{data}/data/*.parquet")}) as probes
+            join read_parquet({sql.literal(f"{data}/folds/*.parquet")}) as folds
+                using (source_model, doc_id)
+            cross join limits
+            where
+                scope in ('sentence', 'paragraph', 'whole')
+                and coalesce(folds.fold = $fold, true)
+                and coalesce(bb_answer_score_max < $max_score_below, $max_score_below is null)
+            order by source_model, doc_id, slot_idx
+            """,
+            {"fold": fold, "max_score_below": max_score_below},
+        )
+        names = [column[0] for column in found.description]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return [
+        Sample(
+            id=f"{row['source_model']} {row['doc_id']} {row['slot_idx']:.0f}",
+            input=rendering.render("answerer", row | {"shown": "complement"}),
+            target=row["atom_text"],
+            metadata=row,
+        )
+        for row in rows
+    ]
+
+
+@scorer(
+    metrics=[
+        grouped(mean(), "scope", all="samples"),
+        stderr(cluster="doc_id"),
+    ]
+)
+def judged():
+    """The score from 0 to 1 that the judge gives an answer, by the judge's own prompt."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        answer = state.output.completion
+        if not answer.strip():
+            return Score(value=0.0, answer=answer)
+        judge = get_model(role="grader", required=True)
+        prompt = rendering.render(
+            "judge",
+            {
+                "arm": "complement",
+                "verbalizer_prompt": state.metadata["verbalizer_prompt"],
+                "atom_text": target.text,
+                "answer": answer,
+            },
+        )
+        for _ in range(MOST_ATTEMPTS):
+            said = (await judge.generate(prompt)).completion
+            value = number(said)
+            if value is not None:
+                return Score(value=value, answer=answer)
+        return Score.unscored(answer=answer, explanation=said, reason="scoring_failed")
+
+    return score
+
+
+def number(text: str) -> float | None:
+    """A score from 0 to 1; None if the text is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None

@@ -1,0 +1,267 @@
+"""Keep hidden states at the splits of documents, so that it can be killed and run again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from latent_probes import landing, warehouse
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.local_models import ReadingError, shards, states, tokens
+from latent_probes.local_models.states import Document
+from latent_probes.sampling.language_model import LanguageModel
+from latent_probes.warehouse.functions import units
+
+METHOD = "states 1"
+
+
+def save_activations(
+    home: Home,
+    model: LanguageModel,
+    layers: list[int],
+    n_kept: int,
+    folder: Path,
+    round_number: int | None,
+    shard_size: int,
+) -> int:
+    """Keep the states of all splits that are not there yet; return of how many documents.
+
+    ``shard_size`` documents make a shard. Says size and time before it starts, and what tokens the
+    texts have. Raises ReadingError for a layer that the model does not have, and for a folder that
+    holds other states.
+    """
+    refuse_layers(model, layers)
+    shards.prepare(folder, settings_of(model, layers, n_kept))
+    wanted = unread(home, folder, round_number)
+    if not wanted:
+        terminal.say("nothing to do: the states of all splits are there")
+        return 0
+    announce(home, model, layers, n_kept, wanted, shard_size)
+    report = Report()
+    with terminal.progress("reading", len(wanted), "documents") as advance:
+        for some in documents(home, model, wanted, n_kept, shard_size):
+            fitting = [document for document in some if report.add(model, document)]
+            read = {}
+            for batch in states.batches(fitting, model.batch_size):
+                for document, tensor in zip(batch, states.read(model, batch, layers), strict=True):
+                    read[document.document_id] = tensor
+            if fitting:
+                kept = [read[document.document_id] for document in fitting]
+                shards.add(folder, fitting, kept, layers)
+            advance(len(some))
+    report.say()
+    compare_lenses(home, model, wanted)
+    return report.n_read
+
+
+def refuse_layers(model: LanguageModel, layers: list[int]) -> None:
+    """Raise for a layer that is not there."""
+    last = states.n_layers(model)
+    for layer in layers:
+        if not 0 <= layer <= last:
+            raise ReadingError(
+                f"{model.name} has the layers 0 (the embeddings) to {last} (after the final norm), "
+                f"and no {layer}"
+            )
+
+
+def settings_of(model: LanguageModel, layers: list[int], n_kept: int) -> dict:
+    """What decides the states, as it stands beside them."""
+    settings = {name: model.settings[name] for name in ("model", "revision", "tokenizer", "dtype")}
+    return settings | {
+        "layers": layers,
+        "last": n_kept,
+        "hidden_size": model.model.config.get_text_config().hidden_size,
+        "method": METHOD,
+        "layers_are": "indices of output_hidden_states: 0 the embeddings, n after block n, "
+        f"{states.n_layers(model)} after the last block and the final norm",
+        "tokens_are": "the last ones with text that end at or before the split",
+        # Read and counted, but never kept: they stand for no text.
+        "tokens_before_text": tokens.before_text(model.tokenizer),
+    }
+
+
+def unread(home: Home, folder: Path, round_number: int | None) -> list[tuple[str, tuple[int, ...]]]:
+    """Documents with the splits whose states are not there, in the order of rounds."""
+    with warehouse.opened(home) as connection:
+        rows = connection.execute(
+            """
+            select splits.document_id, documents.text_hash, list(distinct splits.split_offset)
+            from splits
+            join documents using (document_id)
+            where
+                splits.split_offset is not null
+                and coalesce(splits.round_number = $round_number, true)
+            group by all
+            order by min(splits.round_number), splits.document_id
+            """,
+            {"round_number": round_number},
+        ).fetchall()
+    if not rows:
+        raise ReadingError(
+            "no document is split yet: run a round first"
+            if round_number is None
+            else f"no document of round {round_number} is split: is it there, and has it run?"
+        )
+    known = shards.known(folder)
+    found = []
+    for document_id, text_hash, offsets in rows:
+        missing = sorted(
+            offset for offset in offsets if (document_id, text_hash, offset) not in known
+        )
+        if missing:
+            found.append((document_id, tuple(missing)))
+    return found
+
+
+def documents(
+    home: Home,
+    model: LanguageModel,
+    wanted: list[tuple[str, tuple[int, ...]]],
+    n_kept: int,
+    n_at_once: int,
+) -> Iterator[list[Document]]:
+    """Documents with their tokens, so many at once."""
+    for start in range(0, len(wanted), n_at_once):
+        splits = dict(wanted[start : start + n_at_once])
+        with warehouse.opened(home) as connection:
+            rows = connection.execute(
+                """
+                select
+                    document_id, text_hash, source_model, doc_id, continuation_idx, prefix_length,
+                    text,
+                from documents
+                where document_id in (select unnest($document_ids))
+                order by document_id
+                """,
+                {"document_ids": list(splits)},
+            ).fetchall()
+        with landing.opened(home.landing) as connection:
+            sampled = landing.sampled_tokens(connection, [row[2:5] for row in rows])
+        found = {}
+        for document_id, text_hash, *key, prefix_length, text in rows:
+            read = None
+            if ids := sampled.get(tuple(key)):
+                read = tokens.of_sample(model.tokenizer, text[:prefix_length], text, *ids)
+            found[document_id] = Document(
+                key[0],
+                key[1],
+                document_id,
+                text_hash,
+                splits[document_id],
+                read or tokens.of_text(model.tokenizer, text),
+                n_kept,
+            )
+        yield [found[document_id] for document_id in splits]
+
+
+def announce(
+    home: Home,
+    model: LanguageModel,
+    layers: list[int],
+    n_kept: int,
+    wanted: list[tuple[str, tuple[int, ...]]],
+    shard_size: int,
+) -> None:
+    """Say how much there will be, and how long it will take, by some documents from the middle."""
+    middle = max(0, len(wanted) // 2 - model.batch_size // 2)
+    ((*some,),) = documents(
+        home, model, wanted[middle : middle + model.batch_size], n_kept, model.batch_size
+    )
+    fitting = [document for document in some if fits(model, document)]
+    seconds = 0.0
+    if fitting:
+        # The first pass takes longer than any other.
+        states.read(model, fitting[:1], layers)
+        started = time.monotonic()
+        for batch in states.batches(fitting, model.batch_size):
+            states.read(model, batch, layers)
+        seconds = (time.monotonic() - started) / len(fitting) * len(wanted)
+    n_rows = sum(len(splits) for _, splits in wanted) * n_kept
+    hidden_size = model.model.config.get_text_config().hidden_size
+    n_bytes = n_rows * len(layers) * hidden_size * model.model.dtype.itemsize
+    terminal.say(
+        f"{len(wanted):,} documents: up to {n_rows:,} tokens, {len(layers)} layers of "
+        f"{hidden_size:,} {model.settings['dtype']}, {n_bytes / 1e6:,.1f} MB in "
+        f"{-(-len(wanted) // shard_size):,} shards; about {seconds / 60:,.1f} minutes"
+    )
+
+
+def fits(model: LanguageModel, document: Document) -> bool:
+    """Whether the model reads so long a text."""
+    return not model.longest or len(document.ids) <= model.longest
+
+
+class Report:
+    """What is said of the documents at the end."""
+
+    def __init__(self):
+        self.n_read = self.n_sampled = self.n_too_long = self.n_splits = self.n_inside = 0
+
+    def add(self, model: LanguageModel, document: Document) -> bool:
+        """Count a document; whether it can be read."""
+        if not fits(model, document):
+            self.n_too_long += 1
+            return False
+        self.n_read += 1
+        self.n_sampled += document.tokens.source == "sampled"
+        self.n_splits += len(document.splits)
+        self.n_inside += sum(map(document.tokens.is_inside, document.splits))
+        return True
+
+    def say(self) -> None:
+        """Print it."""
+        terminal.say(
+            f"{self.n_read:,} documents: {self.n_sampled:,} as they were sampled, "
+            f"{self.n_read - self.n_sampled:,} tokenized from their text; {self.n_inside:,} of "
+            f"{self.n_splits:,} splits lie inside a token of this model"
+        )
+        if self.n_too_long:
+            terminal.say(
+                f"{self.n_too_long:,} documents are left out: the model does not read as far as "
+                "their last split"
+            )
+
+
+def compare_lenses(
+    home: Home, model: LanguageModel, wanted: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    """Say whether a lens has as many tokens for this model as its probe says."""
+    lens_tokenizer = units.tokenizer_version(*lens_files(home))
+    own = model.settings["tokenizer"]
+    if lens_tokenizer.rpartition("@")[2] == own.rpartition("@")[2]:
+        return
+    n_lenses = n_equal = n_theirs = n_ours = 0
+    for start in range(0, len(wanted), 256):
+        with warehouse.opened(home) as connection:
+            rows = connection.execute(
+                """
+                select documents.text, list((atom_start, atom_end, n_tokens) order by probe_id)
+                from probes
+                join documents using (document_id)
+                where scope = 'lens' and document_id in (select unnest($document_ids))
+                group by documents.document_id, documents.text
+                """,
+                {"document_ids": [document_id for document_id, _ in wanted[start : start + 256]]},
+            ).fetchall()
+        for text, lenses in rows:
+            read = tokens.of_text(model.tokenizer, text)
+            for atom_start, atom_end, n_tokens in lenses:
+                n_own = read.n_touching(atom_start, atom_end)
+                n_lenses += 1
+                n_equal += n_own == n_tokens
+                n_theirs += n_tokens
+                n_ours += n_own
+    terminal.say(
+        f"the lenses were cut with {lens_tokenizer}, and this model reads with {own}: "
+        f"{n_lenses:,} lenses have {n_theirs:,} tokens there and {n_ours:,} here; {n_equal:,} have "
+        "as many in both"
+    )
+
+
+def lens_files(home: Home) -> tuple[str, str]:
+    """The tokenizer of the lens probes, and where its files are."""
+    known = warehouse.settings(home)
+    return known["tokenizer"], known["tokenizer_files"]

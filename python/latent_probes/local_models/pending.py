@@ -1,0 +1,103 @@
+"""Which probes a reader has not read yet, and their texts, a slice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from latent_probes import landing, warehouse
+from latent_probes.common.home import Home
+from latent_probes.local_models.readings import Text
+
+# Readings whose texts are in memory at a time.
+SLICE = 1024
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Readings that have not landed, those of the longest complements first, and what has.
+
+    ``keys`` are pairs of probe_id and form; ``n_characters`` is the length of all that is shown.
+    """
+
+    keys: list[tuple[str, str]]
+    n_known: int
+    n_characters: int
+
+
+def pending(home: Home, reader_hash: str, scopes: list[str], n_documents: int | None) -> Pending:
+    """What a reader has still to read of these scopes.
+
+    With ``n_documents`` of so many documents, in an order that their ids alone decide, so that of
+    a larger number they are the first.
+    """
+    with landing.opened(home.landing) as connection:
+        known = landing.known_scores(connection, reader_hash)
+    with warehouse.opened(home) as connection:
+        connection.register("known", known)
+        rows = connection.execute(
+            """
+            with chosen as (
+                select source_model, doc_id
+                from probes
+                where scope in (select unnest($scopes))
+                group by source_model, doc_id
+                order by md5(json_array(source_model, doc_id)::varchar)
+                limit coalesce($n_documents, 9223372036854775807)
+            )
+            select
+                inputs.probe_id,
+                inputs.form,
+                known.probe_id is not null as is_known,
+                inputs.shown_length,
+            from reader_inputs as inputs
+            join probes using (probe_id)
+            semi join chosen using (source_model, doc_id)
+            left join known
+                on
+                    inputs.probe_id = known.probe_id
+                    and inputs.form = known.form
+                    and inputs.input_hash = known.input_hash
+            where inputs.scope in (select unnest($scopes))
+            order by
+                inputs.shown_length desc, probes.document_id, probes.target, inputs.form,
+                probes.verbalizer_prompt, inputs.probe_id
+            """,
+            {"scopes": scopes, "n_documents": n_documents},
+        ).fetchall()
+    unread = [row for row in rows if not row[2]]
+    return Pending(
+        [(probe_id, form) for probe_id, form, _, _ in unread],
+        len(rows) - len(unread),
+        sum(length for *_, length in unread),
+    )
+
+
+def texts(home: Home, keys: list[tuple[str, str]]) -> Iterator[list[Text]]:
+    """The texts of readings, in slices and in their order."""
+    for start in range(0, len(keys), SLICE):
+        probe_ids, forms = zip(*keys[start : start + SLICE], strict=True)
+        with warehouse.opened(home) as connection:
+            rows = connection.execute(
+                """
+                select
+                    inputs.probe_id, inputs.form, inputs.input_hash, inputs.target,
+                    substr(
+                        documents.text, complement_start + 1, complement_end - complement_start
+                    ),
+                    probes.verbalizer_prompt,
+                    substr(documents.text, atom_start + 1, atom_end - atom_start),
+                    probes.incorrect_plausible_answer,
+                from (
+                    select
+                        unnest($probe_ids) as probe_id, unnest($forms) as form,
+                        unnest(range(len($forms))) as place,
+                ) as wanted
+                join reader_inputs as inputs using (probe_id, form)
+                join probes using (probe_id)
+                join documents using (document_id)
+                order by wanted.place
+                """,
+                {"probe_ids": list(probe_ids), "forms": list(forms)},
+            ).fetchall()
+        yield [Text(*row) for row in rows]

@@ -1,0 +1,185 @@
+"""Score probes with a language model in this process, so that it can be killed and run again.
+
+First some readings are done in both ways, in a batch and one by one: they must agree, and their
+time says how long the rest will take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+
+import pyarrow
+
+from latent_probes import landing
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.local_models import ReadingError, readings
+from latent_probes.local_models import pending as reading_pending
+from latent_probes.local_models.likelihoods import Read, Reader, batches, one_by_one
+from latent_probes.local_models.readings import Reading
+from latent_probes.queue import rendering
+from latent_probes.sampling import rollouts as sampling
+from latent_probes.sampling import tokenizing
+from latent_probes.sampling.language_model import LanguageModel
+
+SCOPES = ("word", "lens", "sentence", "paragraph", "whole")
+# The scopes whose answers no judge scores.
+DEFAULT_SCOPES = ("word", "lens")
+# What is read at once, where the model has no lower limit.
+MOST_TOKENS = 8192
+# Most that the log-probability of a token may differ between the two ways, in nats, where it is
+# computed in 32 bits. With fewer bits both are off by more than that.
+TOLERANCE = 1e-4
+ROUGH_TOLERANCE = 0.5
+
+SCORES = pyarrow.schema(
+    {
+        "reader_hash": pyarrow.string(),
+        "probe_id": pyarrow.string(),
+        "form": pyarrow.string(),
+        "input_hash": pyarrow.string(),
+        "n_shown_tokens": pyarrow.int64(),
+        "was_cut": pyarrow.bool_(),
+        "atom_tokens": pyarrow.list_(pyarrow.int32()),
+        "atom_logprobs": pyarrow.list_(pyarrow.float64()),
+        "wrong_answer_tokens": pyarrow.list_(pyarrow.int32()),
+        "wrong_answer_logprobs": pyarrow.list_(pyarrow.float64()),
+        "answer_tokens": pyarrow.list_(pyarrow.int32()),
+        "answer": pyarrow.string(),
+        "environment": pyarrow.string(),
+    }
+)
+
+
+def score_probes(
+    home: Home, model: LanguageModel, scopes: list[str], n_documents: int | None
+) -> int:
+    """Read what has not been read, and land it batch by batch; return how many readings landed.
+
+    Raises ReadingError if the two ways do not agree, or a log-probability is no number.
+    """
+    row = reader_row(model)
+    unread = reading_pending.pending(home, row["reader_hash"], scopes, n_documents)
+    terminal.say(
+        f"{len(unread.keys):,} readings to do, of {unread.n_characters:,} characters; "
+        f"{unread.n_known:,} had landed before"
+    )
+    if not unread.keys:
+        return 0
+    reader = Reader(model)
+    compare(home, reader, unread.keys)
+    n_landed = 0
+    with terminal.progress("scoring", len(unread.keys), "readings") as advance:
+        for slice_ in reading_pending.texts(home, unread.keys):
+            wanted = [readings.reading_of(model.tokenizer, text, limit(model)) for text in slice_]
+            for batch in batches(wanted, model.batch_size):
+                read = reader.read(batch)
+                with landing.opened(home.landing) as connection:
+                    n_landed += landing.add_scores(connection, row, rows_of(row, model, read))
+                advance(len(batch))
+    return n_landed
+
+
+def limit(model: LanguageModel) -> int:
+    """How many tokens are read at once, at most."""
+    return min(model.longest or MOST_TOKENS, MOST_TOKENS)
+
+
+def reader_row(model: LanguageModel) -> dict:
+    """The row of ``readers``: all that decides a score, and its hash."""
+    settings = {name: model.settings[name] for name in ("model", "revision", "tokenizer", "dtype")}
+    settings |= {
+        "template_hash": rendering.prompt_hash("reader"),
+        "method": readings.METHOD,
+        "most_tokens": limit(model),
+        "longest_answer": readings.LONGEST_ANSWER,
+    }
+    text = sampling.canonical(settings)
+    return {
+        "reader_hash": hashlib.sha256(text.encode()).hexdigest(),
+        "model": settings["model"],
+        "model_revision": settings["revision"],
+        "tokenizer": settings["tokenizer"],
+        "dtype": settings["dtype"],
+        "template_hash": settings["template_hash"],
+        "settings": text,
+    }
+
+
+def compare(home: Home, reader: Reader, keys: list[tuple[str, str]]) -> None:
+    """Read some readings of middling length in both ways, and say what each takes."""
+    model = reader.model
+    start = max(0, len(keys) // 2 - model.batch_size // 2)
+    ((*found,),) = reading_pending.texts(home, keys[start : start + model.batch_size])
+    some = [readings.reading_of(model.tokenizer, text, limit(model)) for text in found]
+    # The first pass takes longer than any other, whichever way it is.
+    one_by_one(model, some[0])
+    started = time.monotonic()
+    alone = [one_by_one(model, reading) for reading in some]
+    seconds_alone = time.monotonic() - started
+    started = time.monotonic()
+    difference = 0.0
+    together = [read for batch in batches(some, model.batch_size) for read in reader.read(batch)]
+    seconds = time.monotonic() - started
+    by_key = {key_of(read.reading): read for read in together}
+    for reading, values in zip(some, alone, strict=True):
+        read = by_key[key_of(reading)]
+        difference = max(difference, largest_difference(values, (read.atom, read.wrong_answer)))
+    terminal.say(
+        f"{len(some)} readings in a batch: {len(some) / reader.seconds:,.1f} a second "
+        f"({len(some) / seconds:,.1f} with their answers); one by one: "
+        f"{len(some) / seconds_alone:,.1f}; log-probabilities of tokens differ by "
+        f"{difference:.1e} at most"
+    )
+    is_exact = model.settings["dtype"] in ("float32", "float64")
+    if not difference <= (TOLERANCE if is_exact else ROUGH_TOLERANCE):
+        raise ReadingError(
+            f"{model.name} gives other log-probabilities in a batch than one by one (by "
+            f"{difference:.1e}), so that none can be trusted: try --batch-size 1 or another --dtype"
+        )
+    n_minutes = seconds / len(some) * len(keys) / 60
+    terminal.say(f"all {len(keys):,} readings will take about {n_minutes:,.0f} minutes")
+
+
+def key_of(reading: Reading) -> tuple[str, str]:
+    """By what a reading is known."""
+    return reading.text.probe_id, reading.text.form
+
+
+def largest_difference(values, others) -> float:
+    """The largest difference between two lists of lists of numbers; NaN if one is none."""
+    return max(
+        abs(value - other)
+        for some, more in zip(values, others, strict=True)
+        for value, other in zip(some, more, strict=True)
+    )
+
+
+def rows_of(row: dict, model: LanguageModel, read: list[Read]) -> pyarrow.Table:
+    """Rows as they land."""
+    environment = json.dumps(model.environment)
+    return pyarrow.Table.from_pylist(
+        [
+            {
+                "reader_hash": row["reader_hash"],
+                "probe_id": one.reading.text.probe_id,
+                "form": one.reading.text.form,
+                "input_hash": one.reading.text.input_hash,
+                "n_shown_tokens": one.reading.n_tokens,
+                "was_cut": one.reading.was_cut,
+                "atom_tokens": one.reading.candidates[0],
+                "atom_logprobs": one.atom,
+                "wrong_answer_tokens": one.reading.candidates[1],
+                "wrong_answer_logprobs": one.wrong_answer,
+                "answer_tokens": one.answer_tokens,
+                "answer": None
+                if one.answer_tokens is None
+                else tokenizing.decode(model.tokenizer, one.answer_tokens),
+                "environment": environment,
+            }
+            for one in read
+        ],
+        schema=SCORES,
+    )

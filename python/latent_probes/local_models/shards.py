@@ -1,0 +1,146 @@
+"""The folder of hidden states: shards of safetensors, an index of Parquet, and what they are of.
+
+::
+
+    activations.json         model, precision, layers, and how the states were taken
+    shards/00000.safetensors a tensor for each layer, `layer_8`, with a row for each token
+    index/00000.parquet      a row for each split, token and layer of the shard of that number
+
+A shard is there when its part of the index is. Both are written whole or not at all, the index
+last.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+
+from latent_probes.common import files
+from latent_probes.local_models import ReadingError
+from latent_probes.local_models.states import Document
+from latent_probes.sampling.language_model import libraries
+
+INDEX = pyarrow.schema(
+    {
+        "source_model": pyarrow.string(),
+        "doc_id": pyarrow.string(),
+        "document_id": pyarrow.string(),
+        "text_hash": pyarrow.string(),
+        "split": pyarrow.int64(),
+        "is_split_inside_token": pyarrow.bool_(),
+        # 1 for the last token at or before the split, 2 for the one before it.
+        "distance": pyarrow.int64(),
+        "token_index": pyarrow.int64(),
+        "token_id": pyarrow.int64(),
+        "token_start": pyarrow.int64(),
+        "token_end": pyarrow.int64(),
+        "token_source": pyarrow.string(),
+        "layer": pyarrow.int64(),
+        "dtype": pyarrow.string(),
+        "shard": pyarrow.string(),
+        "row": pyarrow.int64(),
+    }
+)
+
+
+def prepare(folder: Path, settings: dict) -> None:
+    """Make the folder, or make sure that it holds states of the same settings.
+
+    Raises ReadingError if they differ, or if something else is there.
+    """
+    described = folder / "activations.json"
+    if described.exists():
+        known = json.loads(described.read_text())
+        differing = [
+            f"{name} {known.get(name)} and not {settings.get(name)}"
+            for name in sorted(known | settings)
+            if known.get(name) != settings.get(name)
+        ]
+        if differing:
+            raise ReadingError(
+                f"{folder} holds states of {', '.join(differing)}: choose another --out"
+            )
+        return
+    # A kill may have left half of the description.
+    if folder.exists() and {path.name for path in folder.iterdir()} - {
+        f".{described.name}.partial"
+    }:
+        raise ReadingError(f"{folder} is not empty, and holds no states: choose another --out")
+    with files.written_whole(described) as partial:
+        partial.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+
+
+def known(folder: Path) -> set[tuple[str, str, int]]:
+    """What is there: document, hash of its text, and split."""
+    found = set()
+    for part in parts(folder):
+        table = pyarrow.parquet.read_table(part, columns=["document_id", "text_hash", "split"])
+        columns = [column.to_pylist() for column in table.columns]
+        found.update(zip(*columns, strict=True))
+    return found
+
+
+def parts(folder: Path) -> list[Path]:
+    """The parts of the index."""
+    return sorted((folder / "index").glob("[0-9]*.parquet"))
+
+
+def add(folder: Path, documents: list[Document], tensors: list, layers: list[int]) -> None:
+    """Write a shard of documents with their states, which `states.read` gave, and its index."""
+    torch, _ = libraries()
+    from safetensors.torch import save
+
+    number = max((int(part.stem) for part in parts(folder)), default=-1) + 1
+    name = f"shards/{number:05}.safetensors"
+    together = torch.cat(tensors)
+    with files.written_whole(folder / name) as partial:
+        partial.write_bytes(
+            save(
+                {
+                    f"layer_{layer}": together[:, place].contiguous()
+                    for place, layer in enumerate(layers)
+                }
+            )
+        )
+    dtype = str(together.dtype).removeprefix("torch.")
+    rows = []
+    before = 0
+    for document, tensor in zip(documents, tensors, strict=True):
+        rows += [
+            row | {"layer": layer, "dtype": dtype, "shard": name, "row": row["row"] + before}
+            for row in rows_of(document)
+            for layer in layers
+        ]
+        before += len(tensor)
+    with files.written_whole(folder / "index" / f"{number:05}.parquet") as partial:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=INDEX), partial)
+
+
+def rows_of(document: Document) -> list[dict]:
+    """A row for each split and token, with the token's row among those of the document."""
+    tokens = document.tokens
+    rows = {place: row for row, place in enumerate(document.places)}
+    return [
+        {
+            "source_model": document.source_model,
+            "doc_id": document.doc_id,
+            "document_id": document.document_id,
+            "text_hash": document.text_hash,
+            "split": split,
+            "is_split_inside_token": tokens.is_inside(split),
+            "distance": distance,
+            "token_index": place,
+            "token_id": tokens.ids[place],
+            "token_start": tokens.spans[place][0],
+            "token_end": tokens.spans[place][1],
+            "token_source": tokens.source,
+            "row": rows[place],
+        }
+        for split in document.splits
+        for distance, place in enumerate(
+            reversed(tokens.last_before(split, document.n_kept)), start=1
+        )
+    ]

@@ -1,0 +1,101 @@
+"""The residual stream of documents at chosen tokens, by one pass for each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from latent_probes.local_models import ReadingError
+from latent_probes.local_models.tokens import Tokens
+from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
+
+# Most tokens in a pass: all their states are held until the chosen ones are taken.
+MOST_TOKENS = 1 << 13
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document to be read, with the splits at which its states are kept."""
+
+    source_model: str
+    doc_id: str
+    document_id: str
+    text_hash: str
+    splits: tuple[int, ...]
+    tokens: Tokens
+    n_kept: int
+
+    @functools.cached_property
+    def places(self) -> list[int]:
+        """The tokens whose states are kept, in order and each once."""
+        return sorted(
+            {
+                place
+                for split in self.splits
+                for place in self.tokens.last_before(split, self.n_kept)
+            }
+        )
+
+    @functools.cached_property
+    def ids(self) -> list[int]:
+        """What the model is fed: up to the last token that is kept, as none looks ahead."""
+        return self.tokens.ids[: max(self.places, default=-1) + 1]
+
+
+def read(model: LanguageModel, documents: list[Document], layers: list[int]):
+    """The states of each document, tensors on the CPU of shape (places, layers, hidden size).
+
+    ``layers`` are indices of what transformers calls ``hidden_states``: 0 is the embedding of the
+    tokens, n the residual stream after block n, and the last one is after the final norm too.
+    Raises LanguageModelError if the documents do not fit the memory, ReadingError if a state is no
+    finite number.
+    """
+    torch, _ = libraries()
+    longest = max(len(document.ids) for document in documents)
+    # What is behind a text changes nothing in it, so that padding needs no care.
+    ids = [document.ids + [0] * (longest - len(document.ids)) for document in documents]
+    mask = [[int(place < len(document.ids)) for place in range(longest)] for document in documents]
+    try:
+        with torch.inference_mode():
+            states = model.model(
+                input_ids=torch.tensor(ids, device=model.device),
+                attention_mask=torch.tensor(mask, device=model.device),
+                output_hidden_states=True,
+                use_cache=False,
+                logits_to_keep=1,
+            ).hidden_states
+            kept = [
+                torch.stack([states[layer][row, document.places] for layer in layers], 1).cpu()
+                for row, document in enumerate(documents)
+            ]
+    except torch.OutOfMemoryError as error:
+        raise LanguageModelError(
+            f"{len(documents)} documents do not fit the memory of {model.device}: run again with a "
+            "smaller --batch-size; shards that are there stay"
+        ) from error
+    for document, tensor in zip(documents, kept, strict=True):
+        if not torch.isfinite(tensor).all():
+            raise ReadingError(
+                f"document {document.doc_id}: a hidden state is no finite number; the model "
+                "overflows in this precision: try --dtype float32"
+            )
+    return kept
+
+
+def batches(documents: list[Document], size: int) -> Iterator[list[Document]]:
+    """Documents of like length, longest first, at most ``size`` at a time."""
+    batch: list[Document] = []
+    for document in sorted(documents, key=lambda one: (-len(one.ids), one.document_id)):
+        longest = len(batch[0].ids) if batch else len(document.ids)
+        if batch and (len(batch) == size or (len(batch) + 1) * longest > MOST_TOKENS):
+            yield batch
+            batch = []
+        batch.append(document)
+    if batch:
+        yield batch
+
+
+def n_layers(model: LanguageModel) -> int:
+    """The largest layer that can be kept."""
+    return model.model.config.get_text_config().num_hidden_layers

@@ -1,0 +1,1 @@
+"""From what is pending to what has landed: rendered, submitted, collected."""

@@ -1,0 +1,392 @@
+"""The life of a batch, from the intent that is committed to the answers that have landed.
+
+The API of a provider knows no idempotency key and no label, and an answer to "take this batch" may
+be lost. So that nothing is lost and nothing is paid twice:
+
+1. The body is on the disk, and the intent with its request ids is committed, before anything is
+   sent. The intent holds the newest batch that the provider listed before: its mark.
+2. A batch is sent with no retry. A clear refusal means that it was not taken. After anything else,
+   a kill included, it is unknown whether it was.
+3. What is unknown is settled before anything more is sent: a batch newer than the mark and of
+   exactly as many requests is ours. Sizes of open batches are unique. Several are copies: the
+   oldest is adopted, the others are canceled. Only if none shows up within the settle window is
+   the batch sent again.
+4. Results are read whole, and held against the intent and the provider's counts, before they land
+   in one transaction. A batch that was adopted, and whose results are not ours, is disowned, and
+   the intent is unknown again.
+
+What this cannot promise: a batch that the provider takes later than the settle window after it
+was sent is paid twice, for as long as it takes to see and cancel the copy. A batch that
+somebody else sends in the same workspace, after the mark, with exactly as many requests, while
+ours is unknown, is taken for ours until its results come, or canceled as a copy: give the project
+a workspace of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from latent_probes import landing
+from latent_probes.common import files, terminal
+from latent_probes.common.home import Home
+from latent_probes.landing import Batch
+from latent_probes.providers import (
+    ListedBatch,
+    Provider,
+    ProviderError,
+    RefusedError,
+    UnreachableError,
+)
+
+# Clocks of one service may differ by so much.
+CLOCK_SKEW = timedelta(seconds=60)
+LONGEST_WAIT_SECONDS = 600.0
+MOST_SENDS = 5
+MOST_DOWNLOADS = 6
+# Errors of a request that may not come again; any other, if most of a batch has it, stops the run.
+PASSING_ERRORS = ("api_error", "overloaded_error", "rate_limit_error", "timeout_error")
+FEW_ERRORS = 10
+
+
+def open_at(home: Home) -> list[Batch]:
+    """The batches that are on their way."""
+    with landing.opened(home.landing) as connection:
+        return landing.open_batches(connection)
+
+
+def body_file(home: Home, batch_id: str) -> Path:
+    """Where the requests of a batch lie."""
+    return home.batches / f"{batch_id}.jsonl"
+
+
+def results_file(home: Home, batch_id: str) -> Path:
+    """Where the results of a batch lie once they are known to be whole."""
+    return home.batches / f"{batch_id}.results.jsonl"
+
+
+# Handing in ----------------------------------------------------------------------------------
+
+
+def settle(home: Home, provider: Provider, *, patient: bool) -> None:
+    """Find out about batches that were intended but not heard of, and send those not taken."""
+    open_batches = open_at(home)
+    wanted = {batch.batch_id for batch in open_batches}
+    for path in home.batches.glob("*.jsonl*"):
+        # Written before an intent that was never committed, or landed and not yet swept.
+        if path.name.split(".")[0] not in wanted:
+            path.unlink()
+    for batch in open_batches:
+        if batch.state == "intended":
+            hand_in(home, provider, batch.batch_id, patient=patient)
+
+
+def hand_in(home: Home, provider: Provider, batch_id: str, *, patient: bool) -> None:
+    """Get an intended batch to the provider once, however often that has to be tried.
+
+    ``patient``: wait while the provider is busy, instead of giving up with RefusedError. Raises
+    ProviderError if the batch was refused; it is released then. Raises UnreachableError, and
+    leaves the batch unknown, if the provider is not to be heard.
+    """
+    n_unheard = 0
+    while True:
+        (batch,) = [batch for batch in open_at(home) if batch.batch_id == batch_id]
+        if batch.n_sends and adopt(home, provider, batch):
+            return
+        try:
+            send(home, provider, batch_id)
+            return
+        except RefusedError as error:
+            wait_for(home, provider, batch_id, error, patient)
+        except UnreachableError as error:
+            n_unheard += 1
+            if n_unheard == MOST_SENDS:
+                raise UnreachableError(
+                    f"{provider.name} does not take a batch of {batch.n_requests:,} requests: "
+                    f"{error}; run again later, it is looked for first"
+                ) from None
+            terminal.say(
+                f"{provider.name} was not heard ({error}); looking whether it took the batch"
+            )
+
+
+def send(home: Home, provider: Provider, batch_id: str) -> None:
+    """Send a batch and record its id; or record that it was refused, and raise RefusedError."""
+    body = body_file(home, batch_id)
+    if not body.exists():
+        raise RefusedError(f"its body file {body} is gone")
+    with landing.opened(home.landing) as connection:
+        landing.sending(connection, batch_id)
+    try:
+        provider_batch_id = provider.submit(body)
+    except RefusedError:
+        with landing.opened(home.landing) as connection:
+            landing.refused(connection, batch_id)
+        raise
+    with landing.opened(home.landing) as connection:
+        landing.submitted(connection, batch_id, provider_batch_id)
+
+
+def wait_for(
+    home: Home, provider: Provider, batch_id: str, error: RefusedError, patient: bool
+) -> None:
+    """Wait until a busy provider may take a batch; release the batch if that is not to be.
+
+    If an earlier sending was not heard of, the batch stays unknown, and the next run looks again.
+    """
+    # A wait of nothing is as good as none named.
+    seconds = error.wait_seconds or provider.poll_seconds
+    if error.can_wait and patient and seconds <= LONGEST_WAIT_SECONDS:
+        terminal.say(f"{provider.name} is busy ({error}); trying again in {seconds:,.0f} seconds")
+        time.sleep(seconds)
+        return
+    (batch,) = [batch for batch in open_at(home) if batch.batch_id == batch_id]
+    if not batch.n_sends:
+        with landing.opened(home.landing) as connection:
+            landing.release(connection, batch_id)
+    raise ProviderError(f"{provider.name} refused a batch: {error}") from None
+
+
+# Settling ------------------------------------------------------------------------------------
+
+
+def adopt(home: Home, provider: Provider, batch: Batch) -> bool:
+    """Take up a batch whose taking was not heard of; False if it surely was not taken."""
+    deadline = time.monotonic() + provider.settle_seconds
+    while True:
+        is_last_look = time.monotonic() >= deadline
+        try:
+            candidates = sorted(
+                unknown_copies(home, provider, batch),
+                key=lambda listed: (listed.created_at, listed.provider_batch_id),
+            )
+        except UnreachableError:
+            if is_last_look:
+                raise
+            candidates = []
+        if candidates:
+            for surplus in candidates[1:]:
+                cancel_surplus(home, provider, batch, surplus)
+            with landing.opened(home.landing) as connection:
+                landing.submitted(
+                    connection, batch.batch_id, candidates[0].provider_batch_id, was_adopted=True
+                )
+            return True
+        if is_last_look:
+            return False
+        time.sleep(min(provider.settle_seconds / 10, max(0.0, deadline - time.monotonic())))
+
+
+def unknown_copies(home: Home, provider: Provider, batch: Batch) -> list[ListedBatch]:
+    """What the provider lists that nobody knows, newer than the mark of a batch and of its size."""
+    with landing.opened(home.landing) as connection:
+        known = landing.known_ids(connection)
+    return [
+        listed
+        for listed in newer_than_mark(provider, batch)
+        if listed.provider_batch_id not in known and listed.n_requests == batch.n_requests
+    ]
+
+
+def newer_than_mark(provider: Provider, batch: Batch) -> Iterator[ListedBatch]:
+    """What the provider has taken since a batch was intended, newest first."""
+    for listed in provider.list():
+        if listed.provider_batch_id == batch.mark_id:
+            # Not the end: what was taken just after the mark may be listed just behind it.
+            continue
+        if batch.mark_created_at and listed.created_at < batch.mark_created_at - CLOCK_SKEW:
+            return
+        yield listed
+
+
+def cancel_surplus(home: Home, provider: Provider, batch: Batch, surplus: ListedBatch) -> None:
+    """Cancel a second copy of a batch, and never look at it again."""
+    provider.cancel(surplus.provider_batch_id)
+    with landing.opened(home.landing) as connection:
+        landing.disown(connection, batch.batch_id, surplus.provider_batch_id, "surplus")
+    terminal.say(
+        f"canceled {surplus.provider_batch_id}, a second copy of {batch.n_requests:,} requests: "
+        "what of it was answered by now is billed, and no part of `spend`"
+    )
+
+
+# Collecting ----------------------------------------------------------------------------------
+
+
+def collect(home: Home, provider: Provider) -> int:
+    """Land every submitted batch that has ended; return how many requests were in them.
+
+    Raises ProviderError, after everything else has landed, if the provider no longer lists one.
+    """
+    batches = {batch.provider_batch_id: batch for batch in open_at(home)}
+    batches.pop(None, None)
+    if not batches:
+        return 0
+    for batch in batches.values():
+        # A batch that was sent again: the first sending may turn up later than the window.
+        if batch.n_sends > 1:
+            for surplus in unknown_copies(home, provider, batch):
+                cancel_surplus(home, provider, batch, surplus)
+    n_landed = 0
+    unseen = dict(batches)
+    for listed in provider.list():
+        batch = unseen.pop(listed.provider_batch_id, None)
+        if batch and listed.has_ended:
+            n_landed += land_results(home, provider, batch, listed)
+        if not unseen:
+            break
+    # A kill after the download finds the results here.
+    kept = [batch for batch in unseen.values() if results_file(home, batch.batch_id).exists()]
+    n_landed += sum(land_results(home, provider, batch, None) for batch in kept)
+    for batch in unseen.values():
+        if batch not in kept and age_of(batch) > provider.settle_seconds:
+            raise ProviderError(
+                f"{provider.name} does not list {batch.provider_batch_id}, a batch of "
+                f"{batch.n_requests:,} requests: is the key of the workspace that sent it? "
+                "Nothing was given up"
+            )
+    return n_landed
+
+
+def age_of(batch: Batch) -> float:
+    """Seconds since a batch was submitted."""
+    return (datetime.now(UTC).replace(tzinfo=None) - batch.submitted_at).total_seconds()
+
+
+def land_results(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | None) -> int:
+    """Download, check and land the results of a batch; return how many requests it had.
+
+    0 if they turned out to be somebody else's.
+    """
+    results = results_file(home, batch.batch_id)
+    if not results.exists() and not fetch(home, provider, batch, listed):
+        return 0
+    with landing.opened(home.landing) as connection:
+        landing.stage_results(connection, results)
+        counts = landing.staged_counts(connection, batch.batch_id)
+        landing.add_responses(connection, batch.batch_id)
+        dominant = dominant_error(connection, batch)
+    provider.forget(batch.provider_batch_id)
+    body_file(home, batch.batch_id).unlink(missing_ok=True)
+    results.unlink()
+    terminal.say(f"landed {batch.n_requests:,} requests: {described(counts)}")
+    if dominant:
+        raise ProviderError(dominant)
+    return batch.n_requests
+
+
+def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | None) -> bool:
+    """Download the results of a batch until they are whole; False if they are somebody else's.
+
+    What the provider does not show at first it may show later, as it keeps what was paid for;
+    only after many tries is what is there taken for all that there is.
+    """
+    results = results_file(home, batch.batch_id)
+    partial = results.with_name(f"{results.name}.part")
+    for n_downloads in range(1, MOST_DOWNLOADS + 1):
+        provider.download(batch.provider_batch_id, partial)
+        with landing.opened(home.landing) as connection:
+            landing.stage_results(connection, partial)
+            counts = landing.staged_counts(connection, batch.batch_id)
+            is_foreign = landing.staged_is_foreign(connection, batch.batch_id)
+            fault = fault_of(batch, listed, counts)
+            if fault and is_foreign and batch.was_adopted:
+                landing.disown(connection, batch.batch_id, batch.provider_batch_id, "foreign")
+        if not fault:
+            break
+        terminal.say(f"{batch.provider_batch_id}: {fault}")
+        if is_foreign and batch.was_adopted:
+            return False
+        if n_downloads < MOST_DOWNLOADS:
+            terminal.wait(
+                provider.poll_seconds * 2 ** (n_downloads - 1), "downloading it again in a while"
+            )
+    else:
+        if not set(counts) - {"stray"}:
+            raise ProviderError(
+                f"the results of {batch.provider_batch_id} are not those of the batch that it "
+                f"was: {fault}; nothing was landed"
+            )
+        terminal.say(f"{batch.provider_batch_id}: what is there is landed")
+    files.replace(partial, results)
+    return True
+
+
+def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -> str | None:
+    """What is wrong with downloaded results, if anything is."""
+    if counts.get("stray"):
+        return f"{counts['stray']:,} of its lines are unreadable, repeated or not ours"
+    n_results = sum(counts.values())
+    if n_results != batch.n_requests:
+        return f"it has {n_results:,} results for {batch.n_requests:,} requests"
+    if listed and listed.counts is not None:
+        for outcome, n_counted in listed.counts.items():
+            n_found = counts.get(outcome, 0)
+            if n_found != n_counted:
+                return f"{n_found:,} results are {outcome}, where {n_counted:,} are counted"
+    return None
+
+
+def dominant_error(connection, batch: Batch) -> str | None:
+    """One error that most requests of a batch have, and that will not pass by itself."""
+    error, n_errors, n_attempts, has_success = landing.first(
+        connection,
+        """
+        with errors as (
+            select
+                body ->> '$.result.error.error.type' as type,
+                body ->> '$.result.error.error.message' as message,
+            from responses
+            join requests using (request_id, attempt)
+            where requests.batch_id = $batch_id and responses.outcome = 'errored'
+        ),
+        counted as (
+            select concat_ws(': ', type, message) as error, count(*) as n_errors
+            from errors
+            where coalesce(type, '') not in (select unnest($passing))
+            group by all
+        )
+        select
+            max_by(error, n_errors),
+            coalesce(max(n_errors), 0),
+            -- With those that could not be encoded, which are no requests of the provider's.
+            (select count(*) from requests where batch_id = $batch_id),
+            exists (
+                from responses
+                join requests as others using (request_id, attempt)
+                where
+                    outcome = 'succeeded'
+                    and others.model in (select model from requests where batch_id = $batch_id)
+            ),
+        from counted
+        """,
+        {"batch_id": batch.batch_id, "passing": list(PASSING_ERRORS)},
+    )
+    if n_errors * 2 <= n_attempts or (n_errors < FEW_ERRORS and has_success):
+        return None
+    return (
+        f"{n_errors:,} of {n_attempts:,} requests failed with the same error: {error}. "
+        "Mend that, then run again: they are asked again, up to the limit of max_attempts"
+    )
+
+
+def described(counts: dict[str, int]) -> str:
+    """Counts of outcomes in words, most frequent first."""
+    return ", ".join(
+        f"{n:,} {outcome}" for outcome, n in sorted(counts.items(), key=lambda item: -item[1])
+    )
+
+
+# Canceling -----------------------------------------------------------------------------------
+
+
+def cancel(home: Home, provider: Provider, batch: Batch) -> None:
+    """Stop a batch: cancel it at the provider, or release it if it was never taken."""
+    if batch.state == "intended" and not (batch.n_sends and adopt(home, provider, batch)):
+        with landing.opened(home.landing) as connection:
+            landing.release(connection, batch.batch_id)
+        return
+    (batch,) = [known for known in open_at(home) if known.batch_id == batch.batch_id]
+    provider.cancel(batch.provider_batch_id)

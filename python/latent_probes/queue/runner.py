@@ -1,0 +1,216 @@
+"""Drain the queue: read what is pending, render, hand it to a provider, land what comes back.
+
+Every step may be killed at any moment and run again; ``batches`` says how. What may be asked, and
+what it costs, is for the warehouse to say.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow
+
+from latent_probes import landing, warehouse
+from latent_probes.common import files, terminal
+from latent_probes.common.home import Home, locked
+from latent_probes.providers import ListedBatch, Provider, ProviderError, UnreachableError
+from latent_probes.queue import batches, bodies, pending, rendering
+
+
+class RunError(Exception):
+    """The queue cannot be drained; the message says why and what to do."""
+
+
+def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -> None:
+    """Ask everything that should be asked, until nothing is pending.
+
+    With ``once``: land what has ended, submit what is pending, and leave. Nothing is sent that
+    could, with all that was sent before, cost more than ``max_cost`` dollars; QueueError says so
+    when nothing else is left to do. Raises HomeError if another command is at work.
+    """
+    with locked(home):
+        refuse_other_providers(home, provider)
+        warehouse.build_before_asking(home)
+        warehouse.test_queue(home)
+        refuse_open_cost(home, provider, max_cost)
+        has_landed = False
+        while True:
+            try:
+                # What is unknown is found out before anything more is sent.
+                batches.settle(home, provider, patient=not once)
+                n_landed = batches.collect(home, provider)
+                if n_landed or has_landed:
+                    warehouse.build_queue(home)
+                has_landed = False
+                n_submitted = submit(home, provider, max_cost, patient=not once)
+            except UnreachableError as error:
+                if once:
+                    raise
+                # Something may have landed before the provider fell silent.
+                has_landed = True
+                terminal.wait(
+                    provider.poll_seconds,
+                    f"{provider.name} is not to be heard ({error}); trying again",
+                )
+                continue
+            if once:
+                break
+            if n_landed or n_submitted:
+                continue
+            open_batches = batches.open_at(home)
+            if not open_batches:
+                break
+            n_requests = sum(batch.n_requests for batch in open_batches)
+            terminal.wait(
+                provider.poll_seconds,
+                f"waiting for {provider.name}: {n_requests:,} requests in "
+                f"{len(open_batches):,} batches; Ctrl-C leaves them running",
+            )
+        warehouse.build(home, tested=False)
+        pending.refuse_over_cost(home, provider, max_cost)
+
+
+def count_tokens(home: Home, provider: Provider) -> None:
+    """Have the provider count the tokens of some pending requests of each stage and model."""
+    counts = []
+    with locked(home):
+        with landing.opened(home.landing) as connection:
+            warehouse.attach(home, connection)
+            lines = bodies.sampled(connection, provider)
+        with terminal.progress("counting", len(lines), "requests") as advance:
+            for request_id, model, prompt_hash, line in lines:
+                counts.append((request_id, model, prompt_hash, provider.count(line)))
+                advance(1)
+        if counts:
+            with landing.opened(home.landing) as connection:
+                landing.add_token_counts(connection, counts)
+
+
+def cancel_batches(home: Home, create_provider) -> None:
+    """Cancel every batch that is on its way; ``create_provider`` makes one from its name.
+
+    What was answered by then still lands, with the next run or here.
+    """
+    with locked(home):
+        open_batches = batches.open_at(home)
+        errors = []
+        for batch in open_batches:
+            try:
+                batches.cancel(home, create_provider(batch.provider), batch)
+            except ProviderError as error:
+                errors.append(f"{batch.provider_batch_id or batch.batch_id}: {error}")
+        if errors:
+            raise ProviderError("not canceled: " + "; ".join(errors))
+        for name in sorted({batch.provider for batch in open_batches}):
+            batches.collect(home, create_provider(name))
+
+
+def refuse_other_providers(home: Home, provider: Provider) -> None:
+    """Batches that another provider holds must be landed by it."""
+    for batch in batches.open_at(home):
+        if batch.provider != provider.name:
+            raise RunError(
+                f"a batch of {batch.n_requests:,} requests is open at {batch.provider}: land it "
+                f"first with `latent-probes run --provider {batch.provider}`, or stop it with "
+                "`latent-probes cancel`"
+            )
+
+
+def refuse_open_cost(home: Home, provider: Provider, max_cost: float | None) -> None:
+    """What was meant to be sent under a higher limit, and was not sent yet, is not sent now."""
+    unsent = [
+        batch
+        for batch in batches.open_at(home)
+        if provider.asks_when_collected or batch.state == "intended"
+    ]
+    if max_cost is None or not unsent:
+        return
+    with landing.opened(home.landing) as connection:
+        warehouse.attach(home, connection)
+        spent, reserved = pending.committed(connection)
+    if spent + reserved > max_cost:
+        raise RunError(
+            f"${spent:.2f} are spent, and ${reserved:.2f} may follow for what was begun under "
+            f"another limit: over --max-cost {max_cost:.2f}. Allow more, or drop it with "
+            "`latent-probes cancel`"
+        )
+
+
+def submit(home: Home, provider: Provider, max_cost: float | None, *, patient: bool) -> int:
+    """Hand in everything that is pending, batch by batch; return how many requests."""
+    with landing.opened(home.landing) as connection:
+        warehouse.attach(home, connection)
+        requests = pending.requests(connection, provider, max_cost)
+    start = n_submitted = 0
+    while start < requests.num_rows:
+        mark = next(iter(provider.list()), None)
+        with landing.opened(home.landing) as connection:
+            warehouse.attach(home, connection)
+            taken = {batch.n_requests for batch in landing.open_batches(connection)}
+            chosen = pending.next_batch(requests, start, provider, taken)
+            if not chosen.num_rows:
+                break
+            batch_id, sent = intend(home, connection, provider, mark, chosen, taken)
+        if sent.n_lines:
+            batches.hand_in(home, provider, batch_id, patient=patient)
+        start += len(sent.request_ids)
+        n_submitted += sent.n_lines
+    return n_submitted
+
+
+def intend(
+    home: Home,
+    connection,
+    provider: Provider,
+    mark: ListedBatch | None,
+    chosen: pyarrow.Table,
+    taken: set[int],
+) -> tuple[str, bodies.Sent]:
+    """Write a body file with the first of ``chosen``, and commit the intent to send it.
+
+    Returns the batch's id and what stands in it. ``mark`` is the newest batch that the provider
+    lists, ``taken`` are the sizes of open batches.
+    """
+    stage = chosen["stage"][0].as_py()
+    sent = bodies.Sent()
+    with terminal.progress(f"writing {stage} requests", chosen.num_rows, "requests") as advance:
+        lines = bodies.encoded(connection, provider, chosen, taken, sent, advance)
+        batch_id = files.write_by_hash(home.batches, lines)
+    if not sent.n_lines:
+        # All empty bodies have one hash.
+        batch_id = f"{sent.request_ids[0]}-{chosen['attempt'][0]}"
+    connection.register("sent", sent.table())
+    connection.execute(
+        """
+        create or replace temp table intended as
+        select
+            chosen.*,
+            ? as prompt_hash,
+            json_object(
+                'max_tokens', max_tokens,
+                'thinking', thinking,
+                'thinking_tokens', thinking_tokens,
+                'is_structured', is_structured
+            ) as settings,
+            sent.unit_map,
+            sent.fault,
+        from chosen
+        join sent using (request_id)
+        order by chosen.request_id
+        """,
+        [rendering.prompt_hash(stage)],
+    )
+    batch = {
+        "batch_id": batch_id,
+        "provider": provider.name,
+        "n_requests": sent.n_lines,
+        "mark_id": mark and mark.provider_batch_id,
+        "mark_created_at": mark and mark.created_at,
+    }
+    try:
+        landing.intend(connection, batch, "warehouse")
+    except duckdb.ConstraintException as error:
+        raise RunError(
+            "a pending request is already open or answered in the landing file; nothing was sent. "
+            f"Delete the warehouse file and run again; if it stays, report it. {error}"
+        ) from error
+    return batch_id, sent

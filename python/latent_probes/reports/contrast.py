@@ -1,0 +1,27 @@
+"""How often each method prefers the atom to the wrong answer."""
+
+from __future__ import annotations
+
+from latent_probes import warehouse
+from latent_probes.common.home import Home
+from latent_probes.reports.tables import print_table
+
+
+def show(home: Home) -> None:
+    """How often each method finds the atom more likely than the wrong answer."""
+    with warehouse.opened(home) as connection:
+        print_table(
+            connection,
+            "Contrast: log P(atom) against log P(wrong answer), lenses pooled over their lengths",
+            """
+            select
+                method, scope, target, n_probes as probes, accuracy, accuracy_low as low,
+                accuracy_high as high, auc, margin_mean as "mean margin",
+                text_only_accuracy as "best text-only",
+            from contrast
+            where
+                measure = 'total' and target != 'all' and typicality = 'all'
+                and lens_length in ('none', 'pooled')
+            order by method, scope, target
+            """,
+        )

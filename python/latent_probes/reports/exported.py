@@ -1,0 +1,67 @@
+"""The closing summary of an export."""
+
+from __future__ import annotations
+
+import os
+
+from rich.text import Text
+
+from latent_probes import warehouse
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.reports.tables import print_table, shown
+
+
+def show(home: Home) -> None:
+    """The closing summary of an export: counts, rejections, histogram, one probe, files."""
+    with warehouse.opened(home) as connection:
+        print_table(
+            connection,
+            "Slots",
+            """
+            select
+                scope, n_slots as slots, n_probes as probes, n_rejected as rejected,
+                n_scored as scored, score_max_mean as "mean max score"
+            from scope_summary order by scope_order
+            """,
+        )
+        print_table(
+            connection,
+            "Rejections",
+            """
+            select
+                rejection_reason as reason, sum(n_slots)::bigint as slots,
+                any_value(meaning) as meaning
+            from rejection_summary group by rejection_reason order by slots desc, reason
+            """,
+        )
+        histogram(connection)
+        one_probe(connection)
+    for path in sorted(home.export.rglob("*")):
+        if path.is_file():
+            terminal.say(f"{path.stat().st_size:>12,} bytes  {os.path.relpath(path)}")
+
+
+def histogram(connection) -> None:
+    """The best score of each probe, as text bars."""
+    rows = connection.execute(
+        "select label, n_probes, share, upper(band) from score_histogram order by bin"
+    ).fetchall()
+    terminal.console.print(Text("\nMax score", style="bold"))
+    for label, n_probes, share, band in rows:
+        terminal.say(f"  {label}  {n_probes:>7,}  {share:>6.1%}  {terminal.bar(share)} {band}")
+
+
+def one_probe(connection) -> None:
+    """The scored probe nearest to the middle score, whole."""
+    found = connection.execute(
+        "select * exclude (end_of_context, start_of_context) from example_probe"
+    )
+    columns = [column[0] for column in found.description]
+    terminal.console.print(Text("\nOne probe", style="bold"))
+    for row in found.fetchall():
+        for name, value in zip(columns, row, strict=True):
+            terminal.console.print(
+                Text.assemble((f"  {name}: ", "cyan"), shown(value)), soft_wrap=True
+            )
+    terminal.console.print()

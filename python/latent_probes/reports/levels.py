@@ -1,0 +1,47 @@
+"""What came of each level of a calibration."""
+
+from __future__ import annotations
+
+from latent_probes import warehouse
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.reports.tables import print_table
+
+
+def show(home: Home) -> None:
+    """What came of each level, and which one is recommended."""
+    with warehouse.opened(home) as connection:
+        measures = {
+            "finalize rate": "finalized",
+            "mean best score": "mean best score",
+            "spread of best score": "spread",
+            "share hard": "HARD",
+            "share easy": "EASY",
+            "dollars of a document": "dollars a document",
+        }
+        columns = ", ".join(
+            f"any_value(shown) filter (where measure = '{measure}') as \"{name}\""
+            for measure, name in measures.items()
+        )
+        print_table(
+            connection,
+            "Levels",
+            f"""
+            with shown as (
+                select
+                    calibration_level as level, measure,
+                    format('{{:.3f}}', estimate)
+                    || coalesce(
+                        format(' ({{:.3f}} to {{:.3f}})', estimate_low, estimate_high), ''
+                    ) as shown
+                from calibration_sweep where scope = 'all'
+            )
+            select level, {columns} from shown group by level order by level
+            """,
+        )
+        for level, mean, aim in connection.execute(
+            "select calibration_level, score_max_mean, aimed_score_max_mean from recommended_level"
+        ).fetchall():
+            terminal.say(
+                f"Recommended: level {level}, whose mean best score {mean:.3f} is nearest to {aim}."
+            )

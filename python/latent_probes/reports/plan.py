@@ -1,0 +1,78 @@
+"""What would be asked, and what it is expected to cost."""
+
+from __future__ import annotations
+
+from latent_probes import warehouse
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.reports.tables import print_table
+
+
+def show(home: Home) -> None:
+    """What would be asked in each round, and its expected price in batches and one by one."""
+    prices = """
+        select
+            round_number, stage, model, any_value(tokens_are) as tokens_are,
+            any_value(usd) filter (where provider = 'anthropic-batches') as in_batches,
+            any_value(usd) filter (where provider = 'anthropic-messages') as by_messages
+        from planned_prices group by round_number, stage, model
+    """
+    with warehouse.opened(home) as connection:
+        connection.execute(
+            f"""
+            create temp table planned as
+            from planned_requests join ({prices}) using (round_number, stage, model)
+            where n_pending + n_coming > 0
+            """
+        )
+        print_table(
+            connection,
+            "Requests to be asked",
+            f"""
+            select
+                round_number as round, round_state as state, stage, model,
+                n_pending as "pending now", n_coming as "then about", tokens_are as tokens,
+                {terminal.dollars("in_batches")} as "in batches",
+                {terminal.dollars("by_messages")} as "by messages"
+            from planned
+            order by round_number, stage_order, model
+            """,
+        )
+        in_batches, by_messages, unpriced = connection.execute(
+            f"""
+            select
+                {terminal.dollars("coalesce(sum(in_batches), 0)")},
+                {terminal.dollars("coalesce(sum(by_messages), 0)")},
+                list(distinct model order by model) filter (where in_batches is null)
+            from planned
+            """
+        ).fetchall()[0]
+        say_what_is_missing(connection)
+    terminal.say(
+        f"Expected to cost {in_batches} in batches, {by_messages} by single messages; "
+        "--max-cost reckons with the longest answers instead."
+    )
+    for model in unpriced or []:
+        terminal.say(f"No price is known for {model}: add a line to seeds/model_prices.csv.")
+
+
+def say_what_is_missing(connection) -> None:
+    """Name the rounds that find fewer documents than they ask for."""
+    for row in connection.execute(
+        """
+        select
+            status.round_number, status.n_documents, status.n_documents_wanted,
+            status.source_model, count(prefixes.doc_id),
+            count(*) filter (where prefixes.passed_over_reason is null)
+        from round_status as status
+        left join prefixes using (source_model)
+        where status.state = 'proposed' and status.n_documents < status.n_documents_wanted
+        group by all
+        order by status.round_number
+        """
+    ).fetchall():
+        terminal.say(
+            "Round {} finds {:,} of {:,} documents: {} has {:,} prefixes, of which {:,} are fit, "
+            "and other rounds take theirs. The table rollout_quality says what is not fit, and "
+            "why; land more rollouts.".format(*row)
+        )

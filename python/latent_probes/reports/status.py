@@ -1,0 +1,82 @@
+"""How far each round is, and what was spent."""
+
+from __future__ import annotations
+
+from latent_probes import warehouse
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.reports.batches import list_open_batches
+from latent_probes.reports.plan import say_what_is_missing
+from latent_probes.reports.tables import print_table
+
+
+def show(home: Home) -> None:
+    """How far each round is, and what was spent."""
+    with warehouse.opened(home) as connection:
+        print_table(
+            connection,
+            "Rollouts",
+            """
+            select
+                source_model as "source model", outcome, reason,
+                n_rollouts as rollouts, n_prefixes as prefixes
+            from rollout_quality
+            order by source_model, outcome, n_rollouts desc, reason
+            """,
+        )
+        print_table(
+            connection,
+            "Rounds",
+            """
+            select
+                round_number as round, state, source_model as "source model",
+                n_documents || ' of ' || n_documents_wanted as documents,
+                n_slots as slots, n_pending as pending,
+                n_probes as probes, n_rejected as rejected,
+                n_scored as scored, n_awaiting_scores as "awaiting scores"
+            from round_status order by round_number
+            """,
+        )
+        say_what_is_missing(connection)
+        controls(connection)
+        print_table(
+            connection,
+            "Requests",
+            f"""
+            select
+                round_number as round, stage, model, provider, n_attempts as attempts,
+                n_open as open, n_succeeded as succeeded, n_failed as failed,
+                n_unusable as unusable, {terminal.dollars("usd")} as spent
+            from spend order by round_number, stage_order, model, provider
+            """,
+        )
+        print_table(connection, "Spent", spend_per_probe())
+        irregularities = "select kind, n, meaning from irregularities order by kind"
+        if connection.execute(irregularities).fetchall():
+            print_table(connection, "Irregularities", irregularities)
+    list_open_batches(home)
+
+
+def controls(connection) -> None:
+    """How far the controls are, if any round has some."""
+    query = """
+        select
+            round_number as round, arm, answerer_model as answerer, share,
+            n_eligible as eligible, n_asked as asked, n_scored as scored
+        from arm_coverage
+        where arm != 'complement'
+        order by round_number, arm
+    """
+    if connection.execute(query).fetchall():
+        print_table(connection, "Controls", query)
+
+
+def spend_per_probe() -> str:
+    """The query for what each stage and round cost, in all and for each published probe."""
+    return f"""
+        select
+            coalesce(round_number::varchar, 'all') as round, stage, n_probes as probes,
+            {terminal.dollars("usd")} as spent,
+            case when n_probes > 0 then {terminal.dollars("usd_per_probe", 5)} end as "per probe"
+        from spend_per_probe order by round_number nulls last, stage_order
+    """

@@ -1,0 +1,1 @@
+"""Rollouts: prefixes cut from pages, source models, continuations and resamples."""

@@ -1,0 +1,276 @@
+"""A language model in this process, by transformers: continuations of prefixes, in batches.
+
+Needs the extra ``lm``. What it makes of probes is in ``reading``. What is random about a rollout
+comes from its own seed, not from the batch it is sampled in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from latent_probes.common import files
+from latent_probes.sampling import tokenizing
+from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
+
+# What of a model's folder decides the text.
+PARTS = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.gguf")
+
+
+class LanguageModelError(Exception):
+    """A model that cannot be run; the message says why and what to do."""
+
+
+class LanguageModel:
+    """A causal language model and its tokenizer.
+
+    ``model`` is a name on the Hub, a folder, or a GGUF file; ``dtype`` a name of torch's, or
+    ``auto`` for that of the weights; ``device`` one of torch's; ``batch_size`` rollouts are
+    sampled, or texts read, at a time. Raises LanguageModelError.
+    """
+
+    def __init__(
+        self, model: str, revision: str | None, dtype: str, device: str | None, batch_size: int
+    ):
+        torch, transformers = libraries()
+        self.batch_size = batch_size
+        self.name = tokenizing.short_name(model)
+        if not Path(model).exists():
+            revision = commit(model, revision)
+        self.tokenizer = tokenizing.load(model, revision)
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            self.model = transformers.AutoModelForCausalLM.from_pretrained(
+                **tokenizing.place(model),
+                revision=revision,
+                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+            )
+            self.model.eval().to(self.device)
+        except (OSError, ValueError, ImportError, RuntimeError, AttributeError) as error:
+            raise LanguageModelError(
+                f"{model}: the model cannot be loaded ({tokenizing.first_line(error)}); check its "
+                "name or path, --dtype and --device"
+            ) from error
+        self.ends = ends_of_text(self.model, self.tokenizer)
+        self.settings = {
+            "sampler": "transformers",
+            "model": self.name,
+            "revision": hash_of_files(Path(model)) if Path(model).exists() else revision,
+            "tokenizer": tokenizing.version(self.tokenizer, model, revision),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+        }
+        self.environment = {
+            "batch_size": batch_size,
+            "device": torch.cuda.get_device_name(self.device)
+            if self.device.startswith("cuda")
+            else self.device,
+            "versions": {
+                library: importlib.metadata.version(library)
+                for library in ("tokenizers", "torch", "transformers")
+            },
+        }
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens of prefix and continuation together; None if the model has no limit."""
+        config = self.model.config.get_text_config()
+        return getattr(config, "max_position_embeddings", None)
+
+    def sample(
+        self,
+        wanted: list[Wanted],
+        settings: Settings,
+        land: Callable[[list[Sampled]], None],
+    ) -> None:
+        """Sample what is wanted, and ``land`` it batch by batch.
+
+        The batches follow from the order of ``wanted`` and the batch size alone. Longest prefixes
+        come first, so that what does not fit the memory fails at once.
+        """
+        ids = {row.prefix: () for row in wanted}
+        for prefix in ids:
+            ids[prefix] = tokenizing.encode(self.tokenizer, prefix.text)
+        longest = max(map(len, ids.values())) + settings.max_new_tokens
+        if self.longest and longest > self.longest:
+            raise LanguageModelError(
+                f"{self.name} reads {self.longest:,} tokens at most, and the longest prefix with "
+                f"its continuation has {longest:,}: lower --max-prefix or --max-new-tokens"
+            )
+        ordered = sorted(
+            wanted,
+            key=lambda row: (-len(ids[row.prefix]), row.prefix.doc_id, row.continuation_idx),
+        )
+        for start in range(0, len(ordered), self.batch_size):
+            batch = ordered[start : start + self.batch_size]
+            land(self.sample_batch(batch, [ids[row.prefix] for row in batch], settings))
+
+    def sample_batch(
+        self, batch: list[Wanted], prefix_ids: list[list[int]], settings: Settings
+    ) -> list[Sampled]:
+        """One continuation for each of ``batch``, whose prefixes have the ids ``prefix_ids``."""
+        torch, _ = libraries()
+        try:
+            with torch.inference_mode():
+                rows = self.generate(batch, prefix_ids, settings)
+        except torch.OutOfMemoryError as error:
+            raise LanguageModelError(
+                f"a batch of {len(batch)} does not fit the memory of {self.device}: run again "
+                "with a smaller --batch-size; what has landed stays"
+            ) from error
+        sampled = []
+        for row, prefix, ids in zip(batch, prefix_ids, rows, strict=True):
+            end = next((place for place, token in enumerate(ids) if token in self.ends), None)
+            kept = ids if end is None else ids[: end + 1]
+            sampled.append(
+                Sampled(
+                    row,
+                    tokenizing.continuation(self.tokenizer, prefix, kept),
+                    prefix,
+                    kept,
+                    "length" if end is None else "stop",
+                )
+            )
+        return sampled
+
+    def generate(
+        self, batch: list[Wanted], prefix_ids: list[list[int]], settings: Settings
+    ) -> list[list[int]]:
+        """The sampled ids of each row, with whatever follows the end of a text."""
+        torch, transformers = libraries()
+        # Siblings of one prefix share its computation.
+        places: dict[tuple[int, ...], int] = {}
+        rows = [places.setdefault(tuple(ids), len(places)) for ids in prefix_ids]
+        longest = max(map(len, places))
+        pad = next(iter(self.ends), 0)
+        ids = torch.tensor(
+            [[pad] * (longest - len(ids)) + list(ids) for ids in places], device=self.device
+        )
+        mask = torch.tensor(
+            [[0] * (longest - len(ids)) + [1] * len(ids) for ids in places], device=self.device
+        )
+        rows = torch.tensor(rows, device=self.device)
+        known = {}
+        if longest > 1:
+            cache = transformers.DynamicCache(config=self.model.config.get_text_config())
+            # The last token is left to `generate`, which wants the logits after it.
+            self.model(
+                input_ids=ids[:, :-1],
+                attention_mask=mask[:, :-1],
+                position_ids=(mask[:, :-1].cumsum(-1) - 1).clamp(min=0),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            # Unlike `batch_select_indices`, it knows layers of linear attention.
+            cache.reorder_cache(rows)
+            known = {"past_key_values": cache}
+        written = self.model.generate(
+            ids[rows],
+            attention_mask=mask[rows],
+            # The sampling settings that come with a model are not used.
+            generation_config=transformers.GenerationConfig(
+                do_sample=False,
+                max_new_tokens=settings.max_new_tokens,
+                pad_token_id=pad,
+                eos_token_id=sorted(self.ends) or None,
+            ),
+            logits_processor=processors(batch, settings),
+            **known,
+        )
+        return written[:, longest:].tolist()
+
+
+def processors(batch: list[Wanted], settings: Settings):
+    """What turns logits into a choice: the settings in the usual order, then the draw."""
+    _, transformers = libraries()
+    chain = transformers.LogitsProcessorList()
+    if settings.temperature != 1.0:
+        chain.append(transformers.TemperatureLogitsWarper(settings.temperature))
+    if settings.top_k:
+        chain.append(transformers.TopKLogitsWarper(settings.top_k))
+    if settings.top_p < 1.0:
+        chain.append(transformers.TopPLogitsWarper(settings.top_p))
+    if settings.min_p:
+        chain.append(transformers.MinPLogitsWarper(settings.min_p))
+    chain.append(drawer(batch))
+    return chain
+
+
+def drawer(batch: list[Wanted]):
+    """A logits processor that leaves one token to each row, drawn with the row's own seed.
+
+    Every token gets noise of its own (Gumbel's), and the highest sum wins: a logit that is off in
+    its last bits hardly ever changes the winner, as it would if one number per row fell into
+    intervals of probability. `generate` draws for all rows from one generator: what a row gets
+    would depend on the others.
+    """
+    torch, transformers = libraries()
+
+    class Drawer(transformers.LogitsProcessor):
+        generators = None
+
+        def __call__(self, input_ids, scores):
+            if self.generators is None:
+                self.generators = [
+                    torch.Generator(scores.device).manual_seed(row.sampling_seed) for row in batch
+                ]
+            noise = torch.stack(
+                [
+                    torch.empty_like(row).exponential_(generator=generator)
+                    for row, generator in zip(scores, self.generators, strict=True)
+                ]
+            )
+            tokens = (scores - noise.log()).argmax(-1, keepdim=True)
+            return torch.full_like(scores, -torch.inf).scatter(1, tokens, 0.0)
+
+    return Drawer()
+
+
+def libraries():
+    """torch and transformers. Raises LanguageModelError if the extra is not installed."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise LanguageModelError(
+            f"running a model in this process needs more packages ({error}): install them with "
+            "`pip install --require-hashes --no-deps -r requirements-lm.lock` or "
+            "`pip install 'latent-probes[lm]'`; rollouts can also come from a --server"
+        ) from error
+    return torch, transformers
+
+
+def ends_of_text(model, tokenizer) -> set[int]:
+    """The tokens that end a text, as the model and its tokenizer say."""
+    ends = model.generation_config.eos_token_id
+    ends = ends if isinstance(ends, list) else [ends]
+    return {end for end in [*ends, tokenizer.eos_token_id] if end is not None}
+
+
+def commit(model: str, revision: str | None) -> str:
+    """The commit of a model on the Hub. Raises LanguageModelError if there is none to be had."""
+    from transformers.utils import cached_file
+    from transformers.utils.hub import extract_commit_hash
+
+    try:
+        return extract_commit_hash(cached_file(model, "config.json", revision=revision), None)
+    except OSError as error:
+        raise LanguageModelError(
+            f"{model!r} is no file or folder, and is not to be had from the Hub "
+            f"({tokenizing.first_line(error)})"
+        ) from error
+
+
+def hash_of_files(model: Path) -> str:
+    """SHA-256 over names and contents of a folder's files that decide the text, or of a file."""
+    if model.is_file():
+        return files.hash_of(model)
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in PARTS for path in model.glob(pattern)}):
+        digest.update(f"{path.name} {files.hash_of(path)}\n".encode())
+    return digest.hexdigest()

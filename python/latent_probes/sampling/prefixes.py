@@ -1,0 +1,233 @@
+"""Read pages or prefixes from Parquet and JSONL, and cut pages at a seeded place.
+
+A page is cut where a word ends: before white space, so that the first token of the continuation is
+not half of one, and seldom where a sentence ends, as a model that may stop there often does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import regex
+
+from latent_probes import landing
+from latent_probes.common import files, terminal
+from latent_probes.common.sql import identifier, literal
+from latent_probes.rollout_files import RolloutFileError, jsonl_rows, parquet_rows
+from latent_probes.rollout_files.sources import Source, local_file
+
+COLUMNS = ("id", "url", "text", "prefix")
+FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows}
+# The place between the two: DuckDB and Python read this alike.
+PLACE_TO_CUT = r"[^\s\x0b\x1c-\x1f\x85\p{Z}][ \t\n\r]"
+METHOD = "before white space 1"
+
+
+class PrefixError(Exception):
+    """A file that holds no prefixes; the message names the file, the row and the remedy."""
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What a model is given to continue, and where it comes from."""
+
+    doc_id: str
+    doc_source: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How short and how long a prefix may be that is cut from a page, in code points."""
+
+    shortest: int
+    longest: int
+
+
+def chosen(
+    path: Path, columns: dict[str, str], bounds: Bounds, seed: int, n_documents: int | None
+) -> tuple[list[Prefix], dict]:
+    """The prefixes of a file, and where they come from; says how many, and what was passed over.
+
+    Raises PrefixError, also if there is none.
+    """
+    found, passed_over = read(path, columns, bounds, seed, n_documents)
+    reasons = ", ".join(f"{n_rows:,} {reason}" for reason, n_rows in sorted(passed_over.items()))
+    if not found:
+        raise PrefixError(f"{path}: no prefix to be had ({reasons or 'no rows'})")
+    terminal.say(f"{len(found):,} prefixes; passed over: {reasons or 'none'}")
+    return found, {
+        "file": path.name,
+        "file_sha256": files.hash_of(path),
+        "cut": METHOD,
+        "min_prefix": bounds.shortest,
+        "max_prefix": bounds.longest,
+    }
+
+
+def cut(text: str, key: str, bounds: Bounds) -> str | None:
+    """The beginning of ``text`` up to a place that ``key`` decides; None if there is no place.
+
+    All places within the bounds are equally likely. The prefix ends with the end of a word, and
+    white space follows.
+    """
+    # The character after the longest prefix is looked at, too.
+    window = text[bounds.shortest - 1 : bounds.longest + 1]
+    places = [match.start() + bounds.shortest for match in regex.finditer(PLACE_TO_CUT, window)]
+    if not places:
+        return None
+    drawn = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])
+    return text[: places[drawn % len(places)]]
+
+
+def read(
+    path: Path, columns: dict[str, str], bounds: Bounds, seed: int, n_documents: int | None
+) -> tuple[list[Prefix], Counter[str]]:
+    """The prefixes of a file, in an order that ``seed`` decides, and why rows were passed over.
+
+    ``columns`` maps our column names to those of the file. A row with a ``prefix`` is taken whole,
+    any other is a page with a ``text`` to be cut. With ``n_documents``: the first so many, and of
+    a larger number these are the first. Equal input gives equal prefixes. Raises PrefixError.
+    """
+    if path.suffix not in FORMATS:
+        raise PrefixError(f"{path}: cannot tell the format; name the file .parquet or .jsonl")
+    try:
+        source = local_file(path)
+    except RolloutFileError as error:
+        raise PrefixError(str(error)) from error
+    with duckdb.connect() as connection:
+        try:
+            stage(connection, source, columns, bounds, seed)
+            refuse_problems(connection, path)
+            passed_over = Counter(
+                dict(
+                    connection.execute(
+                        "select reason, count(*) from staged where reason is not null group by all"
+                    ).fetchall()
+                )
+            )
+            rows = connection.execute(
+                f"""
+                with chosen as (
+                    select doc_id, row_number
+                    from staged
+                    where reason is null
+                    order by drawn, doc_id
+                    limit {"all" if n_documents is None else n_documents}
+                )
+                select doc_id, pages.url, left(pages.text, {bounds.longest + 2}), pages.prefix
+                from pages
+                join chosen using (row_number)
+                join staged using (row_number, doc_id)
+                order by drawn, doc_id
+                """
+            ).fetchall()
+        except RolloutFileError as error:
+            raise PrefixError(str(error)) from error
+        except duckdb.Error as error:
+            first_lines = " ".join(str(error).splitlines()[:3])
+            raise PrefixError(
+                FORMATS[path.suffix].fault(source, error)
+                or f"{path}: cannot be read ({first_lines}); is the file whole? Write it again"
+            ) from error
+    return [
+        Prefix(doc_id, url, prefix or cut(text, f"cut {seed} {doc_id}", bounds))
+        for doc_id, url, text, prefix in rows
+    ], passed_over
+
+
+def stage(connection, source: Source, columns: dict[str, str], bounds: Bounds, seed: int) -> None:
+    """Make the view ``pages``, and ``staged``: a row per page, without its text."""
+    path, rows = source.path, FORMATS[source.path.suffix]
+    known = rows.columns_of(connection, source)
+    fields = {ours: columns.get(ours, ours) for ours in COLUMNS}
+    for ours in ("id", "url", "prefix" if fields["prefix"] in known else "text"):
+        if fields[ours] not in known:
+            raise PrefixError(
+                f"{path}, row 1: no column {fields[ours]!r} among {', '.join(known) or 'none'}; "
+                "add it, or map another with --column OURS=THEIRS"
+            )
+    if path.suffix == ".parquet":
+        values = {
+            ours: f"{identifier(theirs)}::varchar" if theirs in known else "null::varchar"
+            for ours, theirs in fields.items()
+        }
+        kinds = {ours: literal(known[theirs]) for ours, theirs in fields.items() if theirs in known}
+    else:
+        places = {
+            ours: literal("$." + json.dumps(theirs, ensure_ascii=False))
+            for ours, theirs in fields.items()
+        }
+        values = {ours: f"json ->> {place}" for ours, place in places.items()}
+        kinds = {ours: f"json_type(json, {place})" for ours, place in places.items()}
+    for ours in ("text", "prefix"):
+        # Else a list would be cut as what it looks like.
+        values[f"{ours}_kind"] = kinds.get(ours, "null")
+    selected = ", ".join(f"{value} as {ours}" for ours, value in values.items())
+    connection.execute(
+        f"create temp view pages as select row_number() over () as row_number, {selected} "
+        f"from {rows.table(source)}"
+    )
+    window = f"substr(text, {bounds.shortest}, {bounds.longest + 2 - bounds.shortest})"
+    connection.execute(
+        rf"""
+        create temp table staged as
+        select
+            row_number,
+            id as doc_id,
+            sha256({literal(f"draw {seed} ")} || id) as drawn,
+            md5(json_array(url, text, prefix)) as text_hash,
+            case
+                when id is null then {literal(fields["id"] + " is null")}
+                when url is null then {literal(fields["url"] + " is null")}
+                when coalesce(prefix, text) is null
+                    then {literal(f"neither {fields['prefix']} nor {fields['text']}")}
+                when text_kind not in ('VARCHAR', 'NULL')
+                    then {literal(fields["text"] + " is no text")}
+                when prefix_kind not in ('VARCHAR', 'NULL')
+                    then {literal(fields["prefix"] + " is no text")}
+                when '' in (id, url) or regexp_matches(id || url, '[\x00-\x1F\x7F]')
+                    then 'id or url is empty or has control characters'
+            end as problem,
+            case
+                when contains(coalesce(prefix, text), chr(0)) then 'with a NUL'
+                when regexp_full_match(prefix, '[\s\p{{Z}}]*') then 'empty'
+                -- Not equal: something must follow the prefix.
+                when prefix is null and length(text) <= {bounds.shortest} then 'too short'
+                when prefix is null and not regexp_matches({window}, {literal(PLACE_TO_CUT)})
+                    then 'without white space to cut before'
+                when row_number() over (partition by id order by row_number) > 1 then 'repeated'
+            end as reason,
+        from pages
+        """
+    )
+
+
+def refuse_problems(connection, path: Path) -> None:
+    """Raise for the first row that is no page, or contradicts another of the same id."""
+    found = landing.first(
+        connection,
+        "select row_number, problem from staged where problem is not null order by all limit 1",
+    )
+    if found:
+        raise PrefixError("{}, row {}: {}; mend or drop the row".format(path, *found))
+    found = landing.first(
+        connection,
+        """
+        select row_number, doc_id
+        from staged
+        qualify text_hash != first_value(text_hash) over (partition by doc_id order by row_number)
+        order by all
+        limit 1
+        """,
+    )
+    if found:
+        raise PrefixError(
+            "{}, row {}: id {!r} is there already with another text; give one of them another "
+            "id".format(path, *found)
+        )

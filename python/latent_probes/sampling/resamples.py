@@ -1,0 +1,244 @@
+"""Have a source model go on from the splits of suffix probes once more: was their content decided?
+
+What is drawn, and how it can be killed and run again, is as in ``sampling``; what comes of it is
+said in models/commitment.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pyarrow
+
+from latent_probes import landing, warehouse
+from latent_probes.common import terminal
+from latent_probes.common.home import Home
+from latent_probes.sampling import rollouts as sampling
+from latent_probes.sampling.prefixes import Prefix
+from latent_probes.sampling.rollouts import Model, Sampled, SamplingError, Settings, Wanted
+
+# Continuations whose prefixes are in memory at a time.
+SLICE = 1024
+RESAMPLES = pyarrow.schema(
+    {
+        name: pyarrow.string() if name == "prefix_hash" else sampling.ROLLOUTS.field(name).type
+        for name in (
+            "source_model",
+            "prefix_hash",
+            "continuation_idx",
+            "continuation",
+            "sampling",
+            "source_hash",
+            "prefix_tokens",
+            "continuation_tokens",
+        )
+    }
+)
+# What of a sampler's settings says which model it is.
+IDENTITY = ("model", "revision", "tokenizer", "dtype")
+
+
+def resample_splits(
+    home: Home,
+    model: Model,
+    source_model: str,
+    continuations: int,
+    max_new_tokens: int,
+    seed: int,
+    n_documents: int | None,
+) -> tuple[int, int]:
+    """Sample what has not landed; return how many were, and how many there should be.
+
+    Tokens are drawn as those of the rollouts were. Raises SamplingError if that cannot be, if the
+    rollouts are known to be of another model, or if others were resampled with other settings.
+    """
+    with landing.opened(home.landing) as connection:
+        refuse_other_model(connection, source_model, model.settings)
+        settings = as_drawn(connection, source_model, max_new_tokens, seed)
+        refuse_other_settings(connection, source_model, model.settings | asdict(settings))
+        known = landing.known_resamples(connection, source_model)
+    keys, n_wanted = missing(home, source_model, continuations, n_documents, known)
+    source = sampling.source_of(source_model, model, settings, {"of": "splits of suffix probes"})
+    source |= {"kind": "resampler", "details": sampling.canonical(source["details"])}
+    n_landed = 0
+    with terminal.progress("sampling", len(keys), "continuations") as advance:
+
+        def land(sampled: list[Sampled]) -> None:
+            nonlocal n_landed
+            rows = rows_of(source["source_hash"], source_model, settings, sampled)
+            with landing.opened(home.landing) as connection:
+                n_landed += landing.add_resamples(connection, source, rows)
+            advance(len(sampled))
+
+        for start in range(0, len(keys), SLICE):
+            model.sample(wanted(home, keys[start : start + SLICE], seed), settings, land)
+    return n_landed, n_wanted
+
+
+def source_model_of(home: Home) -> str:
+    """The source model of all probes. Raises SamplingError if there is none, or several."""
+    with warehouse.opened(home) as connection:
+        found = connection.execute(
+            "select distinct source_model from resample_splits order by source_model"
+        ).fetchall()
+    if not found:
+        raise SamplingError("no suffix probe is there yet: `latent-probes run` makes probes")
+    if len(found) > 1:
+        names = ", ".join(name for (name,) in found)
+        raise SamplingError(f"probes are of several source models ({names}): say --source-model")
+    return found[0][0]
+
+
+def refuse_other_model(connection, source_model: str, settings: dict) -> None:
+    """What another model would say is no ceiling."""
+    for kind, name, details in landing.sources_of(connection, source_model):
+        if kind != "sampler":
+            terminal.say(
+                f"rollouts of {source_model} came from {name}: that {settings['model']} wrote them "
+                "is not known here"
+            )
+            continue
+        landed = json.loads(details)["settings"]
+        for key in IDENTITY:
+            known = (landed.get(key), settings.get(key))
+            if None not in known and known[0] != known[1]:
+                raise SamplingError(
+                    f"rollouts of {source_model!r} were sampled with {key} {known[0]} and not "
+                    f"{known[1]}: only the model that wrote them can say what was decided"
+                )
+
+
+def refuse_other_settings(connection, source_model: str, settings: dict) -> None:
+    """How often something comes again is counted over what one model wrote, drawn in one way."""
+    for landed in landing.resampled_with(connection, source_model):
+        if differing := sampling.differences(landed, settings):
+            raise SamplingError(
+                f"splits of {source_model!r} were resampled with {differing}: what has landed "
+                "stays and is counted together, so use the same"
+            )
+
+
+def as_drawn(connection, source_model: str, max_new_tokens: int, seed: int) -> Settings:
+    """The settings of the rollouts; where they are not known, temperature 1 and all tokens."""
+    ways = landing.ways_of_drawing(connection, source_model)
+    if not ways:
+        raise SamplingError(f"no rollouts of {source_model!r} have landed")
+    if len(ways) > 1:
+        raise SamplingError(
+            f"rollouts of {source_model!r} were drawn in {len(ways)} ways (temperature, top_p, "
+            "top_k, min_p): land each under a name of its own"
+        )
+    temperature, top_p, top_k, min_p = ways[0]
+    if temperature == 0:
+        raise SamplingError(
+            f"rollouts of {source_model!r} were drawn at temperature 0: the model would say the "
+            "same once more, and nothing is to be learned from it"
+        )
+    settings = Settings(
+        1.0 if temperature is None else temperature,
+        1.0 if top_p is None else top_p,
+        # Some say -1 for all tokens.
+        max(top_k or 0, 0),
+        min_p or 0.0,
+        max_new_tokens,
+        seed,
+    )
+    terminal.say(
+        f"drawn as the rollouts were: temperature {settings.temperature}, top_p {settings.top_p}, "
+        f"top_k {settings.top_k}, min_p {settings.min_p}"
+    )
+    return settings
+
+
+def missing(
+    home: Home,
+    source_model: str,
+    continuations: int,
+    n_documents: int | None,
+    known: pyarrow.Table,
+) -> tuple[list[tuple[str, int]], int]:
+    """Prefixes and numbers of continuations that have not landed, and how many there should be.
+
+    Longest prefixes first. With ``n_documents`` those of so many documents, in an order that their
+    ids alone decide, so that of a larger number they are the first.
+    """
+    with warehouse.opened(home) as connection:
+        connection.register("known", known)
+        rows = connection.execute(
+            """
+            with chosen as (
+                select doc_id
+                from resample_splits
+                where source_model = $source_model
+                group by doc_id
+                order by md5(json_array($source_model, doc_id)::varchar)
+                limit coalesce($n_documents, 9223372036854775807)
+            ),
+            wanted as (
+                select distinct
+                    prefix_hash,
+                    split_offset,
+                    unnest(range($continuations)) as continuation_idx,
+                from resample_splits
+                semi join chosen using (doc_id)
+                where source_model = $source_model
+            )
+            select prefix_hash, continuation_idx, known.prefix_hash is not null
+            from wanted
+            left join known using (prefix_hash, continuation_idx)
+            order by split_offset desc, prefix_hash, continuation_idx
+            """,
+            {
+                "source_model": source_model,
+                "continuations": continuations,
+                "n_documents": n_documents,
+            },
+        ).fetchall()
+    keys = [(prefix_hash, index) for prefix_hash, index, is_known in rows if not is_known]
+    return keys, len(rows)
+
+
+def wanted(home: Home, keys: list[tuple[str, int]], seed: int) -> list[Wanted]:
+    """What is to be sampled for these keys, each with a seed of its own."""
+    with warehouse.opened(home) as connection:
+        rows = connection.execute(
+            """
+            select
+                prefix_hash,
+                any_value(documents.doc_source),
+                any_value(left(documents.text, splits.split_offset)),
+            from resample_splits as splits
+            join documents using (document_id)
+            where prefix_hash in (select unnest($prefix_hashes))
+            group by prefix_hash
+            """,
+            {"prefix_hashes": sorted({prefix_hash for prefix_hash, _ in keys})},
+        ).fetchall()
+    prefixes = {row[0]: Prefix(*row) for row in rows}
+    return [
+        Wanted(prefixes[prefix_hash], index, sampling.sampling_seed(seed, prefix_hash, index))
+        for prefix_hash, index in keys
+    ]
+
+
+def rows_of(
+    source_hash: str, source_model: str, settings: Settings, sampled: list[Sampled]
+) -> pyarrow.Table:
+    """Rows as they land."""
+    return pyarrow.Table.from_pylist(
+        [
+            {
+                "source_model": source_model,
+                "prefix_hash": row.wanted.prefix.doc_id,
+                "continuation_idx": row.wanted.continuation_idx,
+                "continuation": row.text,
+                "sampling": sampling.sampling_of(settings, row),
+                "source_hash": source_hash,
+                "prefix_tokens": row.prefix_tokens,
+                "continuation_tokens": row.continuation_tokens,
+            }
+            for row in sampled
+        ],
+        schema=RESAMPLES,
+    )

