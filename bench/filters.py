@@ -214,16 +214,17 @@ def report(home: Path) -> None:
 JUDGED = """
     judged as (
         select
-            labels.*, fitness.kept_length, fitness.cut_reason, fitness.passed_over_reason,
+            labels.*, fitness.kept_length, fitness.cut_reason, fitness.exclusion_reason,
             labels.verdict != 'sound' as is_bad,
             fitness.cut_reason is not null
-            or fitness.passed_over_reason in (
-                'collapsed', 'copies_prefix', 'other_language', 'little_prose', 'empty_continuation'
+            or fitness.exclusion_reason in (
+                'collapsed', 'copies_prefix', 'other_language', 'too_little_prose',
+                'empty_continuation'
             ) as is_flagged,
             length(labels.continuation) as n_characters,
-            if(is_flagged and passed_over_reason is not null, 0, kept_length) as n_kept
+            if(is_flagged and exclusion_reason is not null, 0, kept_length) as n_kept
         from labels
-        join rollout_fitness as fitness using (source_model, doc_id, continuation_idx)
+        join rollout_eligibility as fitness using (source_model, doc_id, continuation_idx)
     )
 """
 REPORTS = {
@@ -254,7 +255,7 @@ REPORTS = {
     "Precision by rule": f"""
         with {JUDGED}
         select
-            coalesce(cut_reason, passed_over_reason) as rule, part,
+            coalesce(cut_reason, exclusion_reason) as rule, part,
             count(*) filter (kind = 'natural') as natural,
             count(*) filter (kind = 'natural' and is_bad) as "of them bad",
             count(*) filter (kind = 'planted') as planted,
@@ -266,8 +267,8 @@ REPORTS = {
         select
             labels.verdict,
             count(*) as pages,
-            count(*) filter (prefixes.passed_over_reason != 'too_few_siblings') as "passed over",
-            string_agg(distinct nullif(prefixes.passed_over_reason, 'too_few_siblings'), ', ')
+            count(*) filter (prefixes.exclusion_reason != 'too_few_siblings') as "passed over",
+            string_agg(distinct nullif(prefixes.exclusion_reason, 'too_few_siblings'), ', ')
                 as reasons
         from page_labels as labels
         join prefixes on prefixes.doc_id = labels.id and prefixes.source_model = 'pages'

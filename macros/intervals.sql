@@ -84,6 +84,6 @@
 {%- endmacro %}
 
 {# A figure as it is kept: a sum of the same numbers in another order has other last digits. #}
-{% macro figure(value) -%}
+{% macro rounded(value) -%}
     round({{ value }}, 6)
 {%- endmacro %}

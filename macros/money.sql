@@ -13,7 +13,7 @@
 {%- endmacro %}
 
 {# A sum of which nothing is known if one of its parts is not. #}
-{% macro known_sum(column) -%}
+{% macro sum_or_null(column) -%}
     case when count({{ column }}) = count(*) then coalesce(sum({{ column }}), 0) end
 {%- endmacro %}
 

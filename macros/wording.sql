@@ -4,12 +4,12 @@
 {%- endmacro %}
 
 {# Whether a verbalizer speaks of the way in which the probe was made. #}
-{% macro names_boundary(text) -%}
+{% macro mentions_split(text) -%}
     regexp_matches({{ text }}, '(?i)\b(prefix|suffix|split)')
 {%- endmacro %}
 
 {# A text as it is compared: lower case, without the white space around it. #}
-{% macro normal(text) -%}
+{% macro normalized_text(text) -%}
     lower(regexp_replace({{ text }}, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'))
 {%- endmacro %}
 
@@ -69,7 +69,7 @@
 {%- endmacro %}
 
 {# The share of the members of a list without repetitions that another list has; null of an empty one. #}
-{% macro held_share(members, others) -%}
+{% macro contained_share(members, others) -%}
     len(list_intersect({{ members }}, {{ others }})) / nullif(len({{ members }}), 0)
 {%- endmacro %}
 
@@ -83,7 +83,7 @@
 
 {# A text as an answer is compared with it: its first line, in lower case, and of anything that is no
    letter, mark or digit one space. #}
-{% macro normal_answer(text) -%}
+{% macro normalized_answer(text) -%}
     trim(
         regexp_replace(
             lower(nfc_normalize(regexp_extract({{ text }}, '^\s*([^\n]*)', 1))),

@@ -5,5 +5,5 @@ where
     sign(signed_index) is distinct from case target when 'suffix' then 1 else -1 end
     or sign(signed_index_asked) != sign(signed_index)
     or scope in ('word', 'lens')
-    and greatest(abs(signed_index), abs(signed_index_asked)) > {{ var('longest_index') }}
+    and greatest(abs(signed_index), abs(signed_index_asked)) > {{ var('max_index') }}
     or sign(n_words_to_atom) != sign(signed_index)

@@ -10,4 +10,4 @@ where
     and least(
         len(list_filter(chosen.sentences, lambda x: x.ends_at <= splits.split_offset)),
         len(list_filter(chosen.sentences, lambda x: x.starts_at >= splits.split_offset))
-    ) < {{ var('sentences_beside_split') }}
+    ) < {{ var('min_sentences_beside_split') }}

@@ -15,16 +15,16 @@ drawn as (
         others.doc_id as other_doc_id,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('round_checks') }} as checks
+    join {{ ref('judge_checks') }} as checks
         on probes.round_number = checks.round_number and checks.control = 'judge_anchors'
     join {{ ref('documents') }} as documents on probes.document_id = documents.document_id
-    join {{ ref('document_circles') }} as own
+    join {{ ref('document_order') }} as own
         on probes.round_number = own.round_number and probes.doc_id = own.doc_id
-    join {{ ref('document_circles') }} as others
+    join {{ ref('document_order') }} as others
         on own.round_number = others.round_number and own.place % own.n_places + 1 = others.place
     where
         probes.is_written
-        and {{ is_controlled('settings.seed', 'probes.probe_id', 'checks.share') }}
+        and {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'checks.share') }}
 
 ),
 
@@ -34,7 +34,7 @@ said as (
         drawn.round_number,
         drawn.probe_id,
         anchors.anchor,
-        anchors.should_be,
+        anchors.expected_score,
         case anchors.anchor
             when 'target_response' then drawn.target_response
             when 'atom' then drawn.atom_text

@@ -15,7 +15,7 @@ select
     requests.complement_was_cut,
     states.attempt,
     states.state,
-    responses.stop_reason = 'max_tokens' as answer_was_cut,
+    responses.stop_reason = 'max_tokens' as answer_was_truncated,
     responses.model as answerer_model,
     md5(responses.text) as answer_hash,
     length(responses.text) as answer_length,

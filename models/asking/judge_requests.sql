@@ -15,12 +15,12 @@ checked as (
         if(checks.control = 'second_judge', checks.judge_model, 'judge') as judge_key,
     from {{ ref('arm_answers') }} as answers
     join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('round_checks') }} as checks using (round_number)
+    join {{ ref('judge_checks') }} as checks using (round_number)
     where
         answers.arm = 'complement'
         and answers.state = 'answered'
         and checks.control in ('judge_retest', 'second_judge')
-        and {{ is_controlled('settings.seed', 'answers.probe_id', 'checks.share') }}
+        and {{ is_in_control_sample('settings.seed', 'answers.probe_id', 'checks.share') }}
 
 ),
 

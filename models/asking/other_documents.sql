@@ -15,11 +15,11 @@ asked as (
     join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('round_arms') }} as arms
         on probes.round_number = arms.round_number and arms.arm = 'other_document'
-    join {{ ref('document_circles') }} as circles
+    join {{ ref('document_order') }} as circles
         on probes.round_number = circles.round_number and probes.doc_id = circles.doc_id
     where
         probes.is_written
-        and {{ is_controlled('settings.seed', 'probes.probe_id', 'arms.share') }}
+        and {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'arms.share') }}
 
 )
 
@@ -29,8 +29,8 @@ select
     others.document_id,
     others.text_length,
 from asked
-cross join range({{ var('neighbours_compared') }}) as steps (step)
-join {{ ref('document_circles') }} as others
+cross join range({{ var('max_neighbours') }}) as steps (step)
+join {{ ref('document_order') }} as others
     on
         asked.round_number = others.round_number
         and others.place

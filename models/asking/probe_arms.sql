@@ -28,7 +28,7 @@ asked as (
         probes.is_written
         and (
             arms.arm = 'complement'
-            or {{ is_controlled('settings.seed', 'probes.probe_id', 'arms.share') }}
+            or {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'arms.share') }}
             or arms.arm = 'held_out'
             and probes.probe_id in (select probe_id from {{ ref('oracle_questions') }})
         )

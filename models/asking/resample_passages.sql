@@ -19,7 +19,7 @@ placed as (
         and length(resamples.continuation) < probes.atom_end - probes.split_offset as was_cut,
         substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start)
             as atom_text,
-        documents.text_length * {{ var('comparable_share') }} as farthest,
+        documents.text_length * {{ var('position_tolerance') }} as farthest,
         greatest(0, floor(probes.atom_start - probes.split_offset - farthest))::bigint
             as window_start,
         least(

@@ -173,7 +173,7 @@ select
             mapped.output.document is null
             or mapped.output.splits is null
             or mapped.output.probes is null
-            then 'answer_off_schema'
+            then 'answer_violates_schema'
         when
             mapped.was_repaired
             and (
@@ -182,7 +182,7 @@ select
                 ]
                 or compared.is_off_schema
             )
-            then 'repaired_answer_off_schema'
+            then 'repaired_answer_violates_schema'
         when mapped.was_repaired and not compared.is_the_raw_text then 'repaired_text_differs'
         when mapped.chosen is null then 'unknown_document'
     end as rejection_reason,

@@ -36,6 +36,6 @@ group by
     settings.generator_model,
     levels.addendum
 having
-    (count(*) >= {{ var('fewest_siblings') }} and bool_or(shown.can_be_chosen))
+    (count(*) >= {{ var('min_siblings') }} and bool_or(shown.can_be_chosen))
     or request_id in (select request_id from {{ ref('stg_requests') }})
 order by shown.round_number, shown.doc_id

@@ -108,13 +108,13 @@ judged as (
             when sentence_number is null or sentence_ends_at is null then 'unknown_split_unit'
             when sentence_ends_at < prefix_length then 'split_before_prefix_end'
             when
-                sentence_number - is_inside::integer < {{ var('sentences_beside_split') }}
-                or n_sentences_after < {{ var('sentences_beside_split') }}
+                sentence_number - is_inside::integer < {{ var('min_sentences_beside_split') }}
+                or n_sentences_after < {{ var('min_sentences_beside_split') }}
                 then 'too_few_sentences_beside_split'
-            when offset_found is null then 'no_place_for_split'
+            when offset_found is null then 'no_valid_split_position'
             -- Sentences that touch leave no place between them.
             when not regexp_full_match(substr(text, offset_found + 1, 1), '[\s\p{Z}]')
-                then 'no_place_for_split'
+                then 'no_valid_split_position'
         end as rejection_reason,
     from placed
 

@@ -35,7 +35,7 @@ content as (
     from sided
     anti join {{ ref('stop_words') }} as stop_words on sided.word.word = stop_words.word
     where regexp_matches(word.word, '\p{L}')
-    qualify word_index <= {{ var('longest_index') }}
+    qualify word_index <= {{ var('max_index') }}
 
 )
 

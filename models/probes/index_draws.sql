@@ -20,4 +20,4 @@ cross join (
     from {{ ref('slot_kinds') }}
     where not is_written
 ) as kinds
-cross join range(1, {{ var('longest_index') }} + 1) as indices (n)
+cross join range(1, {{ var('max_index') }} + 1) as indices (n)

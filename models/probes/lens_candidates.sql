@@ -38,7 +38,7 @@ lenses as (
         coalesce(sides.tokens[sides.split_token + lengths.n].starts_at, atom_end) = atom_end
             as ends_cleanly,
     from sides
-    join range(1, {{ var('longest_index') }} + 1) as lengths (n)
+    join range(1, {{ var('max_index') }} + 1) as lengths (n)
         on sides.side = 'suffix' and sides.split_token + lengths.n - 1 <= len(sides.tokens)
 
     union all
@@ -54,7 +54,7 @@ lenses as (
         sides.split_token - lengths.n = 1
         or sides.tokens[sides.split_token - lengths.n - 1].ends_at = atom_start as ends_cleanly,
     from sides
-    join range(1, {{ var('longest_index') }} + 1) as lengths (n)
+    join range(1, {{ var('max_index') }} + 1) as lengths (n)
         on sides.side = 'prefix' and sides.split_token > lengths.n
 
 ),

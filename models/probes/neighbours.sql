@@ -28,7 +28,7 @@ pairs as (
         others.doc_id as other_doc_id,
         others.document_id as other_document_id,
     from placed
-    cross join range(1, {{ var('neighbours_compared') }} + 1) as steps (step)
+    cross join range(1, {{ var('max_neighbours') }} + 1) as steps (step)
     join placed as others
         on
             placed.round_number = others.round_number

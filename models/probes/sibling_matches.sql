@@ -7,7 +7,7 @@ wanted as (
         words.round_number,
         words.doc_id,
         chosen.document_id,
-        chosen.text_length * {{ var('comparable_share') }} as farthest,
+        chosen.text_length * {{ var('position_tolerance') }} as farthest,
         unnest(words.words) as wanted,
     from {{ ref('boundary_words') }} as words
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)

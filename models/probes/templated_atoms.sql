@@ -78,7 +78,7 @@ slots as (
 
 select
     slots.* exclude (choice, rejection_reason),
-    hints.n as n_asked,
+    hints.n as n_drawn,
     fitting.n,
     fitting.atom_start,
     fitting.atom_end,
@@ -92,7 +92,7 @@ select
     case when slots.target = 'suffix' then fitting.siblings_matched end as siblings_matched,
     coalesce(
         slots.rejection_reason,
-        case when fitting.atom_start is null then 'no_fitting_' || slots.scope end
+        case when fitting.atom_start is null then 'no_eligible_' || slots.scope end
     ) as rejection_reason,
 from slots
 left join fitting using (round_number, doc_id, scope, target, choice)

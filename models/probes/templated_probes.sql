@@ -9,7 +9,7 @@ select
     atoms.atom_start,
     atoms.atom_end,
     case when atoms.target = 'suffix' then atoms.n else -atoms.n end as signed_index,
-    case when atoms.target = 'suffix' then atoms.n_asked else -atoms.n_asked end
+    case when atoms.target = 'suffix' then atoms.n_drawn else -atoms.n_drawn end
         as signed_index_asked,
     case when atoms.scope = 'lens' then atoms.n end as n_tokens,
     atoms.typicality,

@@ -109,7 +109,7 @@ compared as (
                 shown.round_number = measured.round_number
                 and shown.doc_id = measured.doc_id
                 and contains(
-                    lower(siblings.text), {{ normal('measured.probe.incorrect_plausible_answer') }}
+                    lower(siblings.text), {{ normalized_text('measured.probe.incorrect_plausible_answer') }}
                 )
         ) as wrong_answer_in_sibling,
     from measured
@@ -124,7 +124,7 @@ judged as (
         case
             when split_rejection_reason is not null then split_rejection_reason
             when probe is null then 'probe_missing'
-            when coalesce(probe.target not in ('prefix', 'suffix'), true) then 'target_unknown'
+            when coalesce(probe.target not in ('prefix', 'suffix'), true) then 'invalid_target'
             when
                 {{ is_blank('probe.verbalizer_prompt') }}
                 or {{ is_blank('probe.target_response') }}
@@ -161,13 +161,13 @@ judged as (
                 probe.target = 'suffix'
                 and coalesce(probe.typicality not in ('typical', 'atypical'), true)
                 then 'typicality_missing'
-            when {{ names_boundary('probe.verbalizer_prompt') }} then 'verbalizer_names_boundary'
+            when {{ mentions_split('probe.verbalizer_prompt') }} then 'verbalizer_mentions_split'
             when
                 contains(lower(probe.verbalizer_prompt), lower(atom_text))
-                then 'verbalizer_holds_atom'
+                then 'verbalizer_contains_atom'
             when contains(complement, atom_text) then 'atom_in_complement'
             when
-                {{ normal('probe.incorrect_plausible_answer') }} = {{ normal('atom_text') }}
+                {{ normalized_text('probe.incorrect_plausible_answer') }} = {{ normalized_text('atom_text') }}
                 then 'wrong_answer_is_atom'
             when wrong_answer_in_sibling then 'wrong_answer_in_sibling'
             when
@@ -175,7 +175,7 @@ judged as (
                 or scope = 'paragraph'
                 and (len(answer_units.paragraphs) != 1 or len(answer_units.sentences) < 2)
                 or scope = 'whole' and len(answer_units.sentences) < 2
-                then 'wrong_answer_of_other_shape'
+                then 'wrong_answer_shape_mismatch'
         end as first_reason,
     from compared
 
@@ -218,7 +218,7 @@ select
                         judged.first_reason
                     order by judged.slot_idx
                 ) > 1
-                then 'atom_asked_twice'
+                then 'duplicate_atom'
         end
     ) as rejection_reason,
 from judged

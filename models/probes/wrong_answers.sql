@@ -35,8 +35,8 @@ words as (
             and wanted.other_doc_id = candidates.doc_id
             and wanted.target = candidates.target
             and wanted.letter_case = candidates.letter_case
-            and candidates.n >= wanted.n - {{ var('wrong_word_reach') }}
-            and candidates.n <= wanted.n + {{ var('wrong_word_reach') }}
+            and candidates.n >= wanted.n - {{ var('wrong_word_window') }}
+            and candidates.n <= wanted.n + {{ var('wrong_word_window') }}
     where wanted.scope = 'word'
     group by all
 
@@ -76,13 +76,13 @@ likely as (
     where
         {{ letter_case('wrong_answer') }} = letter_case
         and {{ leading_space('wrong_answer') }} = {{ leading_space('atom_text') }}
-        and {{ normal('wrong_answer') }} != {{ normal('atom_text') }}
+        and {{ normalized_text('wrong_answer') }} != {{ normalized_text('atom_text') }}
         and not {{ is_blank('wrong_answer') }}
     qualify
         row_number() over (
             partition by round_number, doc_id, slot_idx
             order by plausibility desc, other_doc_id
-        ) <= {{ var('wrong_answers_compared') }}
+        ) <= {{ var('max_wrong_answer_candidates') }}
 
 ),
 
@@ -107,7 +107,7 @@ standing as (
     from likely
     join siblings using (round_number, doc_id)
     where
-        contains(siblings.text, {{ normal('likely.wrong_answer') }})
+        contains(siblings.text, {{ normalized_text('likely.wrong_answer') }})
         -- Short lenses stand in every text.
         and not (likely.scope = 'lens' and likely.n < 4)
 

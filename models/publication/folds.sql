@@ -61,7 +61,7 @@ pairs as (
         and (
             documents.doc_id = earlier.doc_id
             or {{ similarity('documents.signature', 'earlier.signature') }}
-            >= {{ var('least_fold_similarity') }}
+            >= {{ var('min_fold_similarity') }}
         )
 
 ),

@@ -20,9 +20,9 @@ select
     planned.stage_order,
     planned.model,
     prices.provider,
-    prices.tokens_are,
+    prices.token_basis,
     -- Null where no price is known: so is the price of those that come.
-    coalesce(pending.usd, 0) + planned.n_coming * prices.expected_usd as usd,
+    coalesce(pending.usd, 0) + planned.n_downstream * prices.expected_usd as usd,
 from {{ ref('planned_requests') }} as planned
 join {{ ref('request_prices') }} as prices
     on planned.stage = prices.stage and planned.model = prices.model

@@ -62,7 +62,7 @@ coming as (
             ceil(unwritten.n_slots * checks.share)
             * if(checks.control = 'judge_anchors', anchors.n_anchors, arms.n_answers)
         )::bigint as n_requests,
-    from {{ ref('round_checks') }} as checks
+    from {{ ref('judge_checks') }} as checks
     join unwritten using (round_number)
     join {{ ref('round_arms') }} as arms
         on checks.round_number = arms.round_number and arms.arm = 'complement'
@@ -75,11 +75,11 @@ coming as (
         1 as n_requests,
     from {{ ref('answers') }} as answers
     join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('round_checks') }} as checks using (round_number)
+    join {{ ref('judge_checks') }} as checks using (round_number)
     where
         answers.state in ('pending', 'open')
         and checks.control != 'judge_anchors'
-        and {{ is_controlled('settings.seed', 'answers.probe_id', 'checks.share') }}
+        and {{ is_in_control_sample('settings.seed', 'answers.probe_id', 'checks.share') }}
     union all
     select
         round_number,
@@ -96,7 +96,7 @@ counted as (
         round_number,
         stage,
         model,
-        sum(n_requests)::bigint as n_coming,
+        sum(n_requests)::bigint as n_downstream,
     from coming
     group by round_number, stage, model
 
@@ -121,7 +121,7 @@ select
     stages.stage_order,
     counted.model,
     coalesce(pending.n_requests, 0) as n_pending,
-    counted.n_coming,
+    counted.n_downstream,
 from counted
 join {{ ref('round_settings') }} as settings using (round_number)
 join {{ ref('stages') }} as stages on counted.stage = stages.stage

@@ -19,6 +19,6 @@ select
     *,
     {{ expected_input_tokens('expected_input_characters') }} as input_tokens,
     {{ request_usd('expected_input_characters', 'output_tokens') }} as expected_usd,
-    {{ request_usd('expected_input_characters', 'max_tokens') }} as most_usd,
+    {{ request_usd('expected_input_characters', 'max_tokens') }} as max_usd,
 from prices
 order by provider, stage, model

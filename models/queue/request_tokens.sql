@@ -57,7 +57,7 @@ asked as (
     select
         'judge' as stage,
         judge_model as model,
-    from {{ ref('round_checks') }}
+    from {{ ref('judge_checks') }}
 
 )
 
@@ -68,7 +68,7 @@ select
         when measured.stage is not null then 'measured'
         when counted.stage is not null then 'counted'
         else 'estimated'
-    end as tokens_are,
+    end as token_basis,
     coalesce(measured.input_tokens, counted.input_tokens) as known_input_tokens,
     coalesce(measured.output_tokens, stages.expected_output_tokens) as output_tokens,
     stages.max_tokens,

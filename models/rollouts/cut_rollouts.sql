@@ -8,7 +8,7 @@ tails as (
         document_id,
         min(starts_at) as tail_starts_at,
         arg_min(reason, (starts_at, reason)) as cut_reason,
-    from {{ ref('tail_signs') }}
+    from {{ ref('tail_starts') }}
     group by document_id
 
 ),
@@ -85,17 +85,17 @@ select
     *,
     case
         when n_words = 0 and (cut_reason is null or kept_length > 0) then 'empty_continuation'
-        when cut_reason is null and diversity < {{ var('least_diversity') }} then 'collapsed'
-        when kept_length < {{ var('shortest_continuation') }}
+        when cut_reason is null and diversity < {{ var('min_diversity') }} then 'collapsed'
+        when kept_length < {{ var('min_continuation_length') }}
             then case
                 when cut_reason = 'repetition' then 'collapsed'
                 when cut_reason is not null then 'detached'
                 else 'too_short'
             end
-        when kept_length > {{ var('longest_continuation') }} then 'too_long'
-        when copied_share > {{ var('most_copied_share') }} then 'copies_prefix'
-        when language_share < {{ var('least_language_share') }} then 'other_language'
-        when prose_share < {{ var('least_prose_share') }} then 'little_prose'
-    end as passed_over_reason,
+        when kept_length > {{ var('max_continuation_length') }} then 'too_long'
+        when copied_share > {{ var('max_copied_share') }} then 'copies_prefix'
+        when language_share < {{ var('min_language_share') }} then 'other_language'
+        when prose_share < {{ var('min_prose_share') }} then 'too_little_prose'
+    end as exclusion_reason,
 from judged
 order by source_model, doc_id, continuation_idx

@@ -7,15 +7,15 @@ rollouts as (
     select
         fitness.*,
         case
-            when fitness.passed_over_reason is not null then 'rollout passed over'
-            when prefixes.passed_over_reason is not null then 'prefix passed over'
+            when fitness.exclusion_reason is not null then 'rollout excluded'
+            when prefixes.exclusion_reason is not null then 'prefix excluded'
             when fitness.cut_reason is not null then 'tail cut'
             else 'kept whole'
         end as outcome,
         coalesce(
-            fitness.passed_over_reason, prefixes.passed_over_reason, fitness.cut_reason, 'none'
+            fitness.exclusion_reason, prefixes.exclusion_reason, fitness.cut_reason, 'none'
         ) as reason,
-    from {{ ref('rollout_fitness') }} as fitness
+    from {{ ref('rollout_eligibility') }} as fitness
     join {{ ref('prefixes') }} as prefixes using (source_model, doc_id)
 
 )

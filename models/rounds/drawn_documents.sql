@@ -43,7 +43,7 @@ candidates as (
     from waiting
     join {{ ref('prefixes') }} as prefixes using (source_model)
     anti join taken using (source_model, doc_id)
-    where prefixes.passed_over_reason is null
+    where prefixes.exclusion_reason is null
 
 ),
 

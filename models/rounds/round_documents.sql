@@ -16,9 +16,9 @@ fit as (
         ) as position,
     from {{ ref('drawn_documents') }} as drawn
     join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('rollout_fitness') }} as rollouts
+    join {{ ref('rollout_eligibility') }} as rollouts
         on drawn.source_model = rollouts.source_model and drawn.doc_id = rollouts.doc_id
-    where rollouts.passed_over_reason is null
+    where rollouts.exclusion_reason is null
 
 ),
 

@@ -17,6 +17,6 @@ select
         when started.round_number is not null then 'started'
         else 'proposed'
     end as state,
-from {{ ref('round_lines') }} as line
+from {{ ref('requested_rounds') }} as line
 full join {{ ref('stg_started_rounds') }} as started using (round_number)
 order by round_number

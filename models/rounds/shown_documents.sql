@@ -36,10 +36,10 @@ measured as (
 select
     * exclude (first_own_sentence),
     'd' || position as label,
-    greatest(first_own_sentence, {{ var('sentences_beside_split') }}) as first_split,
+    greatest(first_own_sentence, {{ var('min_sentences_beside_split') }}) as first_split,
     -- A split inside a sentence needs that many whole sentences before it.
-    greatest(first_own_sentence, {{ var('sentences_beside_split') }} + 1) as first_split_inside,
-    n_sentences - {{ var('sentences_beside_split') }} as last_split,
+    greatest(first_own_sentence, {{ var('min_sentences_beside_split') }} + 1) as first_split_inside,
+    n_sentences - {{ var('min_sentences_beside_split') }} as last_split,
     first_split_inside <= last_split as can_be_chosen,
 from measured
 order by round_number, doc_id, position

@@ -49,12 +49,15 @@ select
     answer,
     -- An atom without a letter or digit is compared as it is.
     case
-        when {{ normal_answer('atom_text') }} = '' then trim(answer) = trim(atom_text)
-        else {{ normal_answer('answer') }} = {{ normal_answer('atom_text') }}
+        when {{ normalized_answer('atom_text') }} = '' then trim(answer) = trim(atom_text)
+        else {{ normalized_answer('answer') }} = {{ normalized_answer('atom_text') }}
     end as is_exact_match,
     case
-        when {{ normal_answer('atom_text') }} = '' then starts_with(trim(answer), trim(atom_text))
-        else starts_with({{ normal_answer('answer') }} || ' ', {{ normal_answer('atom_text') }} || ' ')
-    end as begins_with_atom,
+        when {{ normalized_answer('atom_text') }} = '' then starts_with(trim(answer), trim(atom_text))
+        else
+            starts_with(
+                {{ normalized_answer('answer') }} || ' ', {{ normalized_answer('atom_text') }} || ' '
+            )
+    end as starts_with_atom,
 from read
 order by model, dtype, form, round_number, probe_id

@@ -72,7 +72,7 @@ def run(order: dict) -> None:
         os.environ |= order["environment"]
         terminal.console.file = terminal.errors.file = sys.__stdout__
         home = Home(Path(order["project"]), Path(order["home"]))
-        for name in ("build", "build_before_asking", "test_queue", "build_queue"):
+        for name in ("build", "build_before_run", "test_queue", "build_queue"):
             setattr(warehouse, name, lambda *_, **__: None)
         anthropic_api.TIMEOUT = httpx2.Timeout(order["timeout_seconds"])
         AnthropicBatches.max_requests = order["max_requests"]

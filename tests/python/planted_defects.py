@@ -48,7 +48,7 @@ select
     concat_ws(', ', 'hardness_by_answers', scope, 'mislabelled'), mislabelled, mislabelled_low,
     mislabelled_high,
 from hardness_by_answers
-where solved_from = 0.4 and n_answers = 5
+where solve_threshold = 0.4 and n_answers = 5
 union all
 select concat_ws(', ', 'finding_summary', finding), share, share_low, share_high
 from finding_summary

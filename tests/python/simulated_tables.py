@@ -164,15 +164,15 @@ def of_hardness(made: Simulations) -> Iterator[tuple[str, float]]:
     rates = made.draw.beta(ALPHA, BETA, len(made.rates))
     counts = made.probes(
         scope=made.simulations.astype(str),
-        solved_from=0.8,
+        solve_threshold=0.8,
         n_answers=N_ANSWERS,
         n_solved=(made.scores(rates) >= 0.8).sum(axis=1),
     )
     rows = made.rows("solve_rates", solve_counts=counts)
     by_five = [row["by_answers"][N_ANSWERS - 1] for row in rows]
-    highest = warehouse.settings(made.home)["highest_hard_rate"]
+    highest = warehouse.settings(made.home)["max_hard_solve_rate"]
     _, *truths = solve_rates.of_unsolved(ALPHA, BETA, N_ANSWERS, highest)
-    for figure, truth in zip(("mislabelled", "solved_anew"), truths, strict=True):
+    for figure, truth in zip(("mislabelled", "re_solved"), truths, strict=True):
         yield f"solve_rates, {figure}", held(by_five, figure, truth)
 
 
@@ -183,15 +183,15 @@ def of_anchors(made: Simulations) -> Iterator[tuple[str, float]]:
         judge_scores=made.probes(
             judge_model=made.simulations, anchor="empty", score=made.scores(made.rates)[:, 0]
         ).drop_columns(["source_model", "doc_id"]),
-        answer_anchors=pyarrow.table({"anchor": ["empty"], "should_be": ["low"]}),
+        answer_anchors=pyarrow.table({"anchor": ["empty"], "expected_score": ["low"]}),
         probes=made.probes(scope="s"),
     )
     ours = [row for row in rows if row["scope"] == "all"]
     solved = ALPHA / (ALPHA + BETA)
     for figure, truth in (
         ("score_mean", solved + (1 - solved) * HALF_RIGHT / 2),
-        ("errors_at_middle", solved + (1 - solved) * HALF_RIGHT),
-        ("errors_at_easy", solved),
+        ("error_rate_middle", solved + (1 - solved) * HALF_RIGHT),
+        ("error_rate_easy", solved),
     ):
         yield f"judge_anchors, {figure}", held(ours, figure, truth)
 
@@ -218,7 +218,7 @@ def of_agreement(made: Simulations) -> Iterator[tuple[str, float]]:
     variance = solved + half * 3 / 16 - mean**2
     for figure, truth in (
         ("difference", -half / 4),
-        ("flips_at_middle", half / 2),
+        ("flip_rate_middle", half / 2),
         ("alpha", 1 - half / 8 / (2 * variance)),
     ):
         yield f"judge_agreement, {figure}", held(ours, figure, truth)
@@ -262,7 +262,7 @@ def of_calibration(made: Simulations) -> Iterator[tuple[str, float]]:
         ("finalize rate", 1 - LOST),
         ("rejected: probe_missing", LOST),
         ("mean best score", mean),
-        ("spread of best score", (easy + middle / 4 - mean**2) ** 0.5),
+        ("standard deviation of best score", (easy + middle / 4 - mean**2) ** 0.5),
         ("share hard", hard),
         ("share easy", easy),
         ("best score in [0.4, 0.8)", middle),

@@ -586,7 +586,7 @@ def test_a_foreign_batch_is_disowned_and_ours_is_looked_for_again(home, service,
 @pytest.fixture
 def without_dbt(monkeypatch):
     """A run whose warehouse never changes, and in which nothing new is pending."""
-    for name in ("build", "build_before_asking", "build_queue", "test_queue"):
+    for name in ("build", "build_before_run", "build_queue", "test_queue"):
         monkeypatch.setattr(warehouse, name, lambda *values, **options: None)
     monkeypatch.setattr(runner, "submit", lambda *values, **options: 0)
 

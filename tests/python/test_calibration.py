@@ -15,13 +15,13 @@ CALIBRATE = ("latent-probes", "calibrate", "--docs", "6", "--levels")
     ("text", "levels"), [("-3..3", [-3, -2, -1, 0, 1, 2, 3]), ("-2", [-2]), (" 0..1 ", [0, 1])]
 )
 def test_levels_are_a_range(text, levels):
-    assert calibration.parsed_levels(text) == levels
+    assert calibration.parse_levels(text) == levels
 
 
 @pytest.mark.parametrize("text", ["", "a..b", "1..", "3..-3", "-3...3"])
 def test_what_is_no_range_is_refused(text):
     with pytest.raises(calibration.CalibrationError):
-        calibration.parsed_levels(text)
+        calibration.parse_levels(text)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def at_home(checkout: Checkout) -> Calibration:
 def test_a_control_of_a_round_is_none_of_a_level(calibrated):
     there = at_home(calibrated)
     assert there.query("select distinct arm from arm_coverage") == [("complement",)]
-    assert there.query("select count(*) from round_checks") == [(0,)]
+    assert there.query("select count(*) from judge_checks") == [(0,)]
 
 
 def test_every_level_asks_the_same_documents(calibrated):

@@ -77,13 +77,13 @@ def test_a_control_is_asked_of_the_same_probes_in_every_arm(controlled):
 
 def test_the_judge_is_held_against_anchors_and_against_itself(controlled):
     errors = dict(
-        controlled.query("select anchor, errors_at_easy from judge_anchors where scope = 'all'")
+        controlled.query("select anchor, error_rate_easy from judge_anchors where scope = 'all'")
     )
     assert len(errors) == 6
     # The baseline counts words, and the atom has all of them.
     assert errors["atom"] == errors["empty"] == errors["target_of_another"] == 0
     assert controlled.query(
-        "select comparison, flips_at_middle, alpha, alpha_low, alpha_high from judge_agreement "
+        "select comparison, flip_rate_middle, alpha, alpha_low, alpha_high from judge_agreement "
         "where scope = 'all'"
     ) == [("retest", 0.0, 1.0, 1.0, 1.0)]
 
@@ -161,7 +161,7 @@ def test_a_control_that_asks_too_much_or_the_wrong_model_is_refused_before_a_run
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     set_controls(checkout, "1,question_only,10,,", "1,second_reader,0.1,,")
     said = checkout.fails(*RUN)
-    assert "a_second_opinion_is_of_another_model" in said
+    assert "second_models_differ_from_the_first" in said
     assert "between_round_controls_share" in said
     assert requests_of(checkout) == {}
 
@@ -203,7 +203,8 @@ def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout,
         said = checkout.runs("latent-probes", "plan")
         assert strong in said
         assert checkout.query(
-            "select model, n_coming from planned_requests where stage = 'answerer' order by model"
+            "select model, n_downstream from planned_requests "
+            "where stage = 'answerer' order by model"
         ) == [(model, 3 * 6 * (3 + 1)), (strong, 9 * 2)]
         run = ("latent-probes", "run", "--provider", "anthropic-batches", "--max-cost", "2")
         checkout.runs(*run)

@@ -148,7 +148,7 @@ def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
     with landing.opened(here.landing) as connection:
         warehouse.attach(here, connection)
         ((stage, spent, reserved),) = connection.execute(
-            "select stage, spent_usd, reserved_usd from warehouse.commitments"
+            "select stage, spent_usd, reserved_usd from warehouse.committed_spend"
         ).fetchall()
     assert (stage, spent) == ("generator", 0)
     assert reserved == pytest.approx(5.80, abs=0.01)

@@ -13,7 +13,7 @@ from latent_probes.common import files
 def test_a_file_takes_the_place_of_the_old_one(tmp_path):
     path = tmp_path / "kept.txt"
     path.write_text("old")
-    with files.written_whole(path) as partial:
+    with files.atomic_write(path) as partial:
         partial.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -23,7 +23,7 @@ def test_a_file_takes_the_place_of_the_old_one(tmp_path):
 def test_a_failure_leaves_the_old_file(tmp_path):
     path = tmp_path / "kept.txt"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), files.written_whole(path) as partial:
+    with pytest.raises(KeyboardInterrupt), files.atomic_write(path) as partial:
         partial.write_text("half of the n")
         raise KeyboardInterrupt
     assert path.read_text() == "old"
@@ -31,7 +31,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
 
 def test_a_failure_leaves_no_new_file(tmp_path):
     path = tmp_path / "new.txt"
-    with pytest.raises(ZeroDivisionError), files.written_whole(path) as partial:
+    with pytest.raises(ZeroDivisionError), files.atomic_write(path) as partial:
         partial.write_text(str(1 / 0))
     assert not path.exists()
 
@@ -42,7 +42,7 @@ def test_a_kill_leaves_the_old_file(tmp_path):
     program = (
         "import os, pathlib, sys\n"
         "from latent_probes.common import files\n"
-        "with files.written_whole(pathlib.Path(sys.argv[1])) as partial:\n"
+        "with files.atomic_write(pathlib.Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half of the n')\n"
         "    os._exit(9)\n"
     )
@@ -52,10 +52,10 @@ def test_a_kill_leaves_the_old_file(tmp_path):
 
 def test_what_a_failure_left_is_not_in_the_next_file(tmp_path):
     path = tmp_path / "kept.txt"
-    with pytest.raises(RuntimeError), files.written_whole(path) as partial:
+    with pytest.raises(RuntimeError), files.atomic_write(path) as partial:
         partial.write_text("much longer than what follows")
         raise RuntimeError
-    with files.written_whole(path) as partial:
+    with files.atomic_write(path) as partial:
         partial.write_text("short")
     assert path.read_text() == "short"
 
@@ -63,14 +63,14 @@ def test_what_a_failure_left_is_not_in_the_next_file(tmp_path):
 def test_a_block_that_writes_nothing_leaves_the_old_file(tmp_path):
     path = tmp_path / "kept.txt"
     path.write_text("old")
-    with pytest.raises(FileNotFoundError), files.written_whole(path):
+    with pytest.raises(FileNotFoundError), files.atomic_write(path):
         pass
     assert path.read_text() == "old"
 
 
 def test_missing_folders_are_made(tmp_path):
     path = tmp_path / "a" / "b" / "new.txt"
-    with files.written_whole(path) as partial:
+    with files.atomic_write(path) as partial:
         partial.write_text("new")
     assert path.read_text() == "new"
 

@@ -837,7 +837,7 @@ def test_staged_results_are_foreign_if_none_is_ours(connection, tmp_path, lines,
     intend(connection, "one", ("a", 1))
     intend(connection, "two", ("b", 1))
     stage(connection, tmp_path, "\n".join(lines).encode())
-    assert landing.staged_is_foreign(connection, "one") == is_foreign
+    assert landing.results_are_foreign(connection, "one") == is_foreign
 
 
 # Responses -------------------------------------------------------------------------------------

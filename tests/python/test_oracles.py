@@ -148,7 +148,7 @@ def test_new_answers_of_a_blind_reader_have_no_lift(evaluated):
 
 
 def test_the_blind_answerer_is_on_the_board_at_nothing(evaluated):
-    assert board(evaluated)["blind answerer", "no_state"][1:] == (0.0, 0.0, 0.0)
+    assert board(evaluated)["text-only answerer", "no_state"][1:] == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.soak
@@ -159,7 +159,7 @@ def test_the_baseline_answers_by_itself(finished):
     assert finished.query(
         "select oracle, n_missing, n_unscored, hard_lift is not null from oracle_leaderboard "
         "order by oracle"
-    ) == [("blind answerer", 0, 0, True), ("lexical", 0, 0, True)]
+    ) == [("text-only answerer", 0, 0, True), ("lexical", 0, 0, True)]
     assert "--answers is missing" in finished.fails(
         *("latent-probes", "evaluate", "--name", "m", "--condition", "no_state")
     )

@@ -32,25 +32,25 @@ ONE_SUFFIX = (
 )
 
 VIOLATIONS = {
-    "a_calibration_asks_the_same_everywhere": [
+    "calibration_levels_share_documents": [
         "insert into landing.calibration_documents values ('gemma-3-270m', 'unasked')",
         "insert into landing.calibration_rounds "
         "values (1, 1, 'gemma-3-270m', -2, 5, 'lexical', 'lexical', 'lexical', now())",
     ],
-    "a_landed_request_leaves_the_queue": [
+    "open_or_answered_requests_are_not_pending": [
         *PENDING,
         "insert into pending_requests by name select request_id, 2 as attempt, stage, "
         "round_number, model, input_hash from all_requests limit 1",
     ],
-    "a_probe_is_split_where_its_group_is": [
+    "probes_use_the_split_of_their_group": [
         *TRAIN,
         "update train set split_char_offset = split_char_offset + 1 where slot_idx = 10",
     ],
-    "a_rejection_has_its_reason": [
+    "rejected_slots_have_a_reason": [
         "update slots set rejection_reason = null where state = 'rejected'"
     ],
-    "a_slot_has_its_scope": [*TRAIN, "update train set scope = 'lens' where slot_idx = 0"],
-    "a_started_round_is_not_edited": ["update round_lines set n_docs = n_docs + 1"],
+    "probe_scope_matches_its_slot": [*TRAIN, "update train set scope = 'lens' where slot_idx = 0"],
+    "started_rounds_are_unchanged": ["update requested_rounds set n_docs = n_docs + 1"],
     "answers_and_scores_keep_their_order": [
         *PUBLISHED,
         "update published_probes set bb_answer_rollout_answers = "
@@ -61,59 +61,59 @@ VIOLATIONS = {
         "update published_probes set bb_answer_rollout_answers = bb_answer_rollout_answers[:4]",
     ],
     "answers_come_from_the_model_asked": ["update responses set model = 'another'"],
-    "band_changes_close": [
+    "band_changes_add_up": [
         "insert into band_changes by name select 'all' as scope, 'all' as band, 1 as n_probes"
     ],
-    "commitment_closes": [
+    "commitment_adds_up": [
         "insert into commitment by name select probe_id, 1 as n_resamples from probes limit 1"
     ],
-    "contrast_closes": [
+    "contrast_adds_up": [
         "insert into contrast by name select 'm' as method, 'total' as measure, 'word' as scope, "
         "'all' as target, 'all' as typicality, 'none' as lens_length, 1 as n_probes, 0.5 as auc"
     ],
-    "findings_close": ["delete from finding_summary where scope = 'whole'"],
-    "hardness_closes": ["update hardness set mislabelled = mislabelled + 0.01"],
+    "findings_add_up": ["delete from finding_summary where scope = 'whole'"],
+    "hardness_adds_up": ["update hardness set mislabelled = mislabelled + 0.01"],
     "log_probabilities_are_numbers": [
         "insert into landing.local_scores by name select 'r' as reader_hash, 'p' as probe_id, "
         "'question' as form, 'i' as input_hash, 1 as n_shown_tokens, false as was_cut, "
         "[1] as atom_tokens, ['nan'::double] as atom_logprobs, [1] as wrong_answer_tokens, "
         "[-1.0] as wrong_answer_logprobs, '{}' as environment, now() as landed_at"
     ],
-    "oracles_close": [
-        "insert into oracle_scores by name select 'blind answerer' as oracle, "
+    "oracles_add_up": [
+        "insert into oracle_scores by name select 'text-only answerer' as oracle, "
         "'no_state' as condition, 'all' as scope, 'all' as target, 'all' as band, 1 as n_probes, "
         "0.1 as lift"
     ],
-    "arm_lift_closes": ["update arm_lift set n_probes = n_probes + 1 where scope = 'whole'"],
-    "atoms_have_their_shape": [
+    "arm_lift_adds_up": ["update arm_lift set n_probes = n_probes + 1 where scope = 'whole'"],
+    "atoms_match_their_scope": [
         "update probes set atom_end = atom_end + 1 where scope = 'paragraph'"
     ],
     "atoms_lie_on_the_target_side": [
         "update probes set target = if(target = 'suffix', 'prefix', 'suffix')"
     ],
-    "atoms_stand_where_their_spans_say": [
+    "atom_text_matches_its_span": [
         *PUBLISHED,
         f"update published_probes set atom_text = atom_text || ' ' {ONE_SUFFIX}",
     ],
-    "commitments_cover_every_attempt": [
-        "create table changed as from commitments",
-        "drop view commitments",
-        "alter table changed rename to commitments",
-        "update commitments set spent_usd = spent_usd + 1 where stage = 'judge'",
+    "committed_spend_covers_every_attempt": [
+        "create table changed as from committed_spend",
+        "drop view committed_spend",
+        "alter table changed rename to committed_spend",
+        "update committed_spend set spent_usd = spent_usd + 1 where stage = 'judge'",
     ],
-    "context_is_the_other_side": [
+    "context_is_the_whole_complement": [
         *TRAIN,
         f"update train set context = trim(context) || '.' {ONE_SUFFIX}",
     ],
-    "a_second_opinion_is_of_another_model": [
+    "second_models_differ_from_the_first": [
         "insert into round_arms by name select round_number, 'second_reader' as arm, "
         "answerer_model from round_settings"
     ],
-    "anchors_and_pairs_close": [
+    "anchors_and_pairs_add_up": [
         "insert into judge_scores by name select probe_id, 'atom' as anchor, 1.0 as score "
         "from probes limit 1"
     ],
-    "controls_are_what_their_arms_say": [
+    "excerpts_match_their_arm": [
         "update probe_arms set excerpt_end = excerpt_end + 1 where complement_was_cut = false"
     ],
     "nothing_but_the_complement_is_published": [
@@ -131,10 +131,10 @@ VIOLATIONS = {
         "(select (doc_id, slot_idx) from slots order by all limit 1)"
     ],
     "indices_point_to_the_target_side": ["update probes set signed_index = -signed_index"],
-    "lenses_are_tokens_that_touch_the_split": [
+    "lenses_are_whole_tokens_next_to_the_split": [
         "update probes set n_tokens = n_tokens + 1 where scope = 'lens'"
     ],
-    "no_long_atom_stands_in_its_complement": [
+    "no_long_atom_in_its_complement": [
         *TRAIN,
         f"update train set context = context || atom_text {ONE_SUFFIX}",
     ],
@@ -146,13 +146,13 @@ VIOLATIONS = {
         "create table attempts as select request_id, n as attempt, 'failed' as state, input_hash "
         "from pending_requests cross join range(1, 9) as attempts (n)",
     ],
-    "nothing_is_empty_or_nan": [*TRAIN, f"update train set synergy_check = '' {ONE_SUFFIX}"],
-    "rollout_quality_closes": ["update rollout_quality set n_rollouts = n_rollouts + 1"],
+    "no_empty_text_or_nan": [*TRAIN, f"update train set synergy_check = '' {ONE_SUFFIX}"],
+    "rollout_quality_adds_up": ["update rollout_quality set n_rollouts = n_rollouts + 1"],
     "rounds_share_no_document": [
         "insert into round_documents "
         "select 2, * exclude (round_number) from round_documents limit 1"
     ],
-    "score_statistics_are_those_of_the_list": [
+    "score_statistics_match_the_scores": [
         *TRAIN,
         "update train set bb_answer_score_max = bb_answer_score_max + 0.01",
     ],
@@ -161,22 +161,22 @@ VIOLATIONS = {
         "update chosen_documents set sentences = sentences[:len(sentences) // 2]"
     ],
     "spend_counts_every_attempt": ["update spend set n_attempts = n_attempts - 1"],
-    "spend_per_probe_closes": ["update spend_per_probe set usd = usd + 1 where stage = 'judge'"],
+    "spend_per_probe_adds_up": ["update spend_per_probe set usd = usd + 1 where stage = 'judge'"],
     "splits_lie_before_white_space": [
         "update splits set split_offset = split_offset - 1 where split_group = 'word_lens'"
     ],
     "suffix_atoms_are_the_source_models_text": [
         "update documents set prefix_length = text_length - 10"
     ],
-    "sentences_are_of_the_landed_text": [
+    "sentences_match_the_landed_text": [
         "update continuation_sentences set text_hash = 'another' where position = 1"
     ],
-    "summaries_close": ["update score_histogram set n_probes = n_probes + 1 where bin = 1"],
-    "templated_targets_are_their_atoms": [
+    "summaries_add_up": ["update score_histogram set n_probes = n_probes + 1 where bin = 1"],
+    "templated_responses_equal_their_atoms": [
         *TRAIN,
         "update train set target_response = 'another' where scope = 'word'",
     ],
-    "the_baseline_signs_itself": [*TRAIN, "update train set source = 'haiku'"],
+    "baseline_output_is_labelled": [*TRAIN, "update train set source = 'haiku'"],
     # Two columns of one type, swapped: a contract does not see it.
     "train_has_the_published_columns": [
         "create table kept as from train",
@@ -186,16 +186,16 @@ VIOLATIONS = {
     "typicality_follows_the_siblings": [
         "update probes set siblings_matched = 1 where typicality = 'atypical' and not is_written"
     ],
-    "verbalizers_give_nothing_away": [
+    "verbalizers_leak_nothing": [
         *TRAIN,
         f"update train set verbalizer_prompt = 'Is it ' || upper(atom_text) {ONE_SUFFIX}",
     ],
-    "what_was_sent_is_of_a_started_round": ["delete from landing.started_rounds"],
+    "sent_requests_belong_to_started_rounds": ["delete from landing.started_rounds"],
     "words_are_counted_outward": [
         "update probes set signed_index = signed_index + 1 where scope = 'word'"
     ],
-    "what_is_cut_is_a_beginning": [
-        "update rollout_fitness set kept_length = kept_length + 1 where cut_reason is null"
+    "kept_text_ends_before_the_tail": [
+        "update rollout_eligibility set kept_length = kept_length + 1 where cut_reason is null"
     ],
     "wrong_answers_are_wrong": [
         *PUBLISHED,

@@ -117,7 +117,8 @@ def test_what_is_said_again_is_found_in_every_scope(sampled):
     # The offline judge knows nothing but words: `4.` has none.
     rows = sampled.query(
         "select scope, count(*), count(*) filter (where n_scored = n_resamples), "
-        "min(again_share), max(again_share) from commitment join probes using (probe_id, scope) "
+        "min(recurrence_share), max(recurrence_share) "
+        "from commitment join probes using (probe_id, scope) "
         "where scope in ('word', 'lens') or regexp_matches(target_response, '[a-z]{3}') "
         "group by scope order by scope"
     )

@@ -26,7 +26,7 @@ def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
     said = finished.runs("latent-probes", "plan")
     assert model in said
     assert finished.query(
-        "select n_pending, n_coming from planned_requests "
+        "select n_pending, n_downstream from planned_requests "
         "where round_number = 2 and stage = 'generator'"
     ) == [(3, 0)]
     prices = dict(finished.query("select provider, sum(usd) from planned_prices group by provider"))
@@ -36,7 +36,7 @@ def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
     assert total in said
     assert "estimated" in said
     assert finished.query(
-        "select n_pending, n_coming from planned_requests "
+        "select n_pending, n_downstream from planned_requests "
         "where round_number = 2 and stage = 'judge'"
     ) == [(0, 3 * 6 * 5)]
     assert finished.query("select count(*) from started_rounds", "landing") == [(1,)]
@@ -86,7 +86,7 @@ def test_a_second_round_leaves_the_files_of_the_first_as_they_were(finished):
 def test_an_edited_started_line_fails_a_test(finished):
     rounds = finished.folder / "seeds" / "rounds.csv"
     rounds.write_text(rounds.read_text().replace("1,20,1,", "1,21,1,"))
-    assert "a_started_round_is_not_edited" in finished.fails("latent-probes", "export")
+    assert "started_rounds_are_unchanged" in finished.fails("latent-probes", "export")
 
 
 @pytest.mark.soak
@@ -95,7 +95,7 @@ def test_an_edited_started_line_stops_a_run_before_it_sends(checkout):
     checkout.runs(*RUN, "--once")
     rounds = checkout.folder / "seeds" / "rounds.csv"
     rounds.write_text(rounds.read_text().replace("1,20,1,", "1,21,1,"))
-    assert "a_started_round_is_not_edited" in checkout.fails(*RUN)
+    assert "started_rounds_are_unchanged" in checkout.fails(*RUN)
     assert checkout.query("select distinct stage from requests", "landing") == [("generator",)]
 
 
@@ -154,7 +154,7 @@ def test_the_demo_fills_three_bins_and_asks_different_questions(finished_once):
 
 def test_an_empty_continuation_lands_and_is_passed_over(finished_once):
     assert finished_once.query(
-        "select count(*) from rollout_fitness where passed_over_reason = 'empty_continuation'"
+        "select count(*) from rollout_eligibility where exclusion_reason = 'empty_continuation'"
     ) == finished_once.query(
         "select count(*) from rollouts where trim(continuation) = ''", "landing"
     )
@@ -167,12 +167,12 @@ def test_another_threshold_changes_new_rounds_and_no_started_one(finished):
     )
     before = sorted(finished.query(texts))
     assert finished.query(
-        "select count(*) > 0 from documents join rollout_fitness using (document_id) "
+        "select count(*) > 0 from documents join rollout_eligibility using (document_id) "
         "where cut_reason is not null and text_length < prefix_length + continuation_length"
     ) == [(True,)]
     project = finished.folder / "dbt_project.yml"
     changed = project.read_text().replace(
-        "shortest_continuation: 200", "shortest_continuation: 1400"
+        "min_continuation_length: 200", "min_continuation_length: 1400"
     )
     assert changed != project.read_text()
     project.write_text(changed)

@@ -106,7 +106,7 @@ def test_what_is_said_of_a_probe_holds_for_as_many_probes_as_it_should():
 def test_a_few_documents_have_no_interval():
     counts, _ = drawn(numpy.random.default_rng(1), 0.3, 0.9, 4)
     (row,) = solve_rates.described(counts, HIGHEST_RATE, 1, 100, 1)["by_answers"]
-    assert row["mislabelled_low"] is row["solved_anew_high"] is None
+    assert row["mislabelled_low"] is row["re_solved_high"] is None
     assert 0 < row["mislabelled"] < 1
 
 

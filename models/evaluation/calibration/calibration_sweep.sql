@@ -9,7 +9,7 @@ summed as (
         measure,
         sum(n_values)::bigint as n_values,
         count(*) as n_documents,
-        {{ known_sum('value') }} / sum(n_values) as estimate,
+        {{ sum_or_null('value') }} / sum(n_values) as estimate,
         case
             when measure like '% of a document' then {{ mean_interval('value', 'n_values') }}
             else {{ share_interval('value', 'n_values') }}
@@ -22,7 +22,7 @@ summed as (
     select
         calibration_level,
         scope,
-        'spread of best score' as measure,
+        'standard deviation of best score' as measure,
         sum(n_values)::bigint as n_values,
         count(*) as n_documents,
         sqrt(greatest(0, sum(square) / sum(n_values) - (sum(value) / sum(n_values)) ** 2))
@@ -36,8 +36,8 @@ summed as (
 
 select
     * exclude (estimate, estimate_interval),
-    {{ figure('estimate') }} as estimate,
-    {{ figure('estimate_interval.low') }} as estimate_low,
-    {{ figure('estimate_interval.high') }} as estimate_high,
+    {{ rounded('estimate') }} as estimate,
+    {{ rounded('estimate_interval.low') }} as estimate_low,
+    {{ rounded('estimate_interval.high') }} as estimate_high,
 from summed
 order by calibration_level, scope, measure

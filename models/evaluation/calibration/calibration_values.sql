@@ -104,7 +104,7 @@ select
     doc_id,
     'all' as scope,
     unnest(['answered requests of a document', 'dollars of a document']) as measure,
-    unnest([count(*), {{ known_sum('usd') }}]) as value,
+    unnest([count(*), {{ sum_or_null('usd') }}]) as value,
     null as square,
     1 as n_values,
 from {{ ref('calibration_requests') }}

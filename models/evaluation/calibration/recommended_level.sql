@@ -7,7 +7,7 @@ select
     scores.estimate_low as score_max_mean_low,
     scores.estimate_high as score_max_mean_high,
     rates.estimate as finalize_rate,
-    {{ var('aimed_score_max_mean') }} as aimed_score_max_mean,
+    {{ var('goal_score_max_mean') }} as goal_score_max_mean,
 from {{ ref('calibration_sweep') }} as scores
 join {{ ref('calibration_sweep') }} as rates
     on
@@ -17,12 +17,12 @@ join {{ ref('calibration_sweep') }} as rates
 where
     scores.scope = 'all'
     and scores.measure = 'mean best score'
-    and rates.estimate >= {{ var('least_finalize_rate') }}
+    and rates.estimate >= {{ var('min_finalize_rate') }}
     and scores.n_values
-    >= {{ var('least_finalize_rate') }} * rates.estimate * rates.n_values
+    >= {{ var('min_finalize_rate') }} * rates.estimate * rates.n_values
 qualify
     row_number() over (
         order by
-            round(abs(scores.estimate - {{ var('aimed_score_max_mean') }}), 6),
+            round(abs(scores.estimate - {{ var('goal_score_max_mean') }}), 6),
             scores.calibration_level desc
     ) = 1

@@ -8,7 +8,7 @@ spent as (
         round_number,
         coalesce(stage, 'all') as stage,
         coalesce(stage_order, 4) as stage_order,
-        {{ known_sum('usd') }} as usd,
+        {{ sum_or_null('usd') }} as usd,
     from {{ ref('spend') }}
     group by grouping sets ((round_number, stage, stage_order), (round_number), ())
 

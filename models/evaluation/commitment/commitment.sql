@@ -32,10 +32,10 @@ counted as (
         count(*) as n_resamples,
         count(*) filter (where scored.was_cut) as n_cut,
         count(scored.score) as n_scored,
-        avg(scored.score) as again_mean,
-        avg((scored.score >= borders.easy_from)::integer) as again_share,
+        avg(scored.score) as recurrence_mean,
+        avg((scored.score >= borders.easy_threshold)::integer) as recurrence_share,
     from scored
-    cross join ({{ band_borders() }}) as borders
+    cross join ({{ band_thresholds() }}) as borders
     group by scored.round_number, scored.probe_id
 
 )
@@ -54,15 +54,15 @@ select
     counted.n_scored,
     -- As long as a judgement is missing, nothing is said.
     counted.n_scored > 0 and counted.n_scored + counted.n_cut = counted.n_resamples as is_scored,
-    case when is_scored then {{ figure('counted.again_mean') }} end as again_mean,
-    case when is_scored then {{ figure('counted.again_share') }} end as again_share,
+    case when is_scored then {{ rounded('counted.recurrence_mean') }} end as recurrence_mean,
+    case when is_scored then {{ rounded('counted.recurrence_share') }} end as recurrence_share,
     case
         when not is_scored then null
-        when counted.again_share = 0 then 'never'
-        when counted.again_share < 0.5 then 'seldom'
+        when counted.recurrence_share = 0 then 'never'
+        when counted.recurrence_share < 0.5 then 'seldom'
         else 'often'
     end as recurrence,
-    {{ figure('blind.score_mean') }} as blind_mean,
+    {{ rounded('blind.score_mean') }} as text_only_mean,
 from counted
 join {{ ref('probes') }} as probes using (probe_id)
 left join {{ ref('probe_scores') }} as blind on counted.probe_id = blind.probe_id

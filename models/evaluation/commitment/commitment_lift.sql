@@ -14,7 +14,7 @@ by_document as (
         coalesce(sum(methods.score_mean), 0) as score,
         count(methods.score_mean - methods.held_out_mean) as n_compared,
         coalesce(sum(methods.score_mean - methods.held_out_mean), 0) as lift,
-        sum(commitment.again_mean) filter (where methods.score_mean is not null) as again,
+        sum(commitment.recurrence_mean) filter (where methods.score_mean is not null) as again,
     from {{ ref('oracle_probes') }} as methods
     join {{ ref('commitment') }} as commitment using (probe_id)
     where methods.is_written and commitment.recurrence is not null
@@ -40,7 +40,7 @@ summed as (
         recurrence,
         sum(n_scored)::bigint as n_scored,
         sum(n_compared)::bigint as n_compared,
-        sum(again) / nullif(sum(n_scored), 0) as again_mean,
+        sum(again) / nullif(sum(n_scored), 0) as recurrence_mean,
         sum(score) / nullif(sum(n_scored), 0) as score_mean,
         {{ share_interval('score', 'n_scored') }} as score_mean_interval,
         sum(lift) / nullif(sum(n_compared), 0) as lift,
@@ -55,13 +55,13 @@ select
     condition,
     recurrence,
     n_scored,
-    {{ figure('again_mean') }} as again_mean,
-    {{ figure('score_mean') }} as score_mean,
-    {{ figure('score_mean_interval.low') }} as score_mean_low,
-    {{ figure('score_mean_interval.high') }} as score_mean_high,
+    {{ rounded('recurrence_mean') }} as recurrence_mean,
+    {{ rounded('score_mean') }} as score_mean,
+    {{ rounded('score_mean_interval.low') }} as score_mean_low,
+    {{ rounded('score_mean_interval.high') }} as score_mean_high,
     n_compared,
-    {{ figure('lift') }} as lift,
-    {{ figure('lift_interval.low') }} as lift_low,
-    {{ figure('lift_interval.high') }} as lift_high,
+    {{ rounded('lift') }} as lift,
+    {{ rounded('lift_interval.low') }} as lift_low,
+    {{ rounded('lift_interval.high') }} as lift_high,
 from summed
 order by oracle, condition, recurrence

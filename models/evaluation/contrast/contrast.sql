@@ -94,25 +94,25 @@ select
     summed.lens_length,
     summed.n_probes,
     summed.n_documents,
-    {{ figure('summed.accuracy') }} as accuracy,
-    {{ figure('intervals[1].low') }} as accuracy_low,
-    {{ figure('intervals[1].high') }} as accuracy_high,
-    {{ figure('margin_mean') }} as margin_mean,
-    {{ figure('intervals[2].low') }} as margin_mean_low,
-    {{ figure('intervals[2].high') }} as margin_mean_high,
+    {{ rounded('summed.accuracy') }} as accuracy,
+    {{ rounded('intervals[1].low') }} as accuracy_low,
+    {{ rounded('intervals[1].high') }} as accuracy_high,
+    {{ rounded('margin_mean') }} as margin_mean,
+    {{ rounded('intervals[2].low') }} as margin_mean_low,
+    {{ rounded('intervals[2].high') }} as margin_mean_high,
     {% for percent in [5, 25, 50, 75, 95] -%}
-    {{ figure("list_aggregate(margins, 'quantile_cont', " ~ percent / 100 ~ ")") }}
+    {{ rounded("list_aggregate(margins, 'quantile_cont', " ~ percent / 100 ~ ")") }}
         as margin_percentile_{{ percent }},
     {% endfor -%}
-    {{ figure('auc') }} as auc,
-    {{ figure('if(intervals[3].low < auc, 0, intervals[3].low - auc)') }} as auc_low,
-    {{ figure('if(intervals[3].high > 1 + auc, 1, intervals[3].high - auc)') }} as auc_high,
-    readers.reader as text_only_reader,
+    {{ rounded('auc') }} as auc,
+    {{ rounded('if(intervals[3].low < auc, 0, intervals[3].low - auc)') }} as auc_low,
+    {{ rounded('if(intervals[3].high > 1 + auc, 1, intervals[3].high - auc)') }} as auc_high,
+    readers.reader as text_only_baseline,
     coalesce(readers.n_probes, 0) as n_text_only,
-    {{ figure('readers.reader_accuracy') }} as text_only_accuracy,
-    {{ figure('readers.difference') }} as difference,
-    {{ figure('readers.difference_interval.low') }} as difference_low,
-    {{ figure('readers.difference_interval.high') }} as difference_high,
+    {{ rounded('readers.baseline_accuracy') }} as text_only_accuracy,
+    {{ rounded('readers.difference') }} as difference,
+    {{ rounded('readers.difference_interval.low') }} as difference_low,
+    {{ rounded('readers.difference_interval.high') }} as difference_high,
 from summed
-left join {{ ref('contrast_readers') }} as readers using ({{ group }})
+left join {{ ref('contrast_baselines') }} as readers using ({{ group }})
 order by {{ group }}

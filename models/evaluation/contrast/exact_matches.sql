@@ -12,7 +12,7 @@ by_document as (
         probes.doc_id,
         count(*) as n_probes,
         sum(scores.is_exact_match::integer) as n_exact,
-        sum(scores.begins_with_atom::integer) as n_begun,
+        sum(scores.starts_with_atom::integer) as n_begun,
     from {{ ref('token_scores') }} as scores
     join {{ ref('probes') }} as probes using (probe_id)
     where scores.answer is not null
@@ -31,7 +31,7 @@ summed as (
         count(*) as n_documents,
         sum(n_exact) / sum(n_probes) as exact_share,
         {{ mean_interval('n_exact', 'n_probes') }} as exact_interval,
-        sum(n_begun) / sum(n_probes) as begun_share,
+        sum(n_begun) / sum(n_probes) as starts_with_share,
         {{ mean_interval('n_begun', 'n_probes') }} as begun_interval,
     from by_document
     group by model, dtype, scope, target
@@ -45,11 +45,11 @@ select
     target,
     n_probes,
     n_documents,
-    {{ figure('exact_share') }} as exact_share,
-    {{ figure('exact_interval.low') }} as exact_share_low,
-    {{ figure('exact_interval.high') }} as exact_share_high,
-    {{ figure('begun_share') }} as begun_share,
-    {{ figure('begun_interval.low') }} as begun_share_low,
-    {{ figure('begun_interval.high') }} as begun_share_high,
+    {{ rounded('exact_share') }} as exact_share,
+    {{ rounded('exact_interval.low') }} as exact_share_low,
+    {{ rounded('exact_interval.high') }} as exact_share_high,
+    {{ rounded('starts_with_share') }} as starts_with_share,
+    {{ rounded('begun_interval.low') }} as starts_with_share_low,
+    {{ rounded('begun_interval.high') }} as starts_with_share_high,
 from summed
 order by model, dtype, scope, target

@@ -3,7 +3,7 @@
 with
 
 bands as (
-    {{ band_borders() }}
+    {{ band_thresholds() }}
 ),
 
 measured as (
@@ -13,13 +13,13 @@ measured as (
         unnest(['mean score', 'share not hard', 'share easy']) as measure,
         unnest([
             pairs.score_mean,
-            (pairs.score_max >= bands.middle_from)::integer,
-            (pairs.score_max >= bands.easy_from)::integer
+            (pairs.score_max >= bands.middle_threshold)::integer,
+            (pairs.score_max >= bands.easy_threshold)::integer
         ]) as value,
         unnest([
             pairs.complement_score_mean,
-            (pairs.complement_score_max >= bands.middle_from)::integer,
-            (pairs.complement_score_max >= bands.easy_from)::integer
+            (pairs.complement_score_max >= bands.middle_threshold)::integer,
+            (pairs.complement_score_max >= bands.easy_threshold)::integer
         ]) as complement_value,
     from {{ ref('arm_pairs') }} as pairs
     cross join bands
@@ -84,12 +84,12 @@ select
     typicality,
     n_probes,
     n_documents,
-    {{ figure('estimate') }} as estimate,
-    {{ figure('estimate_interval.low') }} as estimate_low,
-    {{ figure('estimate_interval.high') }} as estimate_high,
-    {{ figure('complement_estimate') }} as complement_estimate,
-    {{ figure('difference') }} as difference,
-    {{ figure('difference_interval.low') }} as difference_low,
-    {{ figure('difference_interval.high') }} as difference_high,
+    {{ rounded('estimate') }} as estimate,
+    {{ rounded('estimate_interval.low') }} as estimate_low,
+    {{ rounded('estimate_interval.high') }} as estimate_high,
+    {{ rounded('complement_estimate') }} as complement_estimate,
+    {{ rounded('difference') }} as difference,
+    {{ rounded('difference_interval.low') }} as difference_low,
+    {{ rounded('difference_interval.high') }} as difference_high,
 from summed
 order by arm, answerer_model, measure, scope, target, typicality

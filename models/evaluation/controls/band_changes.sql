@@ -60,8 +60,8 @@ summed as (
 
 select
     * exclude (changed, changed_interval),
-    {{ figure('changed') }} as changed,
-    {{ figure('changed_interval.low') }} as changed_low,
-    {{ figure('changed_interval.high') }} as changed_high,
+    {{ rounded('changed') }} as changed,
+    {{ rounded('changed_interval.low') }} as changed_low,
+    {{ rounded('changed_interval.high') }} as changed_high,
 from summed
 order by scope, band

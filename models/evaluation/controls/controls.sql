@@ -6,10 +6,10 @@ select
     coverage.round_number,
     coverage.arm,
     coverage.answerer_model,
-    coverage.share::double as share_stated,
+    coverage.share::double as share_requested,
     coverage.n_eligible as n_probes,
     coverage.n_asked,
     coverage.n_scored,
-    coverage.n_scored / nullif(coverage.n_eligible, 0) as share_run,
+    coverage.n_scored / nullif(coverage.n_eligible, 0) as share_scored,
 from {{ ref('arm_coverage') }} as coverage
 join {{ ref('published_rounds') }} using (round_number)

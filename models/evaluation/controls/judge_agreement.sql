@@ -3,7 +3,7 @@
 with
 
 bands as (
-    {{ band_borders() }}
+    {{ band_thresholds() }}
 ),
 
 by_document as (
@@ -18,9 +18,9 @@ by_document as (
         count(*) as n_pairs,
         count(distinct pairs.probe_id) as n_probes,
         sum(pairs.other_score - pairs.score) as difference,
-        sum(((pairs.score >= middle_from) != (pairs.other_score >= middle_from))::integer)
+        sum(((pairs.score >= middle_threshold) != (pairs.other_score >= middle_threshold))::integer)
             as n_flips_at_middle,
-        sum(((pairs.score >= easy_from) != (pairs.other_score >= easy_from))::integer)
+        sum(((pairs.score >= easy_threshold) != (pairs.other_score >= easy_threshold))::integer)
             as n_flips_at_easy,
         sum((pairs.other_score - pairs.score) ** 2) as squared_difference,
         sum(pairs.score + pairs.other_score) as sum_of_scores,
@@ -47,9 +47,9 @@ summed as (
         count(*) as n_documents,
         sum(difference) / sum(n_pairs) as difference,
         {{ mean_interval('difference', 'n_pairs') }} as difference_interval,
-        sum(n_flips_at_middle) / sum(n_pairs) as flips_at_middle,
+        sum(n_flips_at_middle) / sum(n_pairs) as flip_rate_middle,
         {{ share_interval('n_flips_at_middle', 'n_pairs') }} as flips_at_middle_interval,
-        sum(n_flips_at_easy) / sum(n_pairs) as flips_at_easy,
+        sum(n_flips_at_easy) / sum(n_pairs) as flip_rate_easy,
         {{ share_interval('n_flips_at_easy', 'n_pairs') }} as flips_at_easy_interval,
         {{ alpha_interval() }} as agreement,
     from by_document
@@ -65,17 +65,17 @@ select
     n_answers,
     n_probes,
     n_documents,
-    {{ figure('difference') }} as difference,
-    {{ figure('difference_interval.low') }} as difference_low,
-    {{ figure('difference_interval.high') }} as difference_high,
-    {{ figure('flips_at_middle') }} as flips_at_middle,
-    {{ figure('flips_at_middle_interval.low') }} as flips_at_middle_low,
-    {{ figure('flips_at_middle_interval.high') }} as flips_at_middle_high,
-    {{ figure('flips_at_easy') }} as flips_at_easy,
-    {{ figure('flips_at_easy_interval.low') }} as flips_at_easy_low,
-    {{ figure('flips_at_easy_interval.high') }} as flips_at_easy_high,
-    {{ figure('agreement.estimate') }} as alpha,
-    {{ figure('agreement.low') }} as alpha_low,
-    {{ figure('agreement.high') }} as alpha_high,
+    {{ rounded('difference') }} as difference,
+    {{ rounded('difference_interval.low') }} as difference_low,
+    {{ rounded('difference_interval.high') }} as difference_high,
+    {{ rounded('flip_rate_middle') }} as flip_rate_middle,
+    {{ rounded('flips_at_middle_interval.low') }} as flip_rate_middle_low,
+    {{ rounded('flips_at_middle_interval.high') }} as flip_rate_middle_high,
+    {{ rounded('flip_rate_easy') }} as flip_rate_easy,
+    {{ rounded('flips_at_easy_interval.low') }} as flip_rate_easy_low,
+    {{ rounded('flips_at_easy_interval.high') }} as flip_rate_easy_high,
+    {{ rounded('agreement.estimate') }} as alpha,
+    {{ rounded('agreement.low') }} as alpha_low,
+    {{ rounded('agreement.high') }} as alpha_high,
 from summed
 order by comparison, rater, other_rater, scope

@@ -105,8 +105,8 @@ select
     scope,
     n_answers,
     n_documents,
-    {{ figure('correlation.estimate') }} as correlation,
-    {{ figure('correlation.low') }} as correlation_low,
-    {{ figure('correlation.high') }} as correlation_high,
+    {{ rounded('correlation.estimate') }} as correlation,
+    {{ rounded('correlation.low') }} as correlation_low,
+    {{ rounded('correlation.high') }} as correlation_high,
 from summed
 order by text, scope

@@ -11,7 +11,7 @@ by_document as (
         probes.source_model,
         probes.doc_id,
         count(*) as n_probes,
-        count(*) filter (where measures.value >= findings.at_least) as n_found,
+        count(*) filter (where measures.value >= findings.threshold) as n_found,
     from {{ ref('probe_measures') }} as measures
     join {{ ref('findings') }} as findings using (finding)
     join {{ ref('probes') }} as probes using (probe_id)
@@ -41,8 +41,8 @@ summed as (
 
 select
     * exclude (share, share_interval),
-    {{ figure('share') }} as share,
-    {{ figure('share_interval.low') }} as share_low,
-    {{ figure('share_interval.high') }} as share_high,
+    {{ rounded('share') }} as share,
+    {{ rounded('share_interval.low') }} as share_low,
+    {{ rounded('share_interval.high') }} as share_high,
 from summed
 order by finding, scope

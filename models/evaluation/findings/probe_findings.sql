@@ -5,8 +5,8 @@ select
     measures.finding,
     findings.severity,
     measures.value,
-    findings.at_least,
+    findings.threshold,
 from {{ ref('probe_measures') }} as measures
 join {{ ref('findings') }} as findings using (finding)
-where measures.value >= findings.at_least
+where measures.value >= findings.threshold
 order by measures.round_number, measures.probe_id, measures.finding

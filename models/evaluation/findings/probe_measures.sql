@@ -11,7 +11,7 @@ contradictions as (
         case findings.finding
             when 'answered_without_text' then (bins.band = 'easy')::integer
             when 'answered_from_another_document' then (bins.band = 'easy')::integer
-            when 'not_answered_with_everything' then (bins.band != 'easy')::integer
+            when 'unanswered_with_full_information' then (bins.band != 'easy')::integer
             else (published_bins.band = 'hard' and bins.band = 'easy')::integer
         end as value,
     from {{ ref('arm_pairs') }} as pairs
@@ -41,9 +41,9 @@ shares as (
             atom_copied_in_complement,
             atom_in_question,
             atom_copied_in_question,
-            target_in_complement,
-            target_in_question,
-            target_in_one_part
+            answer_in_complement,
+            answer_in_question,
+            answer_in_one_part
         ]) as value,
     from {{ ref('probe_overlaps') }}
 
@@ -60,7 +60,7 @@ measured as (
         probe_id,
         'near_duplicate' as finding,
         similarity as value,
-    from {{ ref('probe_twins') }}
+    from {{ ref('near_duplicate_probes') }}
     union all by name
     select
         round_number,
@@ -73,12 +73,12 @@ measured as (
         ]) as finding,
         unnest([
             -- A claim can be wrong in one way only.
-            if(claimed = 'typical', (n_siblings - n_recurring) / n_siblings, 0),
-            if(claimed = 'atypical', n_recurring / n_siblings, 0),
+            if(claimed_typicality = 'typical', (n_siblings - n_recurring) / n_siblings, 0),
+            if(claimed_typicality = 'atypical', n_recurring / n_siblings, 0),
             wrong_answer_in_sibling,
             wrong_answer_copied_from_sibling
         ]) as value,
-    from {{ ref('sibling_audits') }}
+    from {{ ref('typicality_audits') }}
 
 )
 

@@ -9,7 +9,7 @@ cut as (
         probes.probe_id,
         probes.verbalizer_prompt,
         words.atom_words,
-        words.target_words,
+        words.answer_words,
         substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start) as atom,
         substr(
             documents.text,
@@ -47,7 +47,7 @@ texts as (
         round_number,
         probe_id,
         atom_words,
-        target_words,
+        answer_words,
         {{ words_of('atom') }} as atom,
         {{ words_of('complement') }} as complement,
         {{ words_of('verbalizer_prompt') }} as question,
@@ -73,19 +73,19 @@ grams as (
 select
     round_number,
     probe_id,
-    {{ held_share('atom_words', 'complement') }} as atom_in_complement,
-    {{ held_share('atom_grams', 'complement_grams') }} as atom_copied_in_complement,
-    {{ held_share('atom_words', 'question') }} as atom_in_question,
-    {{ held_share('atom_grams', 'question_grams') }} as atom_copied_in_question,
-    {{ held_share('target_words', 'complement') }} as target_in_complement,
-    {{ held_share('target_words', 'question') }} as target_in_question,
+    {{ contained_share('atom_words', 'complement') }} as atom_in_complement,
+    {{ contained_share('atom_grams', 'complement_grams') }} as atom_copied_in_complement,
+    {{ contained_share('atom_words', 'question') }} as atom_in_question,
+    {{ contained_share('atom_grams', 'question_grams') }} as atom_copied_in_question,
+    {{ contained_share('answer_words', 'complement') }} as answer_in_complement,
+    {{ contained_share('answer_words', 'question') }} as answer_in_question,
     len(parts) as n_parts,
     case
         when len(parts) > 1
             then
                 list_max(
-                    list_transform(parts, lambda part: {{ held_share('target_words', 'part') }})
+                    list_transform(parts, lambda part: {{ contained_share('answer_words', 'part') }})
                 )
-    end as target_in_one_part,
+    end as answer_in_one_part,
 from grams
 order by round_number, probe_id

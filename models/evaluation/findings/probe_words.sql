@@ -53,8 +53,8 @@ listed as (
         probe_id,
         list(word order by word) filter (where part = 'atom') as atom_words,
         list(word order by word) filter (where part = 'question') as question_words,
-        list(word order by word) filter (where part = 'target') as target_words,
-        list(word order by word) filter (where part = 'wrong') as wrong_words,
+        list(word order by word) filter (where part = 'target') as answer_words,
+        list(word order by word) filter (where part = 'wrong') as wrong_answer_words,
     from content
     group by probe_id
 
@@ -65,8 +65,8 @@ select
     probes.probe_id,
     coalesce(listed.atom_words, []) as atom_words,
     coalesce(listed.question_words, []) as question_words,
-    coalesce(listed.target_words, []) as target_words,
-    coalesce(listed.wrong_words, []) as wrong_words,
+    coalesce(listed.answer_words, []) as answer_words,
+    coalesce(listed.wrong_answer_words, []) as wrong_answer_words,
 from {{ ref('probes') }} as probes
 left join listed using (probe_id)
 where probes.is_written

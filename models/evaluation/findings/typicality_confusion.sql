@@ -1,16 +1,14 @@
--- One row per scope, claimed and measured typicality: probes, by what the generator was shown and by all.
+-- One row per round, scope, claimed and measured typicality: the number of probes.
 select
     audits.round_number,
     probes.scope,
-    audits.claimed,
+    audits.claimed_typicality,
     audits.measured_as_shown,
-    audits.measured,
+    audits.measured_typicality,
     count(*) as n_probes,
     sum(audits.n_recurring)::bigint as n_recurring,
     sum(audits.n_siblings)::bigint as n_siblings,
-from {{ ref('sibling_audits') }} as audits
+from {{ ref('typicality_audits') }} as audits
 join {{ ref('probes') }} as probes using (probe_id)
-group by
-    audits.round_number, probes.scope, audits.claimed, audits.measured_as_shown, audits.measured
-order by
-    audits.round_number, probes.scope, audits.claimed, audits.measured_as_shown, audits.measured
+group by all
+order by 1, 2, 3, 4, 5

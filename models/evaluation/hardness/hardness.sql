@@ -6,15 +6,15 @@ posteriors as (
 
     select
         counts.scope,
-        counts.solved_from,
+        counts.solve_threshold,
         counts.n_answers,
         counts.n_solved,
         rates.alpha + counts.n_solved as alpha,
         rates.beta + counts.n_answers - counts.n_solved as beta,
     from (
-        select distinct scope, solved_from, n_answers, n_solved from {{ ref('solve_counts') }}
+        select distinct scope, solve_threshold, n_answers, n_solved from {{ ref('solve_counts') }}
     ) as counts
-    join {{ ref('solve_rates') }} as rates using (scope, solved_from)
+    join {{ ref('solve_rates') }} as rates using (scope, solve_threshold)
 
 ),
 
@@ -22,12 +22,17 @@ described as (
 
     select
         * exclude (alpha, beta),
-        {{ figure('alpha / (alpha + beta)') }} as solve_rate,
-        {{ figure('beta_quantile(0.025::double, alpha, beta)') }} as solve_rate_low,
-        {{ figure('beta_quantile(0.975::double, alpha, beta)') }} as solve_rate_high,
+        {{ rounded('alpha / (alpha + beta)') }} as solve_rate,
+        {{ rounded('beta_quantile(0.025::double, alpha, beta)') }} as solve_rate_low,
+        {{ rounded('beta_quantile(0.975::double, alpha, beta)') }} as solve_rate_high,
         case
             when n_solved = 0
-                then {{ figure('beta_share_above(' ~ var('highest_hard_rate') ~ '::double, alpha, beta)') }}
+                then
+                    {{
+                        rounded(
+                            'beta_share_above(' ~ var('max_hard_solve_rate') ~ '::double, alpha, beta)'
+                        )
+                    }}
         end as mislabelled,
     from posteriors
 
@@ -36,7 +41,7 @@ described as (
 select
     counts.round_number,
     counts.probe_id,
-    counts.solved_from,
+    counts.solve_threshold,
     counts.n_answers,
     counts.n_solved,
     described.solve_rate,
@@ -44,5 +49,5 @@ select
     described.solve_rate_high,
     described.mislabelled,
 from {{ ref('solve_counts') }} as counts
-join described using (scope, solved_from, n_answers, n_solved)
-order by counts.round_number, counts.probe_id, counts.solved_from
+join described using (scope, solve_threshold, n_answers, n_solved)
+order by counts.round_number, counts.probe_id, counts.solve_threshold

@@ -5,7 +5,7 @@ expected as (
 
     select
         scope,
-        solved_from,
+        solve_threshold,
         n_probes,
         n_documents,
         alpha,
@@ -20,7 +20,7 @@ observed as (
 
     select
         expected.scope,
-        expected.solved_from,
+        expected.solve_threshold,
         expected.n_answers,
         avg(
             case
@@ -38,28 +38,28 @@ observed as (
     join {{ ref('solve_counts') }} as counts
         on
             expected.scope = counts.scope
-            and expected.solved_from = counts.solved_from
+            and expected.solve_threshold = counts.solve_threshold
             and expected.n_answers <= counts.n_answers
-    group by expected.scope, expected.solved_from, expected.n_answers
+    group by expected.scope, expected.solve_threshold, expected.n_answers
 
 )
 
 select
     expected.scope,
-    expected.solved_from,
+    expected.solve_threshold,
     expected.n_answers,
     expected.n_probes,
     expected.n_documents,
-    {{ figure('expected.unsolved') }} as unsolved,
-    {{ figure('observed.unsolved') }} as unsolved_observed,
-    {{ figure('beta_quantile(0.95::double, expected.alpha, expected.beta + expected.n_answers)') }}
-        as solve_rate_below,
-    {{ figure('expected.mislabelled') }} as mislabelled,
-    {{ figure('expected.mislabelled_low') }} as mislabelled_low,
-    {{ figure('expected.mislabelled_high') }} as mislabelled_high,
-    {{ figure('expected.solved_anew') }} as solved_anew,
-    {{ figure('expected.solved_anew_low') }} as solved_anew_low,
-    {{ figure('expected.solved_anew_high') }} as solved_anew_high,
+    {{ rounded('expected.unsolved') }} as unsolved,
+    {{ rounded('observed.unsolved') }} as unsolved_observed,
+    {{ rounded('beta_quantile(0.95::double, expected.alpha, expected.beta + expected.n_answers)') }}
+        as solve_rate_p95,
+    {{ rounded('expected.mislabelled') }} as mislabelled,
+    {{ rounded('expected.mislabelled_low') }} as mislabelled_low,
+    {{ rounded('expected.mislabelled_high') }} as mislabelled_high,
+    {{ rounded('expected.re_solved') }} as re_solved,
+    {{ rounded('expected.re_solved_low') }} as re_solved_low,
+    {{ rounded('expected.re_solved_high') }} as re_solved_high,
 from expected
-left join observed using (scope, solved_from, n_answers)
-order by expected.scope, expected.solved_from, expected.n_answers
+left join observed using (scope, solve_threshold, n_answers)
+order by expected.scope, expected.solve_threshold, expected.n_answers

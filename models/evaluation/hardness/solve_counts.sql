@@ -2,12 +2,12 @@
 with
 
 bands as (
-    {{ band_borders() }}
+    {{ band_thresholds() }}
 ),
 
 thresholds as (
 
-    select unnest([middle_from, easy_from]) as solved_from
+    select unnest([middle_threshold, easy_threshold]) as solve_threshold
     from bands
 
 )
@@ -18,11 +18,11 @@ select
     probes.source_model,
     probes.doc_id,
     probes.scope,
-    thresholds.solved_from,
+    thresholds.solve_threshold,
     len(scores.scores) as n_answers,
-    len(list_filter(scores.scores, lambda x: x >= thresholds.solved_from)) as n_solved,
+    len(list_filter(scores.scores, lambda x: x >= thresholds.solve_threshold)) as n_solved,
 from {{ ref('probe_scores') }} as scores
 join {{ ref('probes') }} as probes using (probe_id)
 cross join thresholds
 where scores.scores is not null
-order by scores.round_number, scores.probe_id, thresholds.solved_from
+order by scores.round_number, scores.probe_id, thresholds.solve_threshold

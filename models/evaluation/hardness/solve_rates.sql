@@ -6,15 +6,15 @@ counted as (
 
     select
         scope,
-        solved_from,
+        solve_threshold,
         dense_rank() over (
-            partition by scope, solved_from order by source_model, doc_id
+            partition by scope, solve_threshold order by source_model, doc_id
         ) - 1 as document_number,
         n_answers,
         n_solved,
         count(*) as n_probes,
     from {{ ref('solve_counts') }}
-    group by scope, solved_from, source_model, doc_id, n_answers, n_solved
+    group by scope, solve_threshold, source_model, doc_id, n_answers, n_solved
 
 ),
 
@@ -22,7 +22,7 @@ fitted as (
 
     select
         scope,
-        solved_from,
+        solve_threshold,
         sum(n_probes)::bigint as n_probes,
         count(distinct document_number) as n_documents,
         solve_rates(
@@ -30,24 +30,24 @@ fitted as (
                 [document_number, n_answers, n_solved, n_probes]::double[]
                 order by document_number, n_answers, n_solved
             ),
-            {{ var('highest_hard_rate') }},
-            {{ var('most_answers_compared') }},
+            {{ var('max_hard_solve_rate') }},
+            {{ var('max_projected_answers') }},
             {{ var('bootstrap_replicates') }},
             {{ var('bootstrap_seed') }}
         ) as rates,
     from counted
-    group by scope, solved_from
+    group by scope, solve_threshold
 
 )
 
 select
     scope,
-    solved_from,
+    solve_threshold,
     n_probes,
     n_documents,
     -- Neither is ever 0: that would be no distribution.
-    greatest({{ figure('rates.alpha') }}, 1e-6) as alpha,
-    greatest({{ figure('rates.beta') }}, 1e-6) as beta,
+    greatest({{ rounded('rates.alpha') }}, 1e-6) as alpha,
+    greatest({{ rounded('rates.beta') }}, 1e-6) as beta,
     rates.by_answers,
 from fitted
-order by scope, solved_from
+order by scope, solve_threshold

@@ -17,8 +17,8 @@ answered as (
             when probes.is_written then scores.score
             else
                 (
-                    {{ normal_answer('answers.answer') }}
-                    = {{ normal_answer('probes.target_response') }}
+                    {{ normalized_answer('answers.answer') }}
+                    = {{ normalized_answer('probes.target_response') }}
                 )::integer
         end as score,
     from {{ ref('stg_oracle_answers') }} as answers
@@ -77,7 +77,7 @@ methods as (
     union all by name
     -- The reader that all methods are held against.
     select
-        'blind answerer' as oracle,
+        'text-only answerer' as oracle,
         'no_state' as condition,
         probe_id,
         len(scores) as n_answers,
@@ -105,14 +105,14 @@ select
     methods.n_empty,
     methods.n_vague,
     methods.contrast_accuracy,
-    {{ figure('list_avg(methods.scores)') }} as score_mean,
-    {{ figure('len(list_filter(methods.scores, lambda x: x >= borders.easy_from)) / len(methods.scores)') }}
-        as share_easy,
+    {{ rounded('list_avg(methods.scores)') }} as score_mean,
+    {{ rounded('len(list_filter(methods.scores, lambda x: x >= easy_threshold)) / len(methods.scores)') }}
+        as easy_answer_share,
     -- As many answers on both sides.
-    {{ figure('list_avg(list_slice(held_out.scores, 1, len(methods.scores)))') }} as held_out_mean,
+    {{ rounded('list_avg(list_slice(held_out.scores, 1, len(methods.scores)))') }} as held_out_mean,
 from methods
 join {{ ref('probes') }} as probes using (probe_id)
-cross join ({{ band_borders() }}) as borders
+cross join ({{ band_thresholds() }}) as borders
 left join {{ ref('probe_scores') }} as published on methods.probe_id = published.probe_id
 left join {{ ref('score_bins') }} as bins on {{ is_in_bin('published.score_max', 'bins') }}
 left join held_out on methods.probe_id = held_out.probe_id

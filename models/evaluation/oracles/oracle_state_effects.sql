@@ -66,8 +66,8 @@ select
     band,
     n_probes,
     n_documents,
-    {{ figure('difference') }} as difference,
-    {{ figure('difference_interval.low') }} as difference_low,
-    {{ figure('difference_interval.high') }} as difference_high,
+    {{ rounded('difference') }} as difference,
+    {{ rounded('difference_interval.low') }} as difference_low,
+    {{ rounded('difference_interval.high') }} as difference_high,
 from summed
 order by oracle, condition, band

@@ -41,7 +41,7 @@ def calibrate(
     from latent_probes.reports import batches, plan
     from latent_probes.reports import levels as level_report
 
-    wanted = calibration.parsed_levels(levels)
+    wanted = calibration.parse_levels(levels)
     here = home.find()
     there = calibration.prepare(here, docs, wanted, like)
     warehouse.build(there, tested=False)

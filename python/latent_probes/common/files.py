@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A path beside ``path`` to write to; it takes the place of ``path`` at the end of the block.
 
     If the block fails, or the process is killed, ``path`` stays as it was.

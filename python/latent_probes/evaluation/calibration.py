@@ -21,7 +21,7 @@ class CalibrationError(Exception):
     """A calibration cannot be made; the message says why and what to do."""
 
 
-def parsed_levels(text: str) -> list[int]:
+def parse_levels(text: str) -> list[int]:
     """The levels that ``FIRST..LAST`` names, or one of them alone."""
     found = LEVELS.fullmatch(text.strip())
     if not found:
@@ -140,7 +140,7 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
             select doc_id
             from prefixes
             anti join round_documents using (source_model, doc_id)
-            where source_model = $source_model and passed_over_reason is null
+            where source_model = $source_model and exclusion_reason is null
             order by md5(json_array($seed, 'calibration', doc_id)::varchar), doc_id
             limit $n
             """,

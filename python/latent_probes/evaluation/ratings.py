@@ -56,7 +56,7 @@ def write_sheet(home: Home, path: Path, n_answers: int) -> int:
         ).fetchall()
     if not rows:
         raise RatingError("there are no answers yet: run a round first")
-    with files.written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as f:
+    with files.atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as f:
         sheet = csv.writer(f)
         sheet.writerow(COLUMNS)
         for request_id, answer_hash, *texts in rows:

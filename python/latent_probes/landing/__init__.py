@@ -39,14 +39,14 @@ from latent_probes.landing.ratings import add_ratings
 from latent_probes.landing.resamples import (
     add_resamples,
     known_resamples,
-    resampled_with,
-    ways_of_drawing,
+    resample_settings,
+    sampling_settings,
 )
 from latent_probes.landing.results import (
     add_responses,
+    results_are_foreign,
     stage_results,
     staged_counts,
-    staged_is_foreign,
 )
 from latent_probes.landing.rollouts import (
     Siblings,
@@ -89,16 +89,16 @@ __all__ = [
     "prepare",
     "refused",
     "release",
-    "resampled_with",
+    "resample_settings",
+    "results_are_foreign",
     "sampled_tokens",
+    "sampling_settings",
     "sending",
     "set_apart",
     "sources_of",
     "stage_results",
     "staged_counts",
-    "staged_is_foreign",
     "stated_levels",
     "submitted",
     "transaction",
-    "ways_of_drawing",
 ]

@@ -15,7 +15,7 @@ def known_resamples(connection, source_model: str):
     ).to_arrow_table()
 
 
-def resampled_with(connection, source_model: str) -> list[dict]:
+def resample_settings(connection, source_model: str) -> list[dict]:
     """The settings of all that resamples of a source model have landed from."""
     rows = connection.execute(
         """
@@ -67,7 +67,7 @@ def add_resamples(connection, source: dict, resamples) -> int:
     return added
 
 
-def ways_of_drawing(connection, source_model: str) -> list[tuple]:
+def sampling_settings(connection, source_model: str) -> list[tuple]:
     """Temperature, top_p, top_k and min_p of the rollouts of a source model, each combination once.
 
     What is not known is null.

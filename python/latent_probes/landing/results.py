@@ -127,7 +127,7 @@ def staged_counts(connection, batch_id: str) -> dict[str, int]:
     )
 
 
-def staged_is_foreign(connection, batch_id: str) -> bool:
+def results_are_foreign(connection, batch_id: str) -> bool:
     """Whether ``staged`` holds results, and none of them is of the batch.
 
     Results that are cut off or unreadable say nothing of whose they are.

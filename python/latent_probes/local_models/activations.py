@@ -77,7 +77,7 @@ def settings_of(model: LanguageModel, layers: list[int], n_kept: int) -> dict:
         "method": METHOD,
         "layers_are": "indices of output_hidden_states: 0 the embeddings, n after block n, "
         f"{states.n_layers(model)} after the last block and the final norm",
-        "tokens_are": "the last ones with text that end at or before the split",
+        "token_basis": "the last ones with text that end at or before the split",
         # Read and counted, but never kept: they stand for no text.
         "tokens_before_text": tokens.before_text(model.tokenizer),
     }

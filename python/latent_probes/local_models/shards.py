@@ -69,7 +69,7 @@ def prepare(folder: Path, settings: dict) -> None:
         f".{described.name}.partial"
     }:
         raise ReadingError(f"{folder} is not empty, and holds no states: choose another --out")
-    with files.written_whole(described) as partial:
+    with files.atomic_write(described) as partial:
         partial.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -96,7 +96,7 @@ def add(folder: Path, documents: list[Document], tensors: list, layers: list[int
     number = max((int(part.stem) for part in parts(folder)), default=-1) + 1
     name = f"shards/{number:05}.safetensors"
     together = torch.cat(tensors)
-    with files.written_whole(folder / name) as partial:
+    with files.atomic_write(folder / name) as partial:
         partial.write_bytes(
             save(
                 {
@@ -115,7 +115,7 @@ def add(folder: Path, documents: list[Document], tensors: list, layers: list[int
             for layer in layers
         ]
         before += len(tensor)
-    with files.written_whole(folder / "index" / f"{number:05}.parquet") as partial:
+    with files.atomic_write(folder / "index" / f"{number:05}.parquet") as partial:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=INDEX), partial)
 
 

@@ -23,6 +23,6 @@ def blank(width: float, height: float):
 
 def save(figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
-    with files.written_whole(path) as partial:
+    with files.atomic_write(path) as partial:
         # The version of the library is no figure.
         figure.savefig(partial, format="png", metadata={"Software": None})

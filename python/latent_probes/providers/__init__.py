@@ -143,7 +143,7 @@ def create(name: str, home: Home) -> Provider:
         from latent_probes.providers.anthropic_messages import AnthropicMessages
 
         return AnthropicMessages(
-            home.batches / name, warehouse.settings(home)["messages_in_flight"]
+            home.batches / name, warehouse.settings(home)["max_messages_in_flight"]
         )
     if name == "lexical":
         from latent_probes.providers.lexical import Lexical

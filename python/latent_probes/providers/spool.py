@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from latent_probes.common.files import hash_of, written_whole
+from latent_probes.common.files import atomic_write, hash_of
 from latent_probes.providers import ListedBatch, ProviderError
 
 
@@ -24,7 +24,7 @@ class Spool:
     def keep(self, body: Path) -> str:
         """Keep a copy of a body file; return the batch's id."""
         batch_id = f"{self.prefix}-{hash_of(body)}"
-        with written_whole(self.folder / f"{batch_id}.jsonl") as kept:
+        with atomic_write(self.folder / f"{batch_id}.jsonl") as kept:
             shutil.copyfile(body, kept)
         return batch_id
 

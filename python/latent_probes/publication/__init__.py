@@ -47,7 +47,7 @@ def export(home: Home) -> None:
         write_text(home.export / card.NAME, written)
         described = manifest.render(home, connection, published, settings)
         write_text(home.export / manifest.NAME, described)
-    with files.written_whole(home.export_stamp) as partial:
+    with files.atomic_write(home.export_stamp) as partial:
         partial.write_text(json.dumps(stamp(home)) + "\n")
 
 
@@ -136,5 +136,5 @@ def remove_others(home: Home, connection, published: list[tables.Table]) -> None
 def write_text(path: Path, text: str) -> None:
     """Write a text file, unless it says that already."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        with files.written_whole(path) as partial:
+        with files.atomic_write(path) as partial:
             partial.write_text(text, encoding="utf-8")

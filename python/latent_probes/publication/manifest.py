@@ -24,12 +24,12 @@ def render(home: Home, connection, published: list[Table], settings: dict) -> st
         {"path": path, "bytes": size, "sha256": digest}
         for path, size, digest in contents(home, connection, published)
     ]
-    offline_rounds = connection.execute("from offline_rounds").fetchall()
+    baseline_rounds = connection.execute("from baseline_rounds").fetchall()
     return (
         json.dumps(
             {
                 "build": build_of(listed),
-                "offline_baseline": bool(offline_rounds),
+                "offline_baseline": bool(baseline_rounds),
                 "rounds": rounds,
                 "files": listed,
                 "texts": [table.folder for table in published if table.holds_texts],

@@ -31,7 +31,7 @@ def faults(folder: Path) -> list[str]:
             found.append("the manifest's build is not that of its files")
         with queries.opened(folder) as figures:
             computed = card.render(figures, folder, described["settings"])
-            is_offline = bool(figures.execute("from offline_rounds").fetchall())
+            is_offline = bool(figures.execute("from baseline_rounds").fetchall())
         if described["offline_baseline"] != is_offline:
             found.append("the manifest's offline_baseline is not what the requests say")
     except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:

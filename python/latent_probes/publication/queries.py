@@ -34,7 +34,7 @@ FIGURES = (
     "answer_formats",
     "request_settings",
     "spend_per_probe",
-    "offline_rounds",
+    "baseline_rounds",
     "example_probe",
     "flattened",
 )

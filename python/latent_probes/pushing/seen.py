@@ -18,7 +18,7 @@ def remember(home: Home, name: str, commit: str) -> None:
     """Record that a commit of a data set was seen."""
     if is_known(home, name, commit):
         return
-    with files.written_whole(home.pushed) as partial:
+    with files.atomic_write(home.pushed) as partial:
         partial.write_text(json.dumps(known(home) | {key(name): commit}, indent=2) + "\n")
 
 

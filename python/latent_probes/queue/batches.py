@@ -290,7 +290,7 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
         with landing.opened(home.landing) as connection:
             landing.stage_results(connection, partial)
             counts = landing.staged_counts(connection, batch.batch_id)
-            is_foreign = landing.staged_is_foreign(connection, batch.batch_id)
+            is_foreign = landing.results_are_foreign(connection, batch.batch_id)
             fault = fault_of(batch, listed, counts)
             if fault and is_foreign and batch.was_adopted:
                 landing.disown(connection, batch.batch_id, batch.provider_batch_id, "foreign")

@@ -47,11 +47,11 @@ def requests(connection, provider: Provider, max_cost: float | None) -> pyarrow.
         create or replace temp table queue as
         select
             pending.*,
-            prices.most_usd,
-            sum(prices.most_usd) over (
+            prices.max_usd,
+            sum(prices.max_usd) over (
                 order by pending.stage_order, pending.round_number, pending.request_id
                 rows unbounded preceding
-            ) as most_usd_so_far,
+            ) as max_usd_so_far,
         from warehouse.pending_requests as pending
         join warehouse.pending_prices as prices using (request_id)
         where prices.provider = $provider and list_contains($served, pending.model)
@@ -60,12 +60,12 @@ def requests(connection, provider: Provider, max_cost: float | None) -> pyarrow.
     )
     room = None
     if max_cost is not None:
-        refuse_unpriced(connection, "select model from queue where most_usd is null")
+        refuse_unpriced(connection, "select model from queue where max_usd is null")
         room = max_cost - sum(committed(connection))
     return connection.sql(
         """
         from queue
-        where ? is null or most_usd_so_far <= ?
+        where ? is null or max_usd_so_far <= ?
         order by stage_order, round_number, request_id
         """,
         params=[room, room],
@@ -96,12 +96,12 @@ def committed(connection) -> tuple[float, float]:
     """
     refuse_unpriced(
         connection,
-        "select model from warehouse.commitments where spent_usd + reserved_usd is null",
+        "select model from warehouse.committed_spend where spent_usd + reserved_usd is null",
     )
     return landing.first(
         connection,
         "select coalesce(sum(spent_usd), 0), coalesce(sum(reserved_usd), 0) "
-        "from warehouse.commitments",
+        "from warehouse.committed_spend",
     )
 
 
@@ -125,7 +125,7 @@ def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> 
         spent, reserved = committed(connection)
     if not left.num_rows:
         return
-    next_usd = left["most_usd_so_far"][0].as_py()
+    next_usd = left["max_usd_so_far"][0].as_py()
     if spent + reserved + next_usd > max_cost:
         raise QueueError(
             f"${spent:.2f} are spent, ${reserved:.2f} may follow for what is on its way, and the "

@@ -29,7 +29,7 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
     """
     with locked(home):
         refuse_other_providers(home, provider)
-        warehouse.build_before_asking(home)
+        warehouse.build_before_run(home)
         warehouse.test_queue(home)
         refuse_open_cost(home, provider, max_cost)
         has_landed = False

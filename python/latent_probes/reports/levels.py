@@ -14,7 +14,7 @@ def show(home: Home) -> None:
         measures = {
             "finalize rate": "finalized",
             "mean best score": "mean best score",
-            "spread of best score": "spread",
+            "standard deviation of best score": "spread",
             "share hard": "HARD",
             "share easy": "EASY",
             "dollars of a document": "dollars a document",
@@ -40,7 +40,7 @@ def show(home: Home) -> None:
             """,
         )
         for level, mean, aim in connection.execute(
-            "select calibration_level, score_max_mean, aimed_score_max_mean from recommended_level"
+            "select calibration_level, score_max_mean, goal_score_max_mean from recommended_level"
         ).fetchall():
             terminal.say(
                 f"Recommended: level {level}, whose mean best score {mean:.3f} is nearest to {aim}."

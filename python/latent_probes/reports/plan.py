@@ -12,7 +12,7 @@ def show(home: Home) -> None:
     """What would be asked in each round, and its expected price in batches and one by one."""
     prices = """
         select
-            round_number, stage, model, any_value(tokens_are) as tokens_are,
+            round_number, stage, model, any_value(token_basis) as token_basis,
             any_value(usd) filter (where provider = 'anthropic-batches') as in_batches,
             any_value(usd) filter (where provider = 'anthropic-messages') as by_messages
         from planned_prices group by round_number, stage, model
@@ -22,7 +22,7 @@ def show(home: Home) -> None:
             f"""
             create temp table planned as
             from planned_requests join ({prices}) using (round_number, stage, model)
-            where n_pending + n_coming > 0
+            where n_pending + n_downstream > 0
             """
         )
         print_table(
@@ -31,7 +31,7 @@ def show(home: Home) -> None:
             f"""
             select
                 round_number as round, round_state as state, stage, model,
-                n_pending as "pending now", n_coming as "then about", tokens_are as tokens,
+                n_pending as "pending now", n_downstream as "then about", token_basis as tokens,
                 {terminal.dollars("in_batches")} as "in batches",
                 {terminal.dollars("by_messages")} as "by messages"
             from planned
@@ -63,7 +63,7 @@ def say_what_is_missing(connection) -> None:
         select
             status.round_number, status.n_documents, status.n_documents_wanted,
             status.source_model, count(prefixes.doc_id),
-            count(*) filter (where prefixes.passed_over_reason is null)
+            count(*) filter (where prefixes.exclusion_reason is null)
         from round_status as status
         left join prefixes using (source_model)
         where status.state = 'proposed' and status.n_documents < status.n_documents_wanted

@@ -163,7 +163,7 @@ def has_landed(landing_path: Path, file: HubFile, mapping: Mapping) -> bool:
             "where kind = 'hub' and (name = ? or source_hash = ?)",
             [file.address, file.sha256],
         ).fetchall()
-    return any(mapping.is_that_of(json.loads(details)) for (details,) in rows)
+    return any(mapping.matches(json.loads(details)) for (details,) in rows)
 
 
 def fetched(file: HubFile, download: Path) -> tuple[Path, str]:

@@ -55,7 +55,7 @@ class Mapping:
         given = {"columns": self.columns, "constants": self.constants}
         return {name: values for name, values in given.items() if values}
 
-    def is_that_of(self, details: dict) -> bool:
+    def matches(self, details: dict) -> bool:
         """Whether a source with these details was read with the same mapping."""
         return self.as_details() == {
             name: details[name] for name in ("columns", "constants") if name in details

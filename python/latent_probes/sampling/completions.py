@@ -37,15 +37,15 @@ class CompletionsError(Exception):
     """A server that cannot be used; the message says why and what to do."""
 
 
-class FaultError(Exception):
+class RolloutFailedError(Exception):
     """A rollout that is not to be had; others may be."""
 
 
-class AwayError(FaultError):
+class ServerUnavailableError(RolloutFailedError):
     """A rollout for which the server was busy or silent at every try."""
 
 
-class BusyError(Exception):
+class RetryableError(Exception):
     """A request that may be sent again."""
 
     def __init__(self, reason: str, seconds: float | None = None):
@@ -156,10 +156,12 @@ class ServedModel:
                 n_answered = self.n_answered
                 try:
                     finished.append(await self.ask(client, row, settings))
-                except FaultError as fault:
+                except RolloutFailedError as fault:
                     faults.append(f"document {row.prefix.doc_id!r}: {fault}")
                     self.n_faults_in_a_row += 1
-                    is_away = isinstance(fault, AwayError) and self.n_answered == n_answered
+                    is_away = (
+                        isinstance(fault, ServerUnavailableError) and self.n_answered == n_answered
+                    )
                     if is_away or self.n_faults_in_a_row >= MOST_FAULTS:
                         raise
                     continue
@@ -183,7 +185,7 @@ class ServedModel:
         except ExceptionGroup as errors:
             # Of what came after it, much is its consequence.
             error = errors.exceptions[0]
-            if isinstance(error, FaultError):
+            if isinstance(error, RolloutFailedError):
                 raise CompletionsError(
                     f"{faults[-1]}. What has landed stays: run the same command again"
                 ) from None
@@ -197,8 +199,10 @@ class ServedModel:
             )
 
     async def ask(self, client: httpx2.AsyncClient, row: Wanted, settings: Settings) -> Sampled:
-        """Ask for one rollout, some times if the server is busy or away. Raises FaultError if it
-        is not to be had, and CompletionsError for what would befall every request."""
+        """Ask for one rollout, several times if the server is busy or unavailable.
+
+        Raises RolloutFailedError if this one fails, and CompletionsError if every one would.
+        """
         prompt = (
             tokenizing.encode(self.tokenizer, row.prefix.text)
             if self.tokenizer
@@ -226,28 +230,30 @@ class ServedModel:
         for tries in range(MOST_TRIES):
             try:
                 return self.read(row, prompt, await self.post(client, body))
-            except BusyError as error:
+            except RetryableError as error:
                 fault = error
             # A wait of nothing is as good as none named: it would use up all tries at once.
             seconds = fault.seconds or FIRST_WAIT_SECONDS * 2**tries
             await asyncio.sleep(min(seconds, LONGEST_WAIT_SECONDS))
-        raise AwayError(f"{self.shown_address} did not answer in {MOST_TRIES} tries ({fault})")
+        raise ServerUnavailableError(
+            f"{self.shown_address} did not answer in {MOST_TRIES} tries ({fault})"
+        )
 
     async def post(self, client: httpx2.AsyncClient, body: bytes) -> dict:
-        """The server's answer. Raises BusyError for what may be better at the next try."""
+        """The server's answer. Raises RetryableError for what may be better at the next try."""
         try:
             response = await client.post(f"{self.address}/completions", content=body)
         except httpx2.HTTPError as error:
-            raise BusyError(type(error).__name__) from None
+            raise RetryableError(type(error).__name__) from None
         if response.status_code in (408, 409, 429) or response.status_code >= 500:
-            raise BusyError(f"status {response.status_code}", seconds_of(response))
+            raise RetryableError(f"status {response.status_code}", seconds_of(response))
         if response.status_code != 200:
             raise refused(response)
         try:
             # Less strict than orjson: half a character is dealt with where the text is.
             return json.loads(response.content)
         except ValueError as error:
-            raise BusyError(f"an answer that is no JSON: {error}") from None
+            raise RetryableError(f"an answer that is no JSON: {error}") from None
 
     def read(self, row: Wanted, prompt: list[int] | str, answer: dict) -> Sampled:
         """The rollout in an answer."""
@@ -257,11 +263,11 @@ class ServedModel:
             fed = token_ids(choice.get("prompt_token_ids")) or (prompt if self.tokenizer else None)
             ids = token_ids(choice.get("token_ids"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BusyError(f"an answer that is no completion ({error})") from None
+            raise RetryableError(f"an answer that is no completion ({error})") from None
         if reason not in ("stop", "length"):
-            raise BusyError(f"a rollout that ended by {reason!r}")
+            raise RetryableError(f"a rollout that ended by {reason!r}")
         if self.tokenizer and fed != prompt:
-            raise FaultError("the server read other tokens than were sent")
+            raise RolloutFailedError("the server read other tokens than were sent")
         if self.tokenizer and ids is not None:
             text = tokenizing.continuation(self.tokenizer, fed, ids)
         return Sampled(row, text, fed, ids, reason)
@@ -283,7 +289,7 @@ def parsed(address: str) -> httpx2.URL | None:
         return None
 
 
-def refused(response: httpx2.Response) -> CompletionsError | FaultError:
+def refused(response: httpx2.Response) -> CompletionsError | RolloutFailedError:
     """What it means that a server refuses a request; names no header and no key."""
     said = response.text.strip()
     try:
@@ -300,7 +306,7 @@ def refused(response: httpx2.Response) -> CompletionsError | FaultError:
         404: "check --model, and --server, which as a rule ends in /v1",
     }
     remedy = remedies.get(response.status_code, "check --server")
-    kind = FaultError if response.status_code in FAULTS_OF_A_REQUEST else CompletionsError
+    kind = RolloutFailedError if response.status_code in FAULTS_OF_A_REQUEST else CompletionsError
     return kind(f"the server says {response.status_code}: {said} ({remedy})")
 
 

@@ -111,7 +111,7 @@ def refuse_other_model(connection, source_model: str, settings: dict) -> None:
 
 def refuse_other_settings(connection, source_model: str, settings: dict) -> None:
     """How often something comes again is counted over what one model wrote, drawn in one way."""
-    for landed in landing.resampled_with(connection, source_model):
+    for landed in landing.resample_settings(connection, source_model):
         if differing := sampling.differences(landed, settings):
             raise SamplingError(
                 f"splits of {source_model!r} were resampled with {differing}: what has landed "
@@ -121,7 +121,7 @@ def refuse_other_settings(connection, source_model: str, settings: dict) -> None
 
 def as_drawn(connection, source_model: str, max_new_tokens: int, seed: int) -> Settings:
     """The settings of the rollouts; where they are not known, temperature 1 and all tokens."""
-    ways = landing.ways_of_drawing(connection, source_model)
+    ways = landing.sampling_settings(connection, source_model)
     if not ways:
         raise SamplingError(f"no rollouts of {source_model!r} have landed")
     if len(ways) > 1:

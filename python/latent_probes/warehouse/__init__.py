@@ -5,7 +5,7 @@
 
 from latent_probes.warehouse.builds import (
     build,
-    build_before_asking,
+    build_before_run,
     build_queue,
     test_queue,
 )
@@ -17,7 +17,7 @@ __all__ = [
     "WarehouseError",
     "attach",
     "build",
-    "build_before_asking",
+    "build_before_run",
     "build_queue",
     "call_dbt",
     "close_connections",

@@ -14,20 +14,20 @@ NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 BUILD = ("build", *NO_UNIT_TESTS, "--exclude-resource-type", "test")
 
 TESTS_BEFORE_SPENDING = (
-    "a_started_round_is_not_edited",
+    "started_rounds_are_unchanged",
     "rounds_share_no_document",
-    "a_landed_request_leaves_the_queue",
+    "open_or_answered_requests_are_not_pending",
     "no_request_is_asked_too_often",
-    "commitments_cover_every_attempt",
+    "committed_spend_covers_every_attempt",
     # Every test of the lines that ask for controls: a name that means nothing would ask nothing,
     # and a share of 10 all probes.
     "round_controls",
-    "a_second_opinion_is_of_another_model",
+    "second_models_differ_from_the_first",
 )
 
 # What a run reads before it asks.
 ASKED_FROM = (
-    *("pending_prices", "commitments", "round_documents"),
+    *("pending_prices", "committed_spend", "round_documents"),
     *("generator_inputs", "answerer_inputs", "judge_inputs"),
     *TESTS_BEFORE_SPENDING,
 )
@@ -52,7 +52,7 @@ def build(home: Home, *, tested: bool) -> None:
         stamp(home, noted["state"], noted["tables"], tested=True)
 
 
-def build_before_asking(home: Home) -> None:
+def build_before_run(home: Home) -> None:
     """Make current what a run reads before it asks. What is told of it waits until it has ended."""
     if not is_current(home, tested=False):
         selected = [f"+{name}" for name in ASKED_FROM]
@@ -65,7 +65,7 @@ def build_queue(home: Home) -> None:
     Only what lies between them: seeds, rollouts and rounds do not change within a run, and what is
     written about them only where a generator has answered.
     """
-    arguments = ["run", "--select", "responses+,+pending_prices", "responses+,+commitments"]
+    arguments = ["run", "--select", "responses+,+pending_prices", "responses+,+committed_spend"]
     if not has_unread_generation(home):
         written = "generator_outputs+"
         arguments += ["--exclude", f"{written},+answerer_requests", f"{written},+anchor_answers"]

@@ -25,7 +25,7 @@ def stamp(home: Home, built_of: dict, tables: dict[str, str], *, tested: bool) -
         "tables": tables,
         "tested": tested,
     }
-    with files.written_whole(home.stamp) as partial:
+    with files.atomic_write(home.stamp) as partial:
         partial.write_text(json.dumps(noted) + "\n")
 
 

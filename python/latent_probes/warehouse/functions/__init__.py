@@ -52,7 +52,7 @@ ESTIMATE = "STRUCT(estimate DOUBLE, low DOUBLE, high DOUBLE)"
 SOLVE_RATES = (
     "STRUCT(alpha DOUBLE, beta DOUBLE, by_answers STRUCT(n_answers BIGINT, unsolved DOUBLE, "
     "mislabelled DOUBLE, mislabelled_low DOUBLE, mislabelled_high DOUBLE, "
-    "solved_anew DOUBLE, solved_anew_low DOUBLE, solved_anew_high DOUBLE)[])"
+    "re_solved DOUBLE, re_solved_low DOUBLE, re_solved_high DOUBLE)[])"
 )
 
 # json-repair often takes a quote inside of a text for its end. The end of a text is better known by

@@ -143,13 +143,13 @@ def described(
     """The prior of a group, and the shares of its unsolved probes by the number of answers.
 
     Keys: alpha, beta, by_answers. The latter has for 1 to ``most_answers`` answers the keys
-    n_answers, unsolved, mislabelled, solved_anew, and the ends of the last two's intervals, which
+    n_answers, unsolved, mislabelled, re_solved, and the ends of the last two's intervals, which
     are None for fewer than five documents.
     """
     sums = tallies(counts)
     n_answers = numpy.arange(1, most_answers + 1)
     (alpha,), (beta,) = fitted(sums.sum(axis=0, keepdims=True))
-    unsolved, mislabelled, solved_anew = of_unsolved(alpha, beta, n_answers, highest_rate)
+    unsolved, mislabelled, re_solved = of_unsolved(alpha, beta, n_answers, highest_rate)
     ends = [(None, None)] * (2 * most_answers)
     if len(sums) >= intervals.FEWEST_DOCUMENTS:
         alphas, betas = fitted(intervals.replicated(sums, n_replicates, seed))
@@ -165,9 +165,9 @@ def described(
                 "mislabelled": mislabelled[n - 1],
                 "mislabelled_low": ends[n - 1][0],
                 "mislabelled_high": ends[n - 1][1],
-                "solved_anew": solved_anew[n - 1],
-                "solved_anew_low": ends[most_answers + n - 1][0],
-                "solved_anew_high": ends[most_answers + n - 1][1],
+                "re_solved": re_solved[n - 1],
+                "re_solved_low": ends[most_answers + n - 1][0],
+                "re_solved_high": ends[most_answers + n - 1][1],
             }
             for n in range(1, most_answers + 1)
         ],

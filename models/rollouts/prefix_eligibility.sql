@@ -63,8 +63,8 @@ rollouts as (
         source_model,
         doc_id,
         count(*) as n_rollouts,
-        count(*) filter (where passed_over_reason is null) as n_fit_rollouts,
-    from {{ ref('rollout_fitness') }}
+        count(*) filter (where exclusion_reason is null) as n_eligible_rollouts,
+    from {{ ref('rollout_eligibility') }}
     group by source_model, doc_id
 
 )
@@ -78,15 +78,15 @@ select
     coalesce(shares.language_share, 0) as language_share,
     coalesce(shares.prose_share, 0) as prose_share,
     rollouts.n_rollouts,
-    rollouts.n_fit_rollouts,
+    rollouts.n_eligible_rollouts,
     case
-        when measures.prefix_length < {{ var('shortest_prefix') }} then 'prefix_too_short'
-        when measures.prefix_length > {{ var('longest_prefix') }} then 'prefix_too_long'
-        when diversity < {{ var('least_diversity') }} then 'prefix_repeats_itself'
-        when coalesce(shares.language_share, 0) < {{ var('least_language_share') }} then 'other_language'
-        when coalesce(shares.prose_share, 0) < {{ var('least_prose_share') }} then 'little_prose'
-        when rollouts.n_fit_rollouts < {{ var('fewest_siblings') }} then 'too_few_siblings'
-    end as passed_over_reason,
+        when measures.prefix_length < {{ var('min_prefix_length') }} then 'prefix_too_short'
+        when measures.prefix_length > {{ var('max_prefix_length') }} then 'prefix_too_long'
+        when diversity < {{ var('min_diversity') }} then 'repetitive_prefix'
+        when coalesce(shares.language_share, 0) < {{ var('min_language_share') }} then 'other_language'
+        when coalesce(shares.prose_share, 0) < {{ var('min_prose_share') }} then 'too_little_prose'
+        when rollouts.n_eligible_rollouts < {{ var('min_siblings') }} then 'too_few_siblings'
+    end as exclusion_reason,
 from prefixes
 join {{ ref('prefix_measures') }} as measures using (source_model, doc_id)
 join rollouts using (source_model, doc_id)

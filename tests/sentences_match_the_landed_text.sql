@@ -16,5 +16,5 @@ anti join {{ ref('rollout_measures') }} using (document_id, text_hash)
 union all
 
 select document_id
-from {{ ref('rollout_fitness') }}
+from {{ ref('rollout_eligibility') }}
 where isnan(copied_share) or isnan(language_share) or isnan(prose_share)

@@ -18,7 +18,7 @@ union all
 
 select 'confusion' as fault
 from {{ ref('typicality_confusion') }}
-having coalesce(sum(n_probes), 0) != (select count(*) from {{ ref('sibling_audits') }})
+having coalesce(sum(n_probes), 0) != (select count(*) from {{ ref('typicality_audits') }})
 
 union all
 

@@ -66,4 +66,4 @@ union all
 select
     'blind' as fault,
 from {{ ref('commitment_summary') }}
-where isnan(blind_mean) or (n_blind = 0) != (blind_mean is null)
+where isnan(text_only_mean) or (n_text_only_scored = 0) != (text_only_mean is null)

@@ -1,4 +1,4 @@
--- Every attempt that was not released is in the commitments: what came back as it is in the spend,
+-- Every attempt that was not released is in the committed_spend: what came back as it is in the spend,
 -- what is open at no less than its longest answer.
 with
 
@@ -19,15 +19,15 @@ attempts as (
 
 select
     attempts.*,
-    commitments.spent_usd,
-    commitments.reserved_usd,
+    committed_spend.spent_usd,
+    committed_spend.reserved_usd,
     spend.usd,
 from attempts
 join {{ ref('stages') }} as stages using (stage)
 left join {{ ref('token_prices') }} as prices using (provider, model)
 left join {{ ref('spend') }} as spend using (round_number, stage, model, provider)
-left join {{ ref('commitments') }} as commitments using (round_number, stage, model, provider)
+left join {{ ref('committed_spend') }} as committed_spend using (round_number, stage, model, provider)
 where
-    commitments.round_number is null
-    or commitments.spent_usd is distinct from if(spend.round_number is null, 0, spend.usd)
-    or commitments.reserved_usd < attempts.n_open * stages.max_tokens * prices.output_usd
+    committed_spend.round_number is null
+    or committed_spend.spent_usd is distinct from if(spend.round_number is null, 0, spend.usd)
+    or committed_spend.reserved_usd < attempts.n_open * stages.max_tokens * prices.output_usd

@@ -6,18 +6,18 @@ by_probe as (
 
     select
         counts.scope,
-        hardness.solved_from,
+        hardness.solve_threshold,
         hardness.n_answers,
         avg(hardness.mislabelled) as mislabelled,
     from {{ ref('hardness') }} as hardness
-    join {{ ref('solve_counts') }} as counts using (probe_id, solved_from)
-    group by counts.scope, hardness.solved_from, hardness.n_answers
+    join {{ ref('solve_counts') }} as counts using (probe_id, solve_threshold)
+    group by counts.scope, hardness.solve_threshold, hardness.n_answers
 
 )
 
 select 'a share that is not the mean of its probes' as fault
 from by_probe
-join {{ ref('hardness_by_answers') }} as by_answers using (scope, solved_from, n_answers)
+join {{ ref('hardness_by_answers') }} as by_answers using (scope, solve_threshold, n_answers)
 where abs(by_probe.mislabelled - by_answers.mislabelled) > 1e-5
 
 union all
@@ -34,4 +34,4 @@ union all
 
 select 'an interval that is inside out' as fault
 from {{ ref('hardness_by_answers') }}
-where mislabelled_low > mislabelled_high or solved_anew_low > solved_anew_high
+where mislabelled_low > mislabelled_high or re_solved_low > re_solved_high

@@ -83,9 +83,9 @@ select
     min(starts_at) as starts_at,
 from tails
 where
-    sign >= {{ var('least_tail_share') }} * size
-    and tail_sign >= {{ var('least_tail_share') }} * tail_size
-    and tail_sign >= {{ var('shortest_tail') }}
+    sign >= {{ var('min_tail_share') }} * size
+    and tail_sign >= {{ var('min_tail_share') }} * tail_size
+    and tail_sign >= {{ var('min_tail_length') }}
 group by document_id, reason
 
 union all by name
@@ -98,8 +98,8 @@ select
 from words
 where
     starts_line
-    and n_long_words_before >= {{ var('fewest_words_before') }}
-    and n_long_words >= {{ var('fewest_new_words') }}
-    and n_known_long_words <= {{ var('most_known_share') }} * n_long_words
+    and n_long_words_before >= {{ var('min_words_before') }}
+    and n_long_words >= {{ var('min_new_words') }}
+    and n_known_long_words <= {{ var('max_known_share') }} * n_long_words
 group by document_id
 order by document_id, reason

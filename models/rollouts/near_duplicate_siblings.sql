@@ -14,7 +14,7 @@ rollouts as (
     join {{ ref('rollout_measures') }} as measures using (document_id)
     where
         whole.cut_reason is null
-        and whole.passed_over_reason is null
+        and whole.exclusion_reason is null
         and len(measures.signature) > 0
 
 )
@@ -30,6 +30,6 @@ join rollouts as earlier
         and rollouts.doc_id = earlier.doc_id
         and rollouts.continuation_idx > earlier.continuation_idx
         and {{ similarity('rollouts.signature', 'earlier.signature') }}
-        >= {{ var('least_similarity') }}
+        >= {{ var('min_duplicate_similarity') }}
 group by rollouts.document_id
 order by rollouts.document_id

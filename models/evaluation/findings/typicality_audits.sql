@@ -13,7 +13,7 @@ asked as (
         documents.continuation_idx,
         shown.continuation_idxs,
         words.atom_words,
-        words.wrong_words,
+        words.wrong_answer_words,
         {{ words_of('probes.incorrect_plausible_answer') }} as wrong_answer,
         list_distinct({{ four_grams('wrong_answer') }}) as wrong_grams,
     from {{ ref('probes') }} as probes
@@ -35,9 +35,9 @@ siblings as (
         {{ words_of('left(rollouts.continuation, fitness.kept_length)') }} as words,
         {{ four_grams('words') }} as grams,
     from {{ ref('stg_rollouts') }} as rollouts
-    join {{ ref('rollout_fitness') }} as fitness using (document_id)
+    join {{ ref('rollout_eligibility') }} as fitness using (document_id)
     where
-        fitness.passed_over_reason is null
+        fitness.exclusion_reason is null
         and (rollouts.source_model, rollouts.doc_id) in (select source_model, doc_id from asked)
 
 ),
@@ -49,10 +49,10 @@ compared as (
         asked.probe_id,
         asked.typicality,
         list_contains(asked.continuation_idxs, siblings.continuation_idx) as was_shown,
-        {{ held_share('asked.atom_words', 'siblings.words') }}
-        >= {{ var('recurring_share') }} as recurs,
-        {{ held_share('asked.wrong_words', 'siblings.words') }} as wrong_share,
-        {{ held_share('asked.wrong_grams', 'siblings.grams') }} as copied_share,
+        {{ contained_share('asked.atom_words', 'siblings.words') }}
+        >= {{ var('min_recurrence_overlap') }} as recurs,
+        {{ contained_share('asked.wrong_answer_words', 'siblings.words') }} as wrong_share,
+        {{ contained_share('asked.wrong_grams', 'siblings.grams') }} as copied_share,
     from siblings
     join asked
         on
@@ -67,10 +67,10 @@ counted as (
     select
         round_number,
         probe_id,
-        any_value(typicality) as claimed,
+        any_value(typicality) as claimed_typicality,
         count(*) as n_siblings,
         count(*) filter (where recurs) as n_recurring,
-        count(*) filter (where was_shown) as n_shown,
+        count(*) filter (where was_shown) as n_siblings_shown,
         count(*) filter (where was_shown and recurs) as n_shown_recurring,
         max(wrong_share) as wrong_answer_in_sibling,
         max(copied_share) as wrong_answer_copied_from_sibling,
@@ -83,15 +83,15 @@ select
     *,
     -- As the generator was told to tell, from those that it was shown.
     case
-        when n_shown = 0 then null
-        when n_shown_recurring >= least(n_shown, {{ var('typical_siblings') }}) then 'typical'
+        when n_siblings_shown = 0 then null
+        when n_shown_recurring >= least(n_siblings_shown, {{ var('typical_siblings') }}) then 'typical'
         when n_shown_recurring = 0 then 'atypical'
         else 'neither'
     end as measured_as_shown,
     case
-        when n_recurring >= n_siblings * {{ var('typical_share') }} then 'typical'
+        when n_recurring >= n_siblings * {{ var('min_typical_share') }} then 'typical'
         when n_recurring = 0 then 'atypical'
         else 'neither'
-    end as measured,
+    end as measured_typicality,
 from counted
 order by round_number, probe_id

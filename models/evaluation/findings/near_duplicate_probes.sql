@@ -8,7 +8,7 @@ texts as (
         probes.doc_id,
         probes.slot_idx,
         probes.probe_id,
-        list_distinct(list_concat(words.question_words, words.target_words)) as words,
+        list_distinct(list_concat(words.question_words, words.answer_words)) as words,
     from {{ ref('probes') }} as probes
     join {{ ref('probe_words') }} as words using (probe_id)
 

@@ -16,7 +16,7 @@ by_document as (
         methods.source_model,
         methods.doc_id,
         count(*) as n_probes,
-        sum(readers.accuracy) as reader_accuracy,
+        sum(readers.accuracy) as baseline_accuracy,
         sum(methods.accuracy - readers.accuracy) as difference,
     from {{ ref('contrast_groups') }} as methods
     join {{ ref('contrast_margins') }} as readers using (probe_id, measure)
@@ -36,7 +36,7 @@ best as (
     qualify
         row_number() over (
             partition by {{ group }}
-            order by sum(n_probes) desc, sum(reader_accuracy) desc, reader
+            order by sum(n_probes) desc, sum(baseline_accuracy) desc, reader
         ) = 1
 
 )
@@ -45,7 +45,7 @@ select
     {{ group }},
     reader,
     sum(n_probes)::bigint as n_probes,
-    sum(reader_accuracy) / sum(n_probes) as reader_accuracy,
+    sum(baseline_accuracy) / sum(n_probes) as baseline_accuracy,
     sum(difference) / sum(n_probes) as difference,
     {{ mean_interval('difference', 'n_probes') }} as difference_interval,
 from by_document

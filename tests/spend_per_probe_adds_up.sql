@@ -4,12 +4,12 @@ with
 sums as (
 
     select
-        (select {{ known_sum('usd') }} from {{ ref('spend') }}) as spent,
+        (select {{ sum_or_null('usd') }} from {{ ref('spend') }}) as spent,
         (
-            select {{ known_sum('usd') }} from {{ ref('spend_per_probe') }} where stage != 'all'
+            select {{ sum_or_null('usd') }} from {{ ref('spend_per_probe') }} where stage != 'all'
         ) as by_stage,
         (
-            select {{ known_sum('usd') }} from {{ ref('spend_per_probe') }}
+            select {{ sum_or_null('usd') }} from {{ ref('spend_per_probe') }}
             where stage = 'all' and round_number is not null
         ) as by_round,
         (select usd from {{ ref('spend_per_probe') }} where round_number is null) as in_all,

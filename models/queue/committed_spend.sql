@@ -44,7 +44,7 @@ select
     stage,
     model,
     provider,
-    {{ known_sum('spent_usd') }} as spent_usd,
-    {{ known_sum('reserved_usd') }} as reserved_usd,
+    {{ sum_or_null('spent_usd') }} as spent_usd,
+    {{ sum_or_null('reserved_usd') }} as reserved_usd,
 from parts
 group by round_number, stage, model, provider

@@ -34,7 +34,7 @@ select
 from expected
 full join found using (oracle, condition)
 where
-    oracle != 'blind answerer' and expected.n_written is distinct from coalesce(found.n_all, 0)
+    oracle != 'text-only answerer' and expected.n_written is distinct from coalesce(found.n_all, 0)
     or found.n_by_scope is distinct from found.n_all
 
 union all
@@ -45,7 +45,7 @@ select
     'lift' as fault,
 from {{ ref('oracle_scores') }}
 where
-    oracle = 'blind answerer' and lift != 0
+    oracle = 'text-only answerer' and lift != 0
     or lift_low > lift_high
     -- What was not compared has no lift; NaN would be the greatest.
     or isnan(lift)

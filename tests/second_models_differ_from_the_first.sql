@@ -13,6 +13,6 @@ select
     checks.round_number,
     checks.control,
     checks.judge_model as model,
-from {{ ref('round_checks') }} as checks
+from {{ ref('judge_checks') }} as checks
 join {{ ref('round_settings') }} as settings using (round_number)
 where (checks.control = 'second_judge') != (checks.judge_model != settings.judge_model)

@@ -32,7 +32,7 @@ sums as (
         (select count(*) from {{ ref('stg_requests') }}) as requests_landed,
         (select sum(n_probes) from {{ ref('typicality_splits') }}) as typicality_probes,
         (select count(*) from {{ ref('train') }} where target = 'suffix') as suffix_probes,
-        (select sum(n_probes) from {{ ref('complement_cut_summary') }}) as cut_scored,
+        (select sum(n_probes) from {{ ref('truncation_summary') }}) as cut_scored,
         (select sum(n_answers) from {{ ref('answer_formats') }}) as generator_answers,
         (
             select count(*) from {{ ref('generator_outputs') }} where attempt is not null

@@ -27,12 +27,12 @@ ranked as (
             partition by fitness.source_model
             order by taken.doc_id is null, fitness.landed_at, fitness.doc_id
         ) as rank,
-    from {{ ref('prefix_fitness') }} as fitness
+    from {{ ref('prefix_eligibility') }} as fitness
     join {{ ref('prefix_measures') }} as measures using (source_model, doc_id)
     left join taken using (source_model, doc_id)
     where
         len(measures.signature) > 0
-        and (fitness.passed_over_reason is null or taken.doc_id is not null)
+        and (fitness.exclusion_reason is null or taken.doc_id is not null)
 
 ),
 
@@ -64,7 +64,7 @@ candidates as (
 select
     ranked.source_model,
     ranked.doc_id,
-    arg_min(earlier.doc_id, earlier.rank) as similar_doc_id,
+    arg_min(earlier.doc_id, earlier.rank) as duplicate_of_doc_id,
     max({{ similarity('ranked.signature', 'earlier.signature') }}) as similarity,
 from candidates
 join ranked using (source_model, rank)
@@ -73,6 +73,6 @@ join ranked as earlier
         candidates.source_model = earlier.source_model
         and candidates.first_rank = earlier.rank
 where
-    {{ similarity('ranked.signature', 'earlier.signature') }} >= {{ var('least_similarity') }}
+    {{ similarity('ranked.signature', 'earlier.signature') }} >= {{ var('min_duplicate_similarity') }}
 group by ranked.source_model, ranked.doc_id
 order by ranked.source_model, ranked.doc_id

@@ -1,7 +1,7 @@
 -- The line of a started round stands as it was frozen; only n_answers may grow, and withdrawn change.
 select started.round_number
 from {{ ref('stg_started_rounds') }} as started
-left join {{ ref('round_lines') }} as line using (round_number)
+left join {{ ref('requested_rounds') }} as line using (round_number)
 where
     line.n_docs is distinct from started.n_docs
     or line.seed is distinct from started.seed
