@@ -13,7 +13,7 @@ from damaged_answers import DAMAGES, TEXT_FIELDS, Reader, damaged, is_part_of, v
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_probes.warehouse import functions
+from latent_probes.warehouse.functions import damaged_json
 
 ANSWERS = valid_answers(30, seed=2)
 STRICT = {"trailing_comma", "fence_and_prose", "not_a_number"}
@@ -67,7 +67,7 @@ def occurs(value: str, text: str) -> bool:
 
 
 def mended(text: str | None) -> str | None:
-    return functions.repair_json(pyarrow.chunked_array([[text]], pyarrow.string()))[0].as_py()
+    return damaged_json.repair_json(pyarrow.chunked_array([[text]], pyarrow.string()))[0].as_py()
 
 
 @settings(deadline=None, max_examples=60)
@@ -149,7 +149,7 @@ def test_whatever_json_repair_invents_is_found_out(reader, invention, monkeypatc
     text = json.dumps(answer, ensure_ascii=False)
     text = f"{{{text}}}"
     INVENTIONS[invention](answer)
-    monkeypatch.setattr(functions, "repaired", lambda _: json.dumps(answer, ensure_ascii=False))
+    monkeypatch.setattr(damaged_json, "repaired", lambda _: json.dumps(answer, ensure_ascii=False))
     (outcome,) = reader.read([text])
     assert outcome["was_repaired"]
     assert (outcome["rejection_reason"] is None) == (invention == "nothing")

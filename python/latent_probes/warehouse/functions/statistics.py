@@ -1,0 +1,183 @@
+"""Intervals and distributions as columns, over lists of what each document adds to a figure."""
+
+from __future__ import annotations
+
+import numpy
+import pyarrow
+
+from latent_probes.warehouse.functions import intervals, solve_rates
+
+INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
+ESTIMATE = "STRUCT(estimate DOUBLE, low DOUBLE, high DOUBLE)"
+SOLVE_RATES = (
+    "STRUCT(alpha DOUBLE, beta DOUBLE, by_answers STRUCT(n_answers BIGINT, unsolved DOUBLE, "
+    "mislabelled DOUBLE, mislabelled_low DOUBLE, mislabelled_high DOUBLE, "
+    "re_solved DOUBLE, re_solved_low DOUBLE, re_solved_high DOUBLE)[])"
+)
+
+
+def mean_interval(
+    sums: pyarrow.ChunkedArray,
+    counts: pyarrow.ChunkedArray,
+    replicates: pyarrow.ChunkedArray,
+    seeds: pyarrow.ChunkedArray,
+):
+    """Low and high end for each pair of lists: a document's sum of values, and how many."""
+    found = (
+        intervals.mean_interval(
+            # What is null is not known, and neither is the interval.
+            numpy.array(of_documents, float),
+            numpy.array(counted, float),
+            n,
+            seed,
+        )
+        for of_documents, counted, n, seed in zip(
+            *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["low", "high"])
+
+
+def mean_intervals(
+    sums: pyarrow.ChunkedArray,
+    counts: pyarrow.ChunkedArray,
+    replicates: pyarrow.ChunkedArray,
+    seeds: pyarrow.ChunkedArray,
+):
+    """A list of low and high ends for each pair of lists: a document's sums, and how many."""
+    found = [
+        figures(
+            intervals.mean_intervals(
+                numpy.array(of_documents, float), numpy.array(counted, float), n, seed
+            ),
+            ["low", "high"],
+        ).to_pylist()
+        for of_documents, counted, n, seed in zip(
+            *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
+        )
+    ]
+    ends = pyarrow.struct({"low": pyarrow.float64(), "high": pyarrow.float64()})
+    return pyarrow.array(found, pyarrow.list_(ends))
+
+
+def spread_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """Low and high end for each list of documents: a list of sum, sum of squares, and how many."""
+    found = (
+        intervals.spread_interval(numpy.array(of_documents, float), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["low", "high"])
+
+
+def alpha_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """Krippendorff's alpha, low and high end for each list of documents.
+
+    A document is a list: pairs, squared differences, sums of both scores, of both squares.
+    """
+    found = (
+        intervals.alpha_interval(numpy.array(of_documents, float), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["estimate", "low", "high"])
+
+
+def correlation_interval(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+):
+    """A correlation, low and high end for each list of documents.
+
+    A document is a list: pairs, sums of both values, of products, of both squares.
+    """
+    found = (
+        intervals.correlation_interval(numpy.array(of_documents, float), n, seed)
+        for of_documents, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    )
+    return figures(found, ["estimate", "low", "high"])
+
+
+def group_solve_rates(
+    counts: pyarrow.ChunkedArray,
+    highest_rates: pyarrow.ChunkedArray,
+    most_answers: pyarrow.ChunkedArray,
+    replicates: pyarrow.ChunkedArray,
+    seeds: pyarrow.ChunkedArray,
+):
+    """The prior of each list of counts, and what it says by the number of answers."""
+    return pyarrow.array(
+        [
+            solve_rates.described(numpy.array(of_group, float), *settings)
+            for of_group, *settings in zip(
+                *(
+                    column.to_pylist()
+                    for column in (counts, highest_rates, most_answers, replicates, seeds)
+                ),
+                strict=True,
+            )
+        ]
+    )
+
+
+def beta_quantile(
+    shares: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
+):
+    """The value below which such a share of each beta distribution lies."""
+    from scipy.special import betaincinv
+
+    return pyarrow.array(betaincinv(alphas.to_numpy(), betas.to_numpy(), shares.to_numpy()))
+
+
+def beta_share_above(
+    values: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
+):
+    """The share of each beta distribution that lies above a value."""
+    from scipy.special import betaincc
+
+    return pyarrow.array(betaincc(alphas.to_numpy(), betas.to_numpy(), values.to_numpy()))
+
+
+def figures(found, names: list[str]) -> pyarrow.StructArray:
+    """Figures as a column of structs; rounded, as the last bits of a sum differ by machine."""
+    return pyarrow.array(
+        [
+            None
+            if row is None
+            else {
+                name: None if value is None else round(value, 9)
+                for name, value in zip(names, row, strict=True)
+            }
+            for row in found
+        ],
+        pyarrow.struct({name: pyarrow.float64() for name in names}),
+    )
+
+
+# Sums of each document, the number of replicates, and the seed.
+OF_DOCUMENTS = ["DOUBLE[][]", "BIGINT", "BIGINT"]
+
+# What SQL calls each function, its parameters and its result.
+FUNCTIONS = (
+    ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
+    (
+        *("mean_intervals", mean_intervals),
+        *(["DOUBLE[][]", "DOUBLE[]", "BIGINT", "BIGINT"], f"{INTERVAL}[]"),
+    ),
+    ("spread_interval", spread_interval, OF_DOCUMENTS, INTERVAL),
+    ("alpha_interval", alpha_interval, OF_DOCUMENTS, ESTIMATE),
+    ("correlation_interval", correlation_interval, OF_DOCUMENTS, ESTIMATE),
+    (
+        *("solve_rates", group_solve_rates),
+        *(["DOUBLE[][]", "DOUBLE", "BIGINT", "BIGINT", "BIGINT"], SOLVE_RATES),
+    ),
+    ("beta_quantile", beta_quantile, ["DOUBLE"] * 3, "DOUBLE"),
+    ("beta_share_above", beta_share_above, ["DOUBLE"] * 3, "DOUBLE"),
+)

@@ -1,0 +1,118 @@
+"""Texts as columns: their units, measures and tokens, as lists of spans."""
+
+from __future__ import annotations
+
+import numpy
+import pyarrow
+
+from latent_probes.warehouse.functions import measures, units
+
+SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
+WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
+UNITS = f"STRUCT(words {WORDS}, sentences {SPANS}, paragraphs {SPANS})"
+MEASURED_SENTENCES = (
+    "STRUCT(starts_at INTEGER, ends_at INTEGER, n_words INTEGER, n_repeated_words INTEGER, "
+    "n_copied_words INTEGER, n_long_words INTEGER, n_known_long_words INTEGER, "
+    "language VARCHAR, language_score FLOAT)[]"
+)
+MEASURES = (
+    "STRUCT(n_words INTEGER, diversities DOUBLE[], signature UINTEGER[], "
+    f"sentences {MEASURED_SENTENCES})"
+)
+
+
+def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray):
+    """Struct of word, sentence and paragraph spans for each text; a null text has none."""
+    words, sentences, paragraphs, normal_forms = [], [], [], []
+    for text, language in zip(texts.to_pylist(), languages.to_pylist(), strict=True):
+        text = text or ""
+        found = list(units.word_spans(text))
+        words.append(found)
+        # The normal form saves every model from cutting words out of the text again.
+        normal_forms.extend(text[start:end].lower() for start, end in found)
+        sentences.append(list(units.sentence_spans(text, language)))
+        paragraphs.append(list(units.paragraph_spans(text)))
+    return pyarrow.StructArray.from_arrays(
+        [
+            span_lists(words, word=pyarrow.array(normal_forms, pyarrow.string())),
+            span_lists(sentences),
+            span_lists(paragraphs),
+        ],
+        names=["words", "sentences", "paragraphs"],
+    )
+
+
+def text_units_method(languages: pyarrow.ChunkedArray):
+    """Name and version of the method behind ``text_units``, for each language."""
+    return pyarrow.array([f"{units.METHOD}, {language}" for language in languages.to_pylist()])
+
+
+def text_measures(
+    befores: pyarrow.ChunkedArray, texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray
+):
+    """Struct of measures for each text; the language is a constant of the query."""
+    return measures.measured(
+        [before or "" for before in befores.to_pylist()],
+        [text or "" for text in texts.to_pylist()],
+        languages[0].as_py() if len(languages) else "",
+    )
+
+
+def text_measures_method(languages: pyarrow.ChunkedArray):
+    """Name and version of the method behind ``text_measures``, for each language."""
+    return pyarrow.array([f"{measures.METHOD}, {language}" for language in languages.to_pylist()])
+
+
+def token_spans(
+    texts: pyarrow.ChunkedArray,
+    tokenizers: pyarrow.ChunkedArray,
+    files: pyarrow.ChunkedArray,
+):
+    """List of token spans for each text; tokenizer and files are constants of the query."""
+    if len(texts) == 0:
+        return span_lists([])
+    return span_lists(
+        units.token_spans(
+            [text or "" for text in texts.to_pylist()],
+            tokenizers[0].as_py(),
+            files[0].as_py(),
+        )
+    )
+
+
+def tokenizer_version(tokenizers: pyarrow.ChunkedArray, files: pyarrow.ChunkedArray):
+    """Name and file hash of each tokenizer."""
+    return pyarrow.array(
+        [
+            units.tokenizer_version(*pair)
+            for pair in zip(tokenizers.to_pylist(), files.to_pylist(), strict=True)
+        ],
+        pyarrow.string(),
+    )
+
+
+def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> pyarrow.ListArray:
+    """One Arrow list of spans per row, built from two flat columns."""
+    offsets = numpy.zeros(len(rows) + 1, dtype=numpy.int32)
+    numpy.cumsum([len(row) for row in rows], out=offsets[1:])
+    flat = numpy.fromiter(
+        (place for row in rows for span in row for place in span),
+        numpy.int32,
+        2 * offsets[-1],
+    )
+    spans = pyarrow.StructArray.from_arrays(
+        [pyarrow.array(flat[0::2]), pyarrow.array(flat[1::2]), *more_fields.values()],
+        names=["starts_at", "ends_at", *more_fields],
+    )
+    return pyarrow.ListArray.from_arrays(pyarrow.array(offsets), spans)
+
+
+# What SQL calls each function, its parameters and its result.
+FUNCTIONS = (
+    ("text_units", text_units, ["VARCHAR"] * 2, UNITS),
+    ("text_units_method", text_units_method, ["VARCHAR"], "VARCHAR"),
+    ("text_measures", text_measures, ["VARCHAR"] * 3, MEASURES),
+    ("text_measures_method", text_measures_method, ["VARCHAR"], "VARCHAR"),
+    ("token_spans", token_spans, ["VARCHAR"] * 3, SPANS),
+    ("tokenizer_version", tokenizer_version, ["VARCHAR"] * 2, "VARCHAR"),
+)
