@@ -50,7 +50,7 @@ class OracleError(Exception):
     """Answers cannot be landed; the message says why, and in which row."""
 
 
-def read(connection, path: Path):
+def read(connection: duckdb.DuckDBPyConnection, path: Path):
     """Arrow table of probe_id, answer_number, answer, logp_atom and logp_ipa.
 
     ``connection`` is one to the warehouse.
@@ -127,7 +127,7 @@ def source(path: Path) -> str:
     return READERS[path.suffix].format(path=sql.file_literal(path), types=f"{{{types}}}")
 
 
-def columns(connection, path: Path) -> list[str]:
+def columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     """Our columns as expressions over those of the file; what it has not is null."""
     try:
         described = connection.execute(f"describe from {source(path)}").fetchall()

@@ -81,7 +81,7 @@ def was_sent(there: Home) -> bool:
     if not there.landing.exists():
         return False
     with landing.opened(there.landing) as connection:
-        return bool(landing.first(connection, "select count(*) from requests")[0])
+        return bool(landing.one(connection, "select count(*) from requests")[0])
 
 
 def stated_levels(there: Home) -> list[dict]:

@@ -110,7 +110,7 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
     return add(home, oracle, condition, answers, build, source)
 
 
-def said_by_lexical(connection) -> pyarrow.Table:
+def said_by_lexical(connection: duckdb.DuckDBPyConnection) -> pyarrow.Table:
     """What the offline baseline says of every written probe, as ``answers_file.read``."""
     found = connection.execute(
         """
@@ -141,7 +141,9 @@ def said_by_lexical(connection) -> pyarrow.Table:
     )
 
 
-def said_by_reader(connection, model: str) -> tuple[pyarrow.Table, str | None]:
+def said_by_reader(
+    connection: duckdb.DuckDBPyConnection, model: str
+) -> tuple[pyarrow.Table, str | None]:
     """What a reader answered, as ``answers_file.read``, and its hash.
 
     Of a model that was run in several precisions, the one that read most probes.

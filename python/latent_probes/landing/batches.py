@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import duckdb
+
 from latent_probes.landing.opening import transaction
 
 
@@ -24,7 +26,7 @@ class Batch:
     submitted_at: datetime | None
 
 
-def intend(connection, batch: dict, warehouse: str) -> None:
+def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -> None:
     """Commit the intent to send a batch, with what it freezes, before anything is sent.
 
     ``batch`` has batch_id, provider, n_requests, mark_id and mark_created_at. The table
@@ -124,12 +126,12 @@ def intend(connection, batch: dict, warehouse: str) -> None:
         unfreeze_rounds(connection)
 
 
-def sending(connection, batch_id: str) -> None:
+def sending(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     """Record that a batch is about to be sent: from now on the provider may have it."""
     connection.execute("update batches set n_sends = n_sends + 1 where batch_id = ?", [batch_id])
 
 
-def refused(connection, batch_id: str) -> None:
+def refused(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     """Record that the last sending of a batch was refused, so that it may be sent again."""
     connection.execute("update batches set n_sends = n_sends - 1 where batch_id = ?", [batch_id])
 
@@ -156,7 +158,9 @@ def submitted(
     )
 
 
-def disown(connection, batch_id: str, provider_batch_id: str, reason: str) -> None:
+def disown(
+    connection: duckdb.DuckDBPyConnection, batch_id: str, provider_batch_id: str, reason: str
+) -> None:
     """Record that a batch of the provider is not the one that we go by.
 
     A batch that went by it is intended again. If it went by somebody else's, one of what was
@@ -185,7 +189,7 @@ def disown(connection, batch_id: str, provider_batch_id: str, reason: str) -> No
         )
 
 
-def release(connection, batch_id: str) -> None:
+def release(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     """Give back the claims of a batch that was certainly never taken.
 
     A round of which nothing else was sent is no longer frozen.
@@ -205,7 +209,7 @@ def release(connection, batch_id: str) -> None:
         unfreeze_rounds(connection)
 
 
-def unfreeze_rounds(connection) -> None:
+def unfreeze_rounds(connection: duckdb.DuckDBPyConnection) -> None:
     """Forget the settings of rounds of which nothing was sent."""
     for table in ("started_rounds", "started_round_documents"):
         connection.execute(
@@ -221,7 +225,7 @@ def unfreeze_rounds(connection) -> None:
         )
 
 
-def open_batches(connection) -> list[Batch]:
+def open_batches(connection: duckdb.DuckDBPyConnection) -> list[Batch]:
     """Batches that are intended or submitted, oldest first."""
     rows = connection.execute(
         """
@@ -236,7 +240,7 @@ def open_batches(connection) -> list[Batch]:
     return [Batch(*row) for row in rows]
 
 
-def known_ids(connection) -> set[str]:
+def known_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The ids of all batches of a provider's list that we know, used or disowned."""
     rows = connection.execute(
         """
@@ -248,7 +252,9 @@ def known_ids(connection) -> set[str]:
     return {provider_batch_id for (provider_batch_id,) in rows}
 
 
-def add_token_counts(connection, counts: list[tuple[str, str, str, int]]) -> None:
+def add_token_counts(
+    connection: duckdb.DuckDBPyConnection, counts: list[tuple[str, str, str, int]]
+) -> None:
     """Land what a provider counted: request_id, model, prompt_hash, input tokens."""
     with transaction(connection):
         connection.executemany(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+
 from latent_probes.common import sql
 from latent_probes.landing.opening import transaction
 
 SETTINGS = ("seed", "source_model", "n_answers", "generator_model", "answerer_model", "judge_model")
 
 
-def set_apart(connection, source_model: str, doc_ids: list[str]) -> None:
+def set_apart(connection: duckdb.DuckDBPyConnection, source_model: str, doc_ids: list[str]) -> None:
     """Keep these documents for a calibration, and no others: from now on no round draws them."""
     with transaction(connection):
         connection.execute("delete from calibration_documents")
@@ -20,12 +22,12 @@ def set_apart(connection, source_model: str, doc_ids: list[str]) -> None:
         )
 
 
-def calibration_documents(connection) -> list[tuple[str, str]]:
+def calibration_documents(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """Source model and doc_id of every document that is set apart."""
     return connection.execute("from calibration_documents order by all").fetchall()
 
 
-def stated_levels(connection) -> list[dict]:
+def stated_levels(connection: duckdb.DuckDBPyConnection) -> list[dict]:
     """The levels that were stated in this file, with their settings."""
     rows = connection.execute(
         f"select calibration_level, {', '.join(SETTINGS)} from calibration_rounds order by 1"
@@ -33,7 +35,9 @@ def stated_levels(connection) -> list[dict]:
     return [dict(zip(("calibration_level", *SETTINGS), row, strict=True)) for row in rows]
 
 
-def add_levels(connection, origin: Path, settings: dict, levels: list[int]) -> None:
+def add_levels(
+    connection: duckdb.DuckDBPyConnection, origin: Path, settings: dict, levels: list[int]
+) -> None:
     """State levels in the file of a calibration's home, with the documents set apart in ``origin``.
 
     ``origin`` is the landing file that they come from; their rollouts are copied. All of it, or

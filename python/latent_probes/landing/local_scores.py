@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from latent_probes.landing.opening import first, transaction
+import duckdb
+
+from latent_probes.landing.opening import one, transaction
 
 
-def known_scores(connection, reader_hash: str):
+def known_scores(connection: duckdb.DuckDBPyConnection, reader_hash: str):
     """What a reader has scored: an Arrow table of probe_id, form and input_hash."""
     return connection.sql(
         "select probe_id, form, input_hash from local_scores where reader_hash = ?",
@@ -13,7 +15,7 @@ def known_scores(connection, reader_hash: str):
     ).to_arrow_table()
 
 
-def add_scores(connection, reader: dict, scores) -> int:
+def add_scores(connection: duckdb.DuckDBPyConnection, reader: dict, scores) -> int:
     """Land scores of a reader, and the reader itself with the first of them; return how many.
 
     ``reader`` has the columns of ``readers``, ``scores`` is an Arrow table of those of
@@ -35,7 +37,7 @@ def add_scores(connection, reader: dict, scores) -> int:
                 """,
                 reader,
             )
-            (added,) = first(
+            (added,) = one(
                 connection,
                 """
                 insert into local_scores by name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -21,7 +23,7 @@ class LandingError(Exception):
     """The landing file cannot be used; the message says why and what to do."""
 
 
-def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS):
+def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> duckdb.DuckDBPyConnection:
     """Open the landing file for writing, waiting while another process holds it.
 
     Raises LandingError if it is still held after ``timeout_seconds``, is not a DuckDB file,
@@ -49,7 +51,7 @@ def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS):
     return connection
 
 
-def create_tables(connection, path: Path) -> None:
+def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create what is missing and upgrade what is older; refuse a file of a newer version."""
     known = connection.execute(
         "select 1 from duckdb_tables() where table_name = 'landing_version'"
@@ -58,7 +60,7 @@ def create_tables(connection, path: Path) -> None:
         with transaction(connection):
             connection.execute(TABLES)
             connection.execute("insert into landing_version values (?)", [VERSION])
-    (version,) = first(connection, "select max(version) from landing_version")
+    (version,) = one(connection, "select max(version) from landing_version")
     if version > VERSION or version < min(UPGRADES):
         raise LandingError(
             f"{path} has version {version}, this latent-probes reads versions "
@@ -79,7 +81,7 @@ def prepare(path: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path):
+def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the landing file that is closed at the end of the block."""
     connection = connect(path)
     try:
@@ -109,7 +111,7 @@ def contents(path: Path) -> dict[str, str]:
         found = {}
         for table, names in columns:
             values = ", ".join(map(sql.identifier, names))
-            n_rows, digest = first(
+            n_rows, digest = one(
                 connection,
                 f"select count(*), bit_xor(hash({values})) from {sql.identifier(table)}",
             )
@@ -118,7 +120,7 @@ def contents(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def transaction(connection):
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """All statements of the block, or none of them."""
     connection.execute("begin")
     try:
@@ -129,7 +131,21 @@ def transaction(connection):
     connection.execute("commit")
 
 
-def first(connection, query: str, parameters=None):
+def first(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: list[Any] | dict[str, Any] | None = None,
+) -> tuple[Any, ...] | None:
     """The first row of a query, or None; reads the rest, as the connection asks."""
     rows = connection.execute(query, parameters).fetchall()
     return rows[0] if rows else None
+
+
+def one(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: list[Any] | dict[str, Any] | None = None,
+) -> tuple[Any, ...]:
+    """The only row of a query."""
+    (row,) = connection.execute(query, parameters).fetchall()
+    return row

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from latent_probes.landing.opening import first, transaction
+import duckdb
+
+from latent_probes.landing.opening import one, transaction
 
 
-def add_oracle_answers(connection, answers) -> int:
+def add_oracle_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
     """Land answers of a method under a condition; return how many were new.
 
     ``answers`` is an Arrow table with the columns of `oracle_answers` but for the time. All lands,
@@ -14,7 +16,7 @@ def add_oracle_answers(connection, answers) -> int:
     connection.register("incoming_answers", answers)
     try:
         with transaction(connection):
-            (added,) = first(
+            (added,) = one(
                 connection,
                 """
                 insert into oracle_answers by name
@@ -29,11 +31,11 @@ def add_oracle_answers(connection, answers) -> int:
     return added
 
 
-def differing_answers(connection, answers) -> int:
+def differing_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
     """How many of these answers landed before with another text or other log-probabilities."""
     connection.register("incoming_answers", answers)
     try:
-        (found,) = first(
+        (found,) = one(
             connection,
             """
             select count(*)

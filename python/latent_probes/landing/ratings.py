@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from latent_probes.landing.opening import first, transaction
+import duckdb
+
+from latent_probes.landing.opening import one, transaction
 
 
-def add_ratings(connection, ratings) -> int:
+def add_ratings(connection: duckdb.DuckDBPyConnection, ratings) -> int:
     """Land scores of a person; return how many were new.
 
     ``ratings`` is an Arrow table of rater, answer_request_id, answer_hash, score and file_hash.
@@ -14,7 +16,7 @@ def add_ratings(connection, ratings) -> int:
     connection.register("incoming_ratings", ratings)
     try:
         with transaction(connection):
-            (added,) = first(
+            (added,) = one(
                 connection,
                 """
                 insert into human_ratings

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
-from latent_probes.landing.opening import first, transaction
+import duckdb
+
+from latent_probes.landing.opening import one, transaction
 
 
-def known_resamples(connection, source_model: str):
+def known_resamples(connection: duckdb.DuckDBPyConnection, source_model: str):
     """What has landed of a source model: an Arrow table of prefix_hash and continuation_idx."""
     return connection.sql(
         "select prefix_hash, continuation_idx from resamples where source_model = ?",
@@ -15,7 +17,7 @@ def known_resamples(connection, source_model: str):
     ).to_arrow_table()
 
 
-def resample_settings(connection, source_model: str) -> list[dict]:
+def resample_settings(connection: duckdb.DuckDBPyConnection, source_model: str) -> list[dict]:
     """The settings of all that resamples of a source model have landed from."""
     rows = connection.execute(
         """
@@ -32,7 +34,7 @@ def resample_settings(connection, source_model: str) -> list[dict]:
     return [json.loads(settings) for (settings,) in rows]
 
 
-def add_resamples(connection, source: dict, resamples) -> int:
+def add_resamples(connection: duckdb.DuckDBPyConnection, source: dict, resamples) -> int:
     """Land continuations of splits, and what sampled them with the first; return how many.
 
     ``source`` has the columns of ``rollout_sources`` but for n_rows and landed_at, ``resamples`` is
@@ -52,7 +54,7 @@ def add_resamples(connection, source: dict, resamples) -> int:
                 """,
                 source,
             )
-            (added,) = first(
+            (added,) = one(
                 connection,
                 """
                 insert into resamples by name
@@ -67,7 +69,7 @@ def add_resamples(connection, source: dict, resamples) -> int:
     return added
 
 
-def sampling_settings(connection, source_model: str) -> list[tuple]:
+def sampling_settings(connection: duckdb.DuckDBPyConnection, source_model: str) -> list[tuple]:
     """Temperature, top_p, top_k and min_p of the rollouts of a source model, each combination once.
 
     What is not known is null.

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import duckdb
 import pyarrow
 
-from latent_probes.landing.opening import first, transaction
+from latent_probes.landing.opening import one, transaction
 
 LINES_AT_ONCE = 256
 # An escape that is a character, or two that are one; what no group holds is half a character.
@@ -24,7 +25,7 @@ LINES = pyarrow.schema(
 )
 
 
-def stage_results(connection, results: Path) -> None:
+def stage_results(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
     """Read a file of results into the temporary table ``staged``: a row per line, in order.
 
     A line is ``{"custom_id": …, "result": {"type": …, …}}``. Where it is no such line, or no
@@ -97,7 +98,7 @@ def without_lone_surrogates(line: str) -> str:
     return ESCAPE.sub(lambda found: found[1] or r"\ufffd", line) if r"\u" in line else line
 
 
-def staged_counts(connection, batch_id: str) -> dict[str, int]:
+def staged_counts(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict[str, int]:
     """How many lines of ``staged`` there are, by outcome.
 
     Under ``stray``: those that answer no attempt of the batch, or one that is answered already.
@@ -127,12 +128,12 @@ def staged_counts(connection, batch_id: str) -> dict[str, int]:
     )
 
 
-def results_are_foreign(connection, batch_id: str) -> bool:
+def results_are_foreign(connection: duckdb.DuckDBPyConnection, batch_id: str) -> bool:
     """Whether ``staged`` holds results, and none of them is of the batch.
 
     Results that are cut off or unreadable say nothing of whose they are.
     """
-    (is_foreign,) = first(
+    (is_foreign,) = one(
         connection,
         """
         select count(*) > 0 and bool_and(requests.request_id is null)
@@ -149,7 +150,7 @@ def results_are_foreign(connection, batch_id: str) -> bool:
     return bool(is_foreign)
 
 
-def add_responses(connection, batch_id: str) -> None:
+def add_responses(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     """Land what is ``staged`` of a batch, and close the batch: all of it, or nothing.
 
     An attempt without a result is landed as missing, so that it can be asked again. A line that

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from latent_probes.landing.opening import first, transaction
+import duckdb
+
+from latent_probes.landing.opening import one, transaction
 
 
 @dataclass(frozen=True)
@@ -16,14 +18,14 @@ class Siblings:
     indices: frozenset[int]
 
 
-def add_rollouts(connection) -> int:
+def add_rollouts(connection: duckdb.DuckDBPyConnection) -> int:
     """Land the rows of ``incoming`` whose keys are new, and their ``incoming_sources``.
 
     Returns how many. Both are tables of the connection, of the columns of ``rollouts`` and
     ``rollout_sources``; all lands, or nothing.
     """
     with transaction(connection):
-        (added,) = first(
+        (added,) = one(
             connection,
             """
             insert into rollouts by name
@@ -51,7 +53,7 @@ def add_rollouts(connection) -> int:
     return added
 
 
-def add_sampled(connection, source: dict, rows) -> int:
+def add_sampled(connection: duckdb.DuckDBPyConnection, source: dict, rows) -> int:
     """Land rollouts of a sampler, and the sampler itself with the first of them; return how many.
 
     ``source`` has source_hash, kind, name and details; ``rows`` is an Arrow table of the columns
@@ -73,7 +75,9 @@ def add_sampled(connection, source: dict, rows) -> int:
         connection.unregister("incoming")
 
 
-def sources_of(connection, source_model: str) -> list[tuple[str, str, str | None]]:
+def sources_of(
+    connection: duckdb.DuckDBPyConnection, source_model: str
+) -> list[tuple[str, str, str | None]]:
     """Kind, name and details of all that rollouts of a source model have landed from."""
     return connection.execute(
         """
@@ -89,7 +93,7 @@ def sources_of(connection, source_model: str) -> list[tuple[str, str, str | None
     ).fetchall()
 
 
-def known_siblings(connection, source_model: str) -> dict[str, Siblings]:
+def known_siblings(connection: duckdb.DuckDBPyConnection, source_model: str) -> dict[str, Siblings]:
     """What has landed of a source model, by doc_id."""
     rows = connection.execute(
         """

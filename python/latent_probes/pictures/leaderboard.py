@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+
 from latent_probes import pictures
 from latent_probes.common import terminal
 
@@ -11,7 +13,7 @@ NAME = "oracle_leaderboard.png"
 COLORS = {"real_state": "#1b7f79", "no_state": "#b8b8b8", "other_document_state": "#c8553d"}
 
 
-def draw(connection, path: Path) -> bool:
+def draw(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     """Draw the leaderboard, best on top; False if no method has a lift."""
     rows = connection.execute(
         """

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+
 from latent_probes import pictures
 
 NAME = "calibration_sweep.png"
 
 
-def draw(connection, path: Path) -> bool:
+def draw(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     """Draw the sweep of the calibration whose warehouse this is; False if nothing is scored."""
     rows = connection.execute(
         """

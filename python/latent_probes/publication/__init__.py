@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
+
 from latent_probes import warehouse
 from latent_probes.common import files, terminal
 from latent_probes.common.home import Home
@@ -78,7 +80,7 @@ def settings_of(home: Home) -> dict:
     return settings | {"tokenizer_version": version}
 
 
-def refuse_pending(connection) -> None:
+def refuse_pending(connection: duckdb.DuckDBPyConnection) -> None:
     """Raise while a slot or a score of a started round is not decided, or no round was started."""
     n_slots, n_scores, n_rounds = connection.execute(
         """
@@ -103,7 +105,9 @@ def refuse_pending(connection) -> None:
         raise ExportError("there are no probes yet: land rollouts and run a round first")
 
 
-def write_tables(home: Home, connection, published: list[tables.Table]) -> None:
+def write_tables(
+    home: Home, connection: duckdb.DuckDBPyConnection, published: list[tables.Table]
+) -> None:
     """Write the files of these tables; one that would not change is not touched."""
     # DuckDB would keep what it has read for as long as there is memory.
     connection.execute("set memory_limit = '1GB'")
@@ -124,7 +128,9 @@ def write_tables(home: Home, connection, published: list[tables.Table]) -> None:
             advance(1)
 
 
-def remove_others(home: Home, connection, published: list[tables.Table]) -> None:
+def remove_others(
+    home: Home, connection: duckdb.DuckDBPyConnection, published: list[tables.Table]
+) -> None:
     """Remove what is not published any more, and what a killed export left: all of it is sent."""
     kept = {path for table in published for path, _ in tables.paths(connection, table)}
     kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, histogram.NAME)}

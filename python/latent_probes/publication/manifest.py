@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import duckdb
+
 from latent_probes.common import files
 from latent_probes.common.home import Home
 from latent_probes.pictures import histogram
@@ -15,7 +17,9 @@ from latent_probes.publication.tables import Table, paths
 NAME = "manifest.json"
 
 
-def render(home: Home, connection, published: list[Table], settings: dict) -> str:
+def render(
+    home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table], settings: dict
+) -> str:
     """Rounds with their batches and documents, and the files with their hashes, as JSON."""
     found = connection.execute("from round_manifest order by round_idx")
     names = [column[0] for column in found.description]
@@ -64,7 +68,7 @@ def build_of(listed: list[dict]) -> str:
     return hashlib.sha256(json.dumps(probes).encode()).hexdigest()
 
 
-def contents(home: Home, connection, published: list[Table]):
+def contents(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]):
     """Path, bytes and SHA-256 of each file but this one and the card, in order of paths."""
     exported = [path for table in published for path, _ in paths(connection, table)]
     for path in sorted([str(path) for path in exported] + [queries.NAME, histogram.NAME]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow
 import pyarrow.parquet
 
@@ -27,7 +28,9 @@ SETTINGS = {
 }
 
 
-def write(connection, table: Table, round_number: int | None, path: Path) -> None:
+def write(
+    connection: duckdb.DuckDBPyConnection, table: Table, round_number: int | None, path: Path
+) -> None:
     """Write a table, or its rows of one round. Memory is that of one row group."""
     columns = ", ".join(f'"{name}"' for name in table.columns)
     query = f"select {columns} from {table.source}"
@@ -41,7 +44,9 @@ def write(connection, table: Table, round_number: int | None, path: Path) -> Non
                 writer.write_table(rows, row_group_size=rows.num_rows)
 
 
-def pages(connection, table: Table, round_number: int | None) -> Iterator[tuple[str, list]]:
+def pages(
+    connection: duckdb.DuckDBPyConnection, table: Table, round_number: int | None
+) -> Iterator[tuple[str, list]]:
     """The conditions, with their parameters, that pick the rows of each row group in turn."""
     if round_number is None:
         yield "true", []

@@ -50,7 +50,7 @@ HEAD = """\
 """
 
 
-def text(home: Home, connection, published: list[Table]) -> str:
+def text(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]) -> str:
     """The file of queries: published tables, constants, figures."""
     parts = [HEAD]
     for table in published:
@@ -64,7 +64,7 @@ def text(home: Home, connection, published: list[Table]) -> str:
     return "\n".join(parts)
 
 
-def nothing(connection, table: Table) -> str:
+def nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
     """The rows of a table that has no file."""
     types = connection.execute(
         "select column_name, data_type from duckdb_columns() "
@@ -75,7 +75,7 @@ def nothing(connection, table: Table) -> str:
     return f"select {columns} where false"
 
 
-def constant(connection, name: str) -> str:
+def constant(connection: duckdb.DuckDBPyConnection, name: str) -> str:
     """A seed as a statement that makes it."""
     rows = connection.execute(f"from {name} order by all").fetchall()
     columns = ", ".join(sql.identifier(column[0]) for column in connection.description)

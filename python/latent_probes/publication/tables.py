@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from latent_probes.common import sql
 
 
@@ -41,7 +43,7 @@ class Table:
         return ", ".join(map(sql.identifier, keys)) or "all"
 
 
-def published(connection) -> list[Table]:
+def published(connection: duckdb.DuckDBPyConnection) -> list[Table]:
     """The tables of the data set, in the order of the card."""
     rows = connection.execute(
         """
@@ -59,7 +61,7 @@ def published(connection) -> list[Table]:
     return [Table(*row[:-1], columns=tuple(row[-1])) for row in rows]
 
 
-def paths(connection, table: Table) -> list[tuple[Path, int | None]]:
+def paths(connection: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[Path, int | None]]:
     """The files of a table, in order: path below the export folder, and round."""
     if not table.is_by_round:
         return [(Path(table.folder) / "train-all.parquet", None)]

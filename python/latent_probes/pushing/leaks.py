@@ -103,7 +103,9 @@ def paths_of(home: Home) -> list[str]:
     return sorted({str(folder) for folder in folders if len(folder.parts) > 1}, key=len)[::-1]
 
 
-def found(connection, folder: Path, path: str, kinds: dict[str, str]) -> Iterator[Leak]:
+def found(
+    connection: duckdb.DuckDBPyConnection, folder: Path, path: str, kinds: dict[str, str]
+) -> Iterator[Leak]:
     """What of these kinds stands in a file."""
     if path.endswith(".parquet"):
         yield from found_in_table(connection, folder / path, path, kinds)
@@ -116,7 +118,9 @@ def found(connection, folder: Path, path: str, kinds: dict[str, str]) -> Iterato
                     yield Leak(f"{path}, line {number}", kind)
 
 
-def found_in_table(connection, file: Path, path: str, kinds: dict[str, str]) -> Iterator[Leak]:
+def found_in_table(
+    connection: duckdb.DuckDBPyConnection, file: Path, path: str, kinds: dict[str, str]
+) -> Iterator[Leak]:
     """What of these kinds stands in a string of a table."""
     source = f"read_parquet({sql.file_literal(file)})"
     described = connection.execute(f"select * from {source} limit 0").description

@@ -29,6 +29,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
+
 from latent_probes import landing
 from latent_probes.common import files, terminal
 from latent_probes.common.home import Home
@@ -329,9 +331,9 @@ def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -
     return None
 
 
-def dominant_error(connection, batch: Batch) -> str | None:
+def dominant_error(connection: duckdb.DuckDBPyConnection, batch: Batch) -> str | None:
     """One error that most requests of a batch have, and that will not pass by itself."""
-    error, n_errors, n_attempts, has_success = landing.first(
+    error, n_errors, n_attempts, has_success = landing.one(
         connection,
         """
         with errors as (

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import duckdb
 import pyarrow
 
 from latent_probes.providers import EncodingError, Provider, Request
@@ -126,7 +127,9 @@ def fault(request: Request, error: EncodingError) -> str:
     )
 
 
-def sampled(connection, provider: Provider) -> list[tuple[str, str, str, bytes]]:
+def sampled(
+    connection: duckdb.DuckDBPyConnection, provider: Provider
+) -> list[tuple[str, str, str, bytes]]:
     """Some pending requests of each stage and model: request_id, model, prompt_hash, line.
 
     Request ids are hashes, so the first ones are a sample.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pyarrow
 import pyarrow.compute
 
@@ -15,7 +16,7 @@ class QueueError(Exception):
     """The queue cannot be read or asked; the message says why and what to do."""
 
 
-def served_models(connection, provider: Provider) -> list[str]:
+def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> list[str]:
     """The models of pending requests that the provider answers for.
 
     Raises QueueError if there are others only: what asks for one model is never answered by
@@ -37,7 +38,9 @@ def served_models(connection, provider: Provider) -> list[str]:
     return sorted({row[0] for row in pending if row not in unserved})
 
 
-def requests(connection, provider: Provider, max_cost: float | None) -> pyarrow.Table:
+def requests(
+    connection: duckdb.DuckDBPyConnection, provider: Provider, max_cost: float | None
+) -> pyarrow.Table:
     """The pending requests that the provider serves, in the order in which they are asked.
 
     Only the first of them, as far as their longest answers surely fit under ``max_cost``.
@@ -89,7 +92,7 @@ def next_batch(
     return rows.slice(0, size)
 
 
-def committed(connection) -> tuple[float, float]:
+def committed(connection: duckdb.DuckDBPyConnection) -> tuple[float, float]:
     """Dollars that were spent, and that may at worst follow for what is open.
 
     Raises QueueError if a price is unknown.
@@ -98,14 +101,14 @@ def committed(connection) -> tuple[float, float]:
         connection,
         "select model from warehouse.committed_spend where spent_usd + reserved_usd is null",
     )
-    return landing.first(
+    return landing.one(
         connection,
         "select coalesce(sum(spent_usd), 0), coalesce(sum(reserved_usd), 0) "
         "from warehouse.committed_spend",
     )
 
 
-def refuse_unpriced(connection, unpriced_models: str) -> None:
+def refuse_unpriced(connection: duckdb.DuckDBPyConnection, unpriced_models: str) -> None:
     """Raise QueueError if a query for models without a price finds one."""
     unpriced = landing.first(connection, f"{unpriced_models} order by model limit 1")
     if unpriced:

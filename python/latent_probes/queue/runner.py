@@ -159,7 +159,7 @@ def submit(home: Home, provider: Provider, max_cost: float | None, *, patient: b
 
 def intend(
     home: Home,
-    connection,
+    connection: duckdb.DuckDBPyConnection,
     provider: Provider,
     mark: ListedBatch | None,
     chosen: pyarrow.Table,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import duckdb
 from rich.text import Text
 
 from latent_probes import warehouse
@@ -42,7 +43,7 @@ def show(home: Home) -> None:
             terminal.say(f"{path.stat().st_size:>12,} bytes  {os.path.relpath(path)}")
 
 
-def histogram(connection) -> None:
+def histogram(connection: duckdb.DuckDBPyConnection) -> None:
     """The best score of each probe, as text bars."""
     rows = connection.execute(
         "select label, n_probes, share, upper(band) from score_histogram order by bin"
@@ -52,7 +53,7 @@ def histogram(connection) -> None:
         terminal.say(f"  {label}  {n_probes:>7,}  {share:>6.1%}  {terminal.bar(share)} {band}")
 
 
-def one_probe(connection) -> None:
+def one_probe(connection: duckdb.DuckDBPyConnection) -> None:
     """The scored probe nearest to the middle score, whole."""
     found = connection.execute(
         "select * exclude (end_of_context, start_of_context) from example_probe"

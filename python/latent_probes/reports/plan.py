@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import duckdb
+
 from latent_probes import warehouse
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
@@ -56,7 +58,7 @@ def show(home: Home) -> None:
         terminal.say(f"No price is known for {model}: add a line to seeds/model_prices.csv.")
 
 
-def say_what_is_missing(connection) -> None:
+def say_what_is_missing(connection: duckdb.DuckDBPyConnection) -> None:
     """Name the rounds that find fewer documents than they ask for."""
     for row in connection.execute(
         """

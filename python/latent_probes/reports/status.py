@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import duckdb
+
 from latent_probes import warehouse
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
@@ -57,7 +59,7 @@ def show(home: Home) -> None:
     list_open_batches(home)
 
 
-def controls(connection) -> None:
+def controls(connection: duckdb.DuckDBPyConnection) -> None:
     """How far the controls are, if any round has some."""
     query = """
         select

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +10,7 @@ from rich.text import Text
 from latent_probes.common import terminal
 
 
-def print_table(connection, title: str, query: str) -> None:
+def print_table(connection: duckdb.DuckDBPyConnection, title: str, query: str) -> None:
     """Print the result of a query as a table; numbers and dollars to the right."""
     rows = connection.execute(query).fetchall()
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)

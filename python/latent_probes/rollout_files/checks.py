@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import duckdb
+
 from latent_probes import landing
 from latent_probes.rollout_files.sources import RolloutFileError
 
 
-def refuse_first_problem(connection) -> None:
+def refuse_first_problem(connection: duckdb.DuckDBPyConnection) -> None:
     """Raise for the first row that has a problem of its own."""
     found = landing.first(
         connection,
@@ -29,7 +31,7 @@ def refuse_first_problem(connection) -> None:
         raise RolloutFileError("{}, row {}: {}; mend or drop the row".format(*found))
 
 
-def refuse_contradictions(connection) -> None:
+def refuse_contradictions(connection: duckdb.DuckDBPyConnection) -> None:
     """Raise for the first row whose key is already there with another text."""
     for what, keys, texts in [
         ("continuation", "source_model, doc_id, continuation_idx", "continuation"),

@@ -28,7 +28,7 @@ def table(source: Source, known: dict[str, str]) -> str:
     )
 
 
-def columns_of(connection, source: Source) -> dict[str, str]:
+def columns_of(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, str]:
     """The names in the first line, without a mark of the byte order before them."""
     # Bytes that are not UTF-8 are named, with their row, by whoever reads them all.
     with source.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:

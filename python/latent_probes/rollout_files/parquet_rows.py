@@ -17,7 +17,7 @@ def table(source: Source) -> str:
     return f"read_parquet({sql.file_literal(source.path)}, hive_partitioning = false)"
 
 
-def columns_of(connection, source: Source) -> dict[str, str]:
+def columns_of(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, str]:
     """Name and DuckDB type of each column."""
     described = connection.execute(f"describe from {table(source)}").fetchall()
     return {name: type_name for name, type_name, *_ in described}

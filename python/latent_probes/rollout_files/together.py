@@ -96,11 +96,11 @@ def land_within(limit: str, landing_path: Path, sources: list[Source], mapping: 
                     "details": json.dumps(details) if details else None,
                 },
             )
-        (rollouts,) = landing.first(connection, "select count(*) from incoming")
+        (rollouts,) = landing.one(connection, "select count(*) from incoming")
         return Landed(rollouts, landing.add_rollouts(connection))
 
 
-def read(connection, source: Source, mapping: Mapping) -> None:
+def read(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping) -> None:
     """Append the rows of one file to ``incoming``, each with its problem, if it has one."""
     rows = FORMATS[source.path.suffix]
     try:

@@ -141,7 +141,13 @@ def read(
     ], passed_over
 
 
-def stage(connection, source: Source, columns: dict[str, str], bounds: Bounds, seed: int) -> None:
+def stage(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    columns: dict[str, str],
+    bounds: Bounds,
+    seed: int,
+) -> None:
     """Make the view ``pages``, and ``staged``: a row per page, without its text."""
     path, rows = source.path, FORMATS[source.path.suffix]
     known = rows.columns_of(connection, source)
@@ -208,7 +214,7 @@ def stage(connection, source: Source, columns: dict[str, str], bounds: Bounds, s
     )
 
 
-def refuse_problems(connection, path: Path) -> None:
+def refuse_problems(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Raise for the first row that is no page, or contradicts another of the same id."""
     found = landing.first(
         connection,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+import duckdb
 import pyarrow
 
 from latent_probes import landing, warehouse
@@ -90,7 +91,9 @@ def source_model_of(home: Home) -> str:
     return found[0][0]
 
 
-def refuse_other_model(connection, source_model: str, settings: dict) -> None:
+def refuse_other_model(
+    connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
+) -> None:
     """What another model would say is no ceiling."""
     for kind, name, details in landing.sources_of(connection, source_model):
         if kind != "sampler":
@@ -109,7 +112,9 @@ def refuse_other_model(connection, source_model: str, settings: dict) -> None:
                 )
 
 
-def refuse_other_settings(connection, source_model: str, settings: dict) -> None:
+def refuse_other_settings(
+    connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
+) -> None:
     """How often something comes again is counted over what one model wrote, drawn in one way."""
     for landed in landing.resample_settings(connection, source_model):
         if differing := sampling.differences(landed, settings):
@@ -119,7 +124,9 @@ def refuse_other_settings(connection, source_model: str, settings: dict) -> None
             )
 
 
-def as_drawn(connection, source_model: str, max_new_tokens: int, seed: int) -> Settings:
+def as_drawn(
+    connection: duckdb.DuckDBPyConnection, source_model: str, max_new_tokens: int, seed: int
+) -> Settings:
     """The settings of the rollouts; where they are not known, temperature 1 and all tokens."""
     ways = landing.sampling_settings(connection, source_model)
     if not ways:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
 import pyarrow
 
 from latent_probes import landing
@@ -198,7 +199,9 @@ def sampling_of(settings: Settings, row: Sampled) -> str:
     )
 
 
-def refuse_other_settings(connection, source_model: str, settings: dict) -> None:
+def refuse_other_settings(
+    connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
+) -> None:
     """Rollouts of one name are drawn from one distribution."""
     for kind, name, details in landing.sources_of(connection, source_model):
         if kind != "sampler":

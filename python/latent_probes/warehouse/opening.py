@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -14,7 +15,7 @@ from latent_probes.warehouse.dbt import WarehouseError
 
 
 @contextmanager
-def opened(home: Home):
+def opened(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection to the warehouse, its tables found without a database name."""
     connection = duckdb.connect(str(home.warehouse), read_only=True)
     try:
@@ -37,7 +38,7 @@ def is_calibration(home: Home) -> bool:
         return bool(landing.stated_levels(connection))
 
 
-def attach(home: Home, connection) -> None:
+def attach(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Attach the warehouse for reading, waiting while another process writes it."""
     deadline = time.monotonic() + landing.LOCK_TIMEOUT_SECONDS
     while True:
