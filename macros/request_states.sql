@@ -1,3 +1,11 @@
+{# Whether `attempts` of a group were as many as are allowed: on the current input, since a changed input
+   is another question. What a provider never accepted was no attempt. #}
+{% macro has_no_attempts_left(requests) -%}
+    count(attempts.attempt) filter (
+        where attempts.state != 'released' and attempts.input_hash = {{ requests }}.input_hash
+    ) >= {{ var('max_attempts') }}
+{%- endmacro %}
+
 {#
     How each request of a relation stands. `requests` needs request_id and input_hash.
 
@@ -22,13 +30,7 @@
             {%- if not var('ask_stale_again') %}
             when bool_or(attempts.state = 'usable') then 'stale'
             {%- endif %}
-            when
-                count(attempts.attempt) filter (
-                    where
-                        attempts.state != 'released' and attempts.input_hash = requests.input_hash
-                )
-                >= {{ var('max_attempts') }}
-                then 'failed'
+            when {{ has_no_attempts_left('requests') }} then 'failed'
             else 'pending'
         end as state
     from {{ requests }} as requests

@@ -248,14 +248,33 @@ def go_to(checkout: Checkout, monkeypatch) -> None:
         monkeypatch.setenv(name, checkout.environment[name])
 
 
-@pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_planted_violation_is_found(name, damaged, finished_once, read, monkeypatch):
+@pytest.fixture
+def status_of(damaged, finished_once, read, monkeypatch):
+    """A function that changes the finished warehouse and returns the status of one dbt test."""
     from dbt.cli.main import dbtRunner
 
-    for file in ("warehouse.duckdb", "landing.duckdb"):
-        shutil.copy2(finished_once.home / file, damaged.home / file)
-    damaged.change(*VIOLATIONS[name])
-    go_to(damaged, monkeypatch)
-    outcome = dbtRunner(manifest=read).invoke(["test", "--select", name, *QUIETLY])
-    warehouse.close_connections()
-    assert [result.status for result in outcome.result] == ["fail"], outcome.exception
+    def status(name: str, *changes: str) -> str:
+        for file in ("warehouse.duckdb", "landing.duckdb"):
+            shutil.copy2(finished_once.home / file, damaged.home / file)
+        damaged.change(*changes)
+        go_to(damaged, monkeypatch)
+        outcome = dbtRunner(manifest=read).invoke(["test", "--select", name, *QUIETLY])
+        warehouse.close_connections()
+        assert outcome.result is not None, outcome.exception
+        (result,) = outcome.result
+        return result.status
+
+    return status
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_planted_violation_is_found(name, status_of):
+    assert status_of(name, *VIOLATIONS[name]) == "fail"
+
+
+def test_a_request_that_failed_before_its_input_changed_may_be_asked_again(status_of):
+    name = "no_request_is_asked_too_often"
+    attempts = next(change for change in VIOLATIONS[name] if "'failed' as state" in change)
+    earlier = attempts.replace("input_hash", "'before' as input_hash")
+    changes = [earlier if change == attempts else change for change in VIOLATIONS[name]]
+    assert status_of(name, *changes) == "pass"
