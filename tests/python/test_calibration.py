@@ -35,7 +35,7 @@ def calibrated(new_checkout, tmp_path_factory) -> Checkout:
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     # Without a provider, the price and nothing else.
     said = checkout.runs("latent-probes", "calibrate", "--docs", "5", "--levels", "-1..0")
-    assert "Requests to be asked" in said
+    assert "Requests to send" in said
     assert "--max-cost" in said
     there = at_home(checkout)
     assert there.query("select count(*) from requests", "landing") == [(0,)]

@@ -301,7 +301,7 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(hub, house, parquet):
     hub.plan("reset", at="content", after=5 * PIECE, path="b.parquet")
     hub.plan("status", at="content", path="b.parquet")
     said = refusal(house, NAME)
-    assert "b.parquet: the Hub answers with status 503; run again later" in said
+    assert "b.parquet: the Hub returned status 503; run again later" in said
     assert "1 of 2 files of the Hub have landed and stay; the same command goes on" in said
     assert documents(house) == ["a"]
     assert [path.stat().st_size for path in downloads(house)] == [5 * PIECE]
@@ -413,7 +413,7 @@ def test_what_the_hub_does_not_have_is_found_before_anything_lands(hub, house, c
         (f"{NAME}/data/*.parquet", "no such Parquet, JSONL or CSV file among a.jsonl"),
         (f"{NAME}/.parquet", "cannot tell the format"),
         (f"{NAME}/README.md", "cannot tell the format; name the file .parquet"),
-        ("hf://datasets/owner/nowhere", "no such data set, or a private one; check the name, or"),
+        ("hf://datasets/owner/nowhere", "no such data set, or it is private; check the name, or"),
         ("hf://datasets/owner", "Repository id must be 'namespace/name'"),
         ("hf://datasets/owner/a b", "Repo id must use alphanumeric"),
         ("hf://owner/rollouts", "not a data set; write hf://datasets/OWNER/NAME"),
@@ -440,8 +440,8 @@ def test_a_private_data_set_of_others_is_refused(hub, house, monkeypatch, token)
     name = "owner/nowhere" if token == "right" else "owner/hidden"
     said = refusal(house, f"hf://datasets/{name}")
     assert {
-        None: "or a private one; check the name, or give a token (HF_TOKEN or",
-        "right": "or a private one that the token may not read",
+        None: "or it is private; check the name, or give a token (HF_TOKEN or",
+        "right": "or a private one that the token cannot read",
         "wrong": "the Hub does not accept the token; give a valid one",
     }[token] in said
     assert "hf_" not in said
@@ -453,7 +453,7 @@ def test_a_gated_data_set_is_refused(hub, house, parquet, monkeypatch, has_token
         monkeypatch.setenv("HF_TOKEN", hub.token)
     hub.create("owner/rollouts", is_gated=True).commit({"a.parquet": parquet("a")})
     said = refusal(house, NAME)
-    assert "the data set is gated; ask for access on its page" in said
+    assert "the data set is gated; request access on its page" in said
     assert ("give your token" in said) is not has_token
 
 
@@ -461,10 +461,10 @@ def test_a_gated_data_set_is_refused(hub, house, parquet, monkeypatch, has_token
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (403, "the token may not read this"),
-        (418, "the Hub answers with status 418"),
-        (429, "too many requests; wait some minutes"),
-        (503, "the Hub answers with status 503; run again later"),
+        (403, "the token has no permission to read this"),
+        (418, "the Hub returned status 418"),
+        (429, "too many requests; wait a few minutes"),
+        (503, "the Hub returned status 503; run again later"),
     ],
 )
 def test_an_answer_that_stays_wrong_is_refused(hub, house, parquet, monkeypatch, at, status, said):
@@ -500,7 +500,7 @@ def test_a_client_that_is_offline_is_told_so(hub, house, monkeypatch):
 def test_what_is_no_hub_is_refused(hub, house, parquet, at):
     hub.create("owner/rollouts").commit({"a.parquet": parquet("a")})
     hub.plan("no Hub", at=at)
-    assert f"{hub.address} does not answer as a Hub does" in refusal(house, NAME)
+    assert f"{hub.address} does not look like a Hugging Face Hub" in refusal(house, NAME)
 
 
 @pytest.mark.parametrize("path", ["../../escaped.jsonl", "/absolute.jsonl", "a/../b.jsonl"])
@@ -514,7 +514,7 @@ def test_half_a_character_in_a_path_is_refused(hub, house, content):
     repository = hub.create("owner/rollouts")
     commit = repository.commits[repository.commit({})]
     commit.files["\ud800.jsonl"] = File("\ud800.jsonl", content("a.jsonl", row()))
-    assert "does not answer as a Hub does" in refusal(house, NAME)
+    assert "does not look like a Hugging Face Hub endpoint" in refusal(house, NAME)
 
 
 # As a person runs it ---------------------------------------------------------------------------
@@ -536,11 +536,11 @@ def test_a_command_says_how_far_it_is_and_nothing_else(person, content):
     assert checkout.runs("latent-probes", "land", NAME).splitlines() == [
         f"{NAME}@{commit}/a.parquet: landed 1 of 1 rollouts",
         f"{NAME}@{commit}/b.parquet: landed 1 of 1 rollouts",
-        "landed 2 of 2 rollouts; the rest was known",
+        "landed 2 of 2 rollouts; the rest had already landed",
     ]
     assert checkout.runs("latent-probes", "land", NAME).splitlines() == [
-        "files of the Hub that had landed before: 2",
-        "landed 0 of 0 rollouts; the rest was known",
+        "Hub files that had already landed: 2",
+        "landed 0 of 0 rollouts; the rest had already landed",
     ]
 
 
@@ -581,7 +581,7 @@ def test_an_interrupted_command_says_that_it_goes_on(person, parquet):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted: what has landed stays, and the same command goes on" in output
+    assert "interrupted: landed data is kept; rerun the same command to continue" in output
 
 
 def test_a_terminal_shows_a_bar(person, parquet):

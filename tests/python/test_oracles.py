@@ -108,7 +108,7 @@ def evaluated(new_checkout, tmp_path_factory) -> Checkout:
             here, "fresh", "no_state", fresh_blind_answers(checkout, models), build
         )
         said = checkout.runs(*evaluate(checkout, "perfect", "real_state", perfect, *PAID))
-        assert "Requests to be asked" in said
+        assert "Requests to send" in said
     return checkout
 
 

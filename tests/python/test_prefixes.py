@@ -134,9 +134,9 @@ def test_columns_may_have_other_names(tmp_path):
         ([{"id": "a", "url": "u"}], "no column 'text'"),
         ([page("a"), page("b") | {"id": None}], "row 2: id is null"),
         ([page("a"), page("b") | {"text": None}], "row 2: neither prefix nor text"),
-        ([page("a") | {"text": ["x"]}], "row 1: text is no text"),
+        ([page("a") | {"text": ["x"]}], "row 1: text is not a text"),
         ([page("a") | {"id": "a\nb"}], "row 1: .*control characters"),
-        ([page("a"), page("a", "another " * 20)], "row 2: id 'a' is there already"),
+        ([page("a"), page("a", "another " * 20)], "row 2: id 'a' already exists"),
     ],
 )
 def test_a_row_with_a_fault_is_named(tmp_path, rows, said):
@@ -152,5 +152,5 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         read(tmp_path / "none.jsonl")
     with pytest.raises(PrefixError, match="cannot tell the format"):
         read(tmp_path / "pages.csv")
-    with pytest.raises(PrefixError, match=r"no prefix to be had .1 too short"):
+    with pytest.raises(PrefixError, match=r"no usable prefixes .1 too short"):
         prefixes.chosen(written(tmp_path, [page("a", "b")]), {}, BOUNDS, 1, None)

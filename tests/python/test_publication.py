@@ -333,7 +333,7 @@ def test_the_columns_of_the_card_are_those_of_the_files(published):
 
 def test_the_card_says_first_what_the_baseline_made(published):
     text = (published / "README.md").read_text().partition("\n# ")[2]
-    assert "Made by the offline baseline `lexical`, which is no language model" in text[:200]
+    assert "Made by the offline baseline `lexical`, which is not a language model" in text[:200]
 
 
 def test_what_stands_in_a_text_is_no_markup_of_the_card():

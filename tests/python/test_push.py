@@ -209,7 +209,7 @@ def test_a_commit_in_the_last_moment_is_not_overwritten(hub, home):
     push(home)
     grown(home)
     hub.before_commit = lambda repository: repository.commit({"README.md": b"somebody's"})
-    with pytest.raises(PushError, match="somebody else changed it in the meantime"):
+    with pytest.raises(PushError, match="another user changed it in the meantime"):
         push(home)
     assert there(hub) == {"README.md": b"somebody's"}
 
@@ -314,7 +314,7 @@ def test_a_push_without_a_valid_token_says_so_and_not_the_token(hub, home, monke
 def test_who_may_not_write_is_told(hub, home):
     hub.create(NAME, is_read_only=True).commit({"README.md": b"a"})
     push(home, dry_run=True)
-    with pytest.raises(PushError, match="the token may not write this"):
+    with pytest.raises(PushError, match="the token has no permission to write this"):
         push(home)
     assert there(hub) == {"README.md": b"a"}
 

@@ -65,7 +65,7 @@ def test_a_killed_command_goes_on_and_more_continuations_leave_the_first(sampled
     process.kill()
     process.communicate()
     said = sampled.runs(*command(model_folder, "--continuations", "2"))
-    assert "drawn as the rollouts were: temperature 0.9, top_p 0.95" in said
+    assert "sampling settings of the rollouts: temperature 0.9, top_p 0.95" in said
     first = landed(sampled)
     ((n_splits,),) = sampled.query(
         "select count(distinct prefix_hash) from resample_splits where doc_id in "
@@ -157,7 +157,9 @@ def test_another_model_is_refused(tmp_path):
         # A server does not say which revision it runs.
         resampling.refuse_other_model(connection, "m", {"model": "tiny", "revision": None})
         for settings in ({"model": "other"}, {"model": "tiny", "revision": "b"}):
-            with pytest.raises(sampling.SamplingError, match="only the model that wrote them"):
+            with pytest.raises(
+                sampling.SamplingError, match="resample with the model that wrote them"
+            ):
                 resampling.refuse_other_model(connection, "m", settings)
         assert resampling.as_drawn(connection, "m", 9, 4) == Settings(0.7, 1.0, 0, 0.0, 9, 4)
         with pytest.raises(sampling.SamplingError, match="no rollouts of 'n'"):
@@ -166,7 +168,7 @@ def test_another_model_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("model", "max_new_tokens", "fault"),
-    [("other", 10, "model tiny and not other"), ("tiny", 11, "max_new_tokens 10 and not 11")],
+    [("other", 10, "model tiny, not other"), ("tiny", 11, "max_new_tokens 10, not 11")],
 )
 def test_what_is_counted_together_is_drawn_in_one_way(model, max_new_tokens, fault, tmp_path):
     """Also where nothing says which model wrote the rollouts."""
@@ -197,7 +199,7 @@ def test_what_is_counted_together_is_drawn_in_one_way(model, max_new_tokens, fau
     ("drawn", "fault"),
     [
         (["'{\"temperature\": 0}'"], "at temperature 0"),
-        (["'{\"temperature\": 1}'", "'{\"temperature\": 0.5}'"], "drawn in 2 ways"),
+        (["'{\"temperature\": 1}'", "'{\"temperature\": 0.5}'"], "with 2 different settings"),
     ],
 )
 def test_what_cannot_be_drawn_again_is_refused(drawn, fault, tmp_path):
@@ -214,4 +216,4 @@ def test_what_cannot_be_drawn_again_is_refused(drawn, fault, tmp_path):
 def test_without_probes_there_is_nothing_to_go_on_from(new_checkout, tmp_path, model_folder):
     checkout = new_checkout(tmp_path)
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-    assert "no suffix probe is there yet" in checkout.fails(*command(model_folder))
+    assert "there are no suffix probes yet" in checkout.fails(*command(model_folder))

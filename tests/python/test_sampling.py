@@ -163,7 +163,7 @@ def test_a_rollout_does_not_depend_on_its_batch(undisturbed, tiny):
 
 
 def test_other_settings_for_the_same_name_are_refused(undisturbed, tiny):
-    with pytest.raises(sampling.SamplingError, match=r"temperature 1.0 and not 0.5.*--source-mod"):
+    with pytest.raises(sampling.SamplingError, match=r"temperature 1.0, not 0.5.*--source-mod"):
         sample(undisturbed, tiny, settings=replace(SETTINGS, temperature=0.5))
 
 

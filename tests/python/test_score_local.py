@@ -69,7 +69,7 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
     evaluate = ("latent-probes", "evaluate", "--name", model_folder.name)
     assert "--answers is missing" in scoring.fails(*evaluate, "--condition", "real_state")
     # Without a provider nothing is asked.
-    assert "Requests to be asked" in scoring.runs(*evaluate, "--condition", "no_state")
+    assert "Requests to send" in scoring.runs(*evaluate, "--condition", "no_state")
     assert scoring.query(
         "select oracle, n_scored, n_contrasted from oracle_scores "
         "where scope = 'lens' and target = 'all' and typicality = 'all'"

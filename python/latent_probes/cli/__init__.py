@@ -1,4 +1,4 @@
-"""The command line: a file for each group of commands, which read arguments and call."""
+"""The command line: one file per group of commands; commands only read arguments and call."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from latent_probes.cli import dataset, evaluation, local_models, rollouts, round
 
 app = typer.Typer(
     help="Make, score, test and publish probing questions for activation oracles.\n\n"
-    "A data set is made in five steps: **land** rollouts of a source model, add a line to "
+    "Making a data set takes five steps: **land** rollouts of a source model, add a line to "
     "seeds/rounds.csv, check the **plan** and its price, **run** it, and **export** the data "
-    "set. `dbt build` rebuilds and tests everything from what has landed, and never spends money.",
-    epilog="Files are kept in the folder LATENT_PROBES_HOME, by default the project's own.",
+    "set. `dbt build` rebuilds and tests everything from the landed data and never spends money.",
+    epilog="Files are kept in the directory LATENT_PROBES_HOME (default: the project's own).",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,
@@ -32,7 +32,7 @@ for panel, commands in {
 
 
 def main() -> None:
-    """Run the command line; what can go wrong in use ends with one line and exit code 1."""
+    """Run the command line; expected errors print one line and exit with code 1."""
     try:
         app()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Commands about the data set: export it, check it, push it to the Hub."""
+"""Commands for the data set: export it, check it, push it to the Hub."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from latent_probes.cli.working import working
 def export() -> None:
     """Test the warehouse and write the data set: Parquet files, a card and a manifest.
 
-    Refuses while a slot or a score is pending, and if a test fails.
+    Refuses if a slot or a score is pending, or if a test fails.
     """
     from latent_probes import publication
     from latent_probes.evaluation import calibration
     from latent_probes.reports import exported
 
-    with working("the last complete export stays; run the same command again") as here:
+    with working("the last complete export is kept; rerun the same command") as here:
         calibration.refuse_export(here)
         publication.export(here)
     exported.show(here)
@@ -29,13 +29,13 @@ def check(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FOLDER", help="A copy of a data set from the Hub; default: the export."
+            metavar="FOLDER", help="Local copy of a data set from the Hub (default: the export)."
         ),
     ] = None,
 ) -> None:
-    """Recompute every figure of a data set's card from its files, and compare.
+    """Recompute every figure on a data set's card from its files, and compare.
 
-    Needs nothing but the folder. The files are also compared with the hashes in its manifest.
+    Needs only the folder. File hashes are checked against the manifest too.
     """
     from latent_probes.common import home, terminal
     from latent_probes.publication import proof
@@ -45,33 +45,41 @@ def check(
         terminal.say(fault)
     if found:
         raise typer.Exit(1)
-    terminal.say("the files match the manifest, and every figure of the card follows from them")
+    terminal.say(
+        "OK: all files match the manifest, and every figure on the card was reproduced from them"
+    )
 
 
 def push(
-    name: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The data set on the Hub.")],
+    name: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Data set on the Hub.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change and be sent; send nothing.")
+        bool, typer.Option("--dry-run", help="Show what would change; upload nothing.")
     ] = False,
     allow_baseline: Annotated[
         bool,
         typer.Option(
-            "--allow-baseline", help="Push although the offline baseline made some of it."
+            "--allow-baseline", help="Push even if the offline baseline made part of the data."
         ),
     ] = False,
     public: Annotated[
-        bool, typer.Option("--public", help="If the data set is new, make it public.")
+        bool,
+        typer.Option(
+            "--public",
+            help="If the data set does not exist yet, create it as public (default: private).",
+        ),
     ] = False,
 ) -> None:
     """Update a data set on the Hub to match the export, in one commit.
 
-    Uploads only what the Hub does not have; an interrupted push does not send a file twice. A state
-    of the data set that was never seen from here is not overwritten: --dry-run looks. Nothing is
-    sent that is untested, that holds a key, or, outside of texts, a path of this computer.
+    Uploads only what the Hub does not have; an interrupted upload resumes. A revision you have not
+    seen is never overwritten: --dry-run shows it. Untested data, keys and local paths are refused
+    (paths inside published texts are allowed).
 
-    Token and Hub are those of HF_TOKEN or `hf auth login`, and HF_ENDPOINT.
+    The token comes from HF_TOKEN or `hf auth login`, the Hub's address from HF_ENDPOINT.
     """
     from latent_probes import pushing
 
-    with working("the data set is unchanged; files already sent are not sent again") as here:
+    with working(
+        "the data set is unchanged; files already uploaded will not be uploaded again"
+    ) as here:
         pushing.push(here, name, dry_run=dry_run, allow_baseline=allow_baseline, is_public=public)

@@ -1,4 +1,4 @@
-"""Commands that evaluate: strictness before a round, methods and people after it."""
+"""Commands for evaluation: calibrate before a round, evaluate oracles and the judge after it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from latent_probes.cli.working import interruptible, working
 
 
 def calibrate(
-    docs: Annotated[int, typer.Option(min=1, help="Documents, the same at every level.")] = 100,
+    docs: Annotated[
+        int, typer.Option(min=1, help="Number of documents, the same at every level.")
+    ] = 100,
     levels: Annotated[
         str, typer.Option(metavar="FIRST..LAST", help="Levels of seeds/calibration_levels.csv.")
     ] = "-3..3",
     like: Annotated[
         int | None,
-        typer.Option(metavar="ROUND", help="The round whose models are asked; default: the last."),
+        typer.Option(metavar="ROUND", help="Round to copy the models from (default: the last)."),
     ] = None,
     provider: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Who answers; without it, only the price is shown."),
+        typer.Option(metavar="NAME", help="Provider to use; without it, only show the price."),
     ] = None,
     once: options.Once = False,
     max_cost: options.MaxCost = None,
 ) -> None:
-    """Ask about the same documents at every level of strictness, and compare the levels.
+    """Generate probes for the same documents at several calibration levels, and compare the levels.
 
-    The documents are drawn by the round's seed from those that no round uses, and no round will
-    ever draw them. Requests, answers and probes are kept in a separate home directory,
-    `calibration`: none of them is published, and all commands but `export` work there
-    (LATENT_PROBES_HOME). --max-cost limits what the calibration costs.
+    Documents are drawn with the round's seed from those that no round uses, and no later round will
+    draw them. Everything is kept in a separate home directory, `calibration`, and is never
+    published; all commands except `export` work there (set LATENT_PROBES_HOME). --max-cost limits
+    the cost of the calibration.
     """
     from latent_probes import providers, warehouse
     from latent_probes.common import home
@@ -61,44 +63,44 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAME",
-            help="The method; `lexical` is the offline baseline, which answers by itself.",
+            help="Name of the method. `lexical` is the offline baseline and needs no --answers.",
         ),
     ],
     condition: Annotated[
         str,
         typer.Option(
             metavar="CONDITION",
-            help="What it read: real_state, no_state, or other_document_state.",
+            help="The state the method was given: real_state, no_state or other_document_state.",
         ),
     ],
     answers: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Parquet, JSONL or CSV: doc_id, slot_idx, answer (or a list, answers), and, if it "
-            "has them, logp_atom and logp_ipa.",
+            help="Parquet, JSONL or CSV file with doc_id, slot_idx, answer (or a list, answers) "
+            "and, optionally, logp_atom and logp_ipa.",
         ),
     ] = None,
     build: Annotated[
         str | None,
         typer.Option(
             metavar="HASH",
-            help="The `build` in manifest.json of the data set that the method answered.",
+            help="`build` in the manifest.json of the data set that the method answered.",
         ),
     ] = None,
     provider: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Who judges; without it, only the price is shown."),
+        typer.Option(metavar="NAME", help="Provider to use; without it, only show the price."),
     ] = None,
     once: options.Once = False,
     max_cost: options.MaxCost = None,
 ) -> None:
-    """Land a method's answers to published probes, have them judged, and compare.
+    """Land a method's answers to published probes, have them judged, and compare methods.
 
-    The round's own judge scores them, and its answerer is asked again about the same probes, which
-    avoids selection bias from the answers that defined the bands. If a method was trained, its
-    answers without the state and with another document's state separate what it reads from what it
-    learned: evaluate it under all three conditions.
+    The round's judge scores the answers, and its answerer answers the same probes again: bands come
+    from the published answers, so comparing against those would be biased. Evaluate a trained
+    method under all three conditions: its answers without a state and with another document's state
+    separate what it reads from the state from what it learned in training.
     """
     from latent_probes import providers, warehouse
     from latent_probes.common import terminal
@@ -106,7 +108,7 @@ def evaluate(
     from latent_probes.queue import runner
     from latent_probes.reports import batches, leaderboard, plan
 
-    with working("what has landed stays; run the same command again to resume") as here:
+    with working("landed data is kept; rerun the same command to continue") as here:
         warehouse.build(here, tested=False)
         if answers is None:
             n_landed, n_rows = oracles.land_baseline_answers(here, name, condition)
@@ -124,14 +126,15 @@ def evaluate(
 
 
 def write_sheet(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file to write.")],
     answers: Annotated[
-        int, typer.Option(min=1, help="How many answers; a larger number includes the smaller's.")
+        int,
+        typer.Option(min=1, help="Number of answers. A larger number extends the same selection."),
     ] = 50,
 ) -> None:
-    """Write a sheet of answers for a person to score as the judge did, without its scores.
+    """Write a rating sheet (CSV) of answers for a human rater, without the judge's scores.
 
-    Fill in the column `score`, 0 to 1, and land the file with `land-ratings`.
+    Fill in the column `score` (0 to 1), then land the file with `land-ratings`.
     """
     from latent_probes import warehouse
     from latent_probes.common import home, terminal
@@ -144,12 +147,12 @@ def write_sheet(
 
 
 def land_ratings(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A sheet with scores filled in.")],
-    rater: Annotated[str, typer.Option(metavar="NAME", help="Whose scores they are.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Completed rating sheet (CSV).")],
+    rater: Annotated[str, typer.Option(metavar="NAME", help="Name of the rater.")],
 ) -> None:
-    """Land a person's scores of answers; rows without a score are skipped.
+    """Land a human rater's scores of answers; rows without a score are skipped.
 
-    If the file has a fault, nothing lands, and a score that has landed is never changed.
+    If the file is invalid, nothing lands. A landed score is never changed.
     """
     from latent_probes.common import terminal
     from latent_probes.evaluation import ratings

@@ -1,4 +1,4 @@
-"""Commands that run a model in this process: scores of probes, hidden states of documents."""
+"""Commands that run a language model in this process: score probes, save hidden states."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ def score_local(
     model: options.Model,
     scope: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME", help="word, lens, …; may be repeated. Default: word and lens."
-        ),
+        typer.Option(metavar="NAME", help="word, lens, … Repeatable. Default: word and lens."),
     ] = None,
     documents: options.Documents = None,
     revision: options.Revision = None,
@@ -25,13 +23,13 @@ def score_local(
     device: options.Device = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Probes scored at a time.")] = 16,
 ) -> None:
-    """Score probes with a language model here: log P(atom), log P(wrong answer), answers.
+    """Score probes with a local language model: log P(atom), log P(wrong answer), answers.
 
-    Each probe is read with its complement and question, with the question alone, and, if it asks
-    for what comes next, as plain text to continue. Some are also read one at a time: both ways must
-    agree, and the first ones show how long the rest will take. It can be killed at any moment and
-    run again; a probe is scored again only if it was edited. Results: the tables `token_scores` and
-    `contrast`, rebuilt at the end. Needs the extra `lm`.
+    A probe is read in three forms: complement plus question, question alone and, for suffix
+    targets, plain continuation. Some probes are also read individually (unbatched): both results
+    must agree, and the first ones give an estimate of the remaining time. The command can be killed
+    and rerun at any time; only edited probes are scored again. Results are in the tables
+    `token_scores` and `contrast`, which are rebuilt at the end. Needs the extra `lm`.
     """
     from latent_probes import warehouse
     from latent_probes.common import terminal
@@ -42,7 +40,7 @@ def score_local(
     scopes = list(dict.fromkeys(scope or scores.DEFAULT_SCOPES))
     if unknown := set(scopes) - set(scores.SCOPES):
         raise typer.BadParameter(f"{unknown.pop()!r} is not one of {', '.join(scores.SCOPES)}")
-    with working("finished scores have landed; run the same command again to resume") as here:
+    with working("finished work has landed; rerun the same command to continue") as here:
         # Missing libraries are reported before anything else is done.
         language_model.libraries()
         warehouse.build(here, tested=False)
@@ -59,29 +57,29 @@ def save_activations(
         str,
         typer.Option(
             metavar="NUMBERS",
-            help="Layers, as 8,16,24: 0 is the embeddings, n the output of block n; the last one "
-            "is taken after the final norm.",
+            help="Comma-separated layers, e.g. 8,16,24: 0 is the embeddings, n the output of block "
+            "n (1-based). The last layer is saved after the final norm.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of shards and index.")],
-    last: Annotated[int, typer.Option(min=1, help="Tokens kept at each split.")] = 1,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for shards and index.")],
+    last: Annotated[int, typer.Option(min=1, help="Number of tokens to save at each split.")] = 1,
     round_number: Annotated[
         int | None, typer.Option("--round", metavar="ROUND", help="Only documents of this round.")
     ] = None,
     shard_documents: Annotated[
-        int, typer.Option(min=1, help="Documents in a shard; a kill loses at most one shard.")
+        int, typer.Option(min=1, help="Documents per shard; a kill loses at most one shard.")
     ] = 256,
     revision: options.Revision = None,
     dtype: options.Dtype = "auto",
     device: options.Device = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Documents read at a time.")] = 8,
 ) -> None:
-    """Save hidden states of a source model at the splits of documents.
+    """Save the source model's hidden states at the splits.
 
     Each document is read once, from its beginning to its last split. The residual stream is saved
-    at the last tokens that end at or before each split, for probes of both targets: safetensors,
-    and an index in Parquet. The tokens are those that were sampled, if they have landed; otherwise
-    the whole text is tokenized. It can be killed at any moment and run again. Needs the extra `lm`.
+    at the last tokens that end at or before each split, for probes of both targets, as safetensors
+    with an index in Parquet. The sampled tokens are used if they have landed; otherwise the full
+    text is tokenized. The command can be killed and rerun at any time. Needs the extra `lm`.
     """
     from latent_probes import warehouse
     from latent_probes.common import terminal
@@ -90,8 +88,10 @@ def save_activations(
 
     numbers = list(dict.fromkeys(layer.strip() for layer in layers.split(",")))
     if not all(number.isdecimal() for number in numbers):
-        raise typer.BadParameter(f"--layers {layers!r} is not a list of numbers like 8,16,24")
-    with working("complete shards stay; run the same command again to resume") as here:
+        raise typer.BadParameter(
+            f"--layers must be a comma-separated list of integers, e.g. 8,16,24, not {layers!r}"
+        )
+    with working("finished shards are kept; rerun the same command to continue") as here:
         # Missing libraries are reported before anything else is done.
         language_model.libraries()
         warehouse.build(here, tested=False)

@@ -1,4 +1,4 @@
-"""Commands about rollouts: land them, sample them, and resample from splits."""
+"""Commands for rollouts: land them, sample them, and resample from splits."""
 
 from __future__ import annotations
 
@@ -15,35 +15,39 @@ Files = Annotated[
     typer.Argument(
         metavar="FILES...",
         help="Parquet, JSONL or CSV files, or data sets on the Hub: "
-        "hf://datasets/OWNER/NAME[@REVISION][/PATH], where PATH may be a folder or a pattern.",
+        "hf://datasets/OWNER/NAME[@REVISION][/PATH]; PATH can be a folder or a glob pattern.",
     ),
 ]
 Columns = Annotated[
     list[str] | None,
-    typer.Option("--column", metavar="OURS=THEIRS", help="The file's name for one of our columns."),
+    typer.Option(
+        "--column",
+        metavar="OURS=THEIRS",
+        help="Name of this column in the file, e.g. doc_id=id. Repeatable.",
+    ),
 ]
 Constants = Annotated[
     list[str] | None,
     typer.Option(
         "--constant",
         metavar="OURS=VALUE",
-        help="A value that applies to all rows in place of a column: source_model, doc_source, "
-        "continuation_idx or a sampling setting.",
+        help="Constant value for a column the file does not have (source_model, doc_source, "
+        "continuation_idx or a sampling setting). Repeatable.",
     ),
 ]
 
 
 def land(files: Files, column: Columns = None, constant: Constants = None) -> None:
-    """Land rollouts of a source model; rows that have already landed are not landed again.
+    """Land rollouts of a source model; rows that have already landed are skipped.
 
     One row per continuation (doc_id, doc_source, prefix, continuation, continuation_idx,
     source_model), or one row per prefix with a list of `continuations`. Sampling settings
-    (temperature, top_p, top_k, min_p, max_new_tokens, sampling_seed) are kept where present. If
-    a local file has a fault, no local file lands.
+    (temperature, top_p, top_k, min_p, max_new_tokens, sampling_seed) are kept if present. If any
+    local file is invalid, none of them lands.
 
     A data set on the Hub is read at the commit that its revision points to now. Its files land one
-    after the other: if interrupted, the same command resumes, even in the middle of a file.
-    HF_TOKEN and HF_ENDPOINT have their usual meaning.
+    by one; an interrupted download resumes, even mid-file, when you rerun the command. HF_TOKEN and
+    HF_ENDPOINT have their usual meaning.
     """
     from latent_probes import rollout_files
     from latent_probes.common import terminal
@@ -52,10 +56,10 @@ def land(files: Files, column: Columns = None, constant: Constants = None) -> No
         options.pairs(column, "OURS=THEIRS", rollout_files.COLUMNS),
         options.pairs(constant, "OURS=VALUE", rollout_files.CONSTANTS),
     )
-    with working("what has landed stays; run the same command again to resume") as here:
+    with working("landed data is kept; rerun the same command to continue") as here:
         landed = rollout_files.land_rollouts(here.landing, files, mapping, here.downloads)
     if landed.known_files:
-        terminal.say(f"files of the Hub that had already landed: {landed.known_files:,}")
+        terminal.say(f"Hub files that had already landed: {landed.known_files:,}")
     terminal.say(
         f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest had already landed"
     )
@@ -66,35 +70,44 @@ def sample(
         Path,
         typer.Option(
             metavar="PATH",
-            help="Parquet or JSONL: whole pages (id, url, text), or prefixes (id, url, prefix).",
+            help="Parquet or JSONL file of full pages (id, url, text) or prefixes (id, url, "
+            "prefix).",
         ),
     ],
     model: options.SourceModel,
     server: options.Server = None,
     source_model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The name to land the rollouts under; default: --model."),
+        typer.Option(
+            metavar="NAME",
+            help="Name to record for the source model (default: the model's own name).",
+        ),
     ] = None,
     documents: Annotated[
         int | None,
-        typer.Option(min=1, help="How many pages to draw; default: all that are long enough."),
+        typer.Option(min=1, help="Number of pages to draw (default: all that are long enough)."),
     ] = None,
-    siblings: Annotated[int, typer.Option(min=1, help="Continuations of each prefix.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed for pages, cut positions and tokens.")] = 1,
+    siblings: Annotated[int, typer.Option(min=1, help="Continuations per prefix.")] = 5,
+    seed: Annotated[
+        int, typer.Option(help="Random seed for page order, cut points and token sampling.")
+    ] = 1,
     temperature: Annotated[float, typer.Option(min=0.01)] = 1.0,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="1: all tokens.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="0: all tokens.")] = 0,
     min_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: all tokens.")] = 0.0,
     max_new_tokens: options.MaxNewTokens = 512,
     min_prefix: Annotated[
-        int, typer.Option(min=1, help="Shortest prefix to cut from a page, in characters.")
+        int, typer.Option(min=1, help="Minimum length of a prefix cut from a page, in characters.")
     ] = 500,
     max_prefix: Annotated[
-        int, typer.Option(min=1, help="Longest prefix to cut from a page, in characters.")
+        int, typer.Option(min=1, help="Maximum length of a prefix cut from a page, in characters.")
     ] = 2000,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="OURS=THEIRS", help="The file's name for id, url, text or prefix."),
+        typer.Option(
+            metavar="OURS=THEIRS",
+            help="Name in the file of id, url, text or prefix, e.g. id=page_id. Repeatable.",
+        ),
     ] = None,
     revision: options.Revision = None,
     dtype: options.Dtype = "auto",
@@ -105,8 +118,8 @@ def sample(
 ) -> None:
     """Sample continuations of prefixes from a source model, and land them.
 
-    A page is cut at a seeded position. What has landed is not sampled again: the command can be
-    killed at any moment and run again, and later be asked for more documents or siblings.
+    Pages are cut at a seeded random position. Landed rollouts are not sampled again, so you can
+    kill and rerun the command at any time, and later ask for more documents or siblings.
     """
     from latent_probes.common import terminal
     from latent_probes.sampling import models, rollouts
@@ -116,7 +129,7 @@ def sample(
     if max_prefix < min_prefix:
         raise typer.BadParameter(f"--max-prefix {max_prefix} is below --min-prefix {min_prefix}")
     settings = rollouts.Settings(temperature, top_p, top_k, min_p, max_new_tokens, seed)
-    with working("finished rollouts have landed; run the same command again to resume") as here:
+    with working("finished work has landed; rerun the same command to continue") as here:
         chosen, origin = pages.chosen(
             prefixes, columns, pages.Bounds(min_prefix, max_prefix), seed, documents
         )
@@ -133,11 +146,14 @@ def sample(
 
 def resample(
     model: options.SourceModel,
-    continuations: Annotated[int, typer.Option(min=1, help="Continuations of each split.")] = 5,
+    continuations: Annotated[int, typer.Option(min=1, help="Continuations per split.")] = 5,
     documents: options.Documents = None,
     source_model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Whose probes, if several models have some."),
+        typer.Option(
+            metavar="NAME",
+            help="Source model to resample, if there are probes of more than one.",
+        ),
     ] = None,
     server: options.Server = None,
     seed: options.Seed = 1,
@@ -149,20 +165,20 @@ def resample(
     tokenizer: options.Tokenizer = None,
     in_flight: options.InFlight = 128,
 ) -> None:
-    """Sample new continuations from the splits of suffix probes.
+    """Resample continuations from the splits of suffix probes.
 
-    Was the content already decided at the split? An oracle cannot be expected to read what the
-    model itself would not write again. Tokens are sampled with the settings of the rollouts. Words
-    and lenses are searched for in the new text; for the other scopes the round's judge is asked, by
-    requests that `plan` prices and `run` sends. Results: the tables `commitment`,
-    `commitment_summary` and `commitment_lift`. It can be killed at any moment and run again.
+    Measures whether the content was already determined at the split: an oracle cannot read what the
+    model itself would not say again. Sampling settings are those of the rollouts. Words and lenses
+    are matched in the continuations; the other scopes are scored by the round's judge, in requests
+    that `plan` prices and `run` sends. Results are in the tables `commitment`, `commitment_summary`
+    and `commitment_lift`. The command can be killed and rerun at any time.
     """
     from latent_probes import warehouse
     from latent_probes.common import terminal
     from latent_probes.reports import plan
     from latent_probes.sampling import models, resamples
 
-    with working("finished rollouts have landed; run the same command again to resume") as here:
+    with working("finished work has landed; rerun the same command to continue") as here:
         warehouse.build(here, tested=False)
         name = source_model or resamples.source_model_of(here)
         source = models.source_model(

@@ -1,4 +1,4 @@
-"""Commands about rounds: what would be asked, asking it, how far it is, stopping it."""
+"""Commands for rounds: plan, run, show the status, cancel."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Counter = Annotated[
     typer.Option(
         "--provider",
         metavar="NAME",
-        help="Have this provider count the tokens of a sample of the requests, which is free.",
+        help="Count the tokens of a sample of requests with this provider (free).",
     ),
 ]
 
 
 def plan(provider: Counter = None) -> None:
-    """Show what would be asked in each round, and what it is expected to cost.
+    """Show the requests that each round still needs, and their expected cost.
 
-    Token counts are measured from answers that have landed, or counted by a provider, or estimated
-    from characters; the plan says which.
+    Token counts are measured on landed answers, counted by a provider, or estimated from
+    characters; the plan shows which.
     """
     from latent_probes import providers, warehouse
     from latent_probes.common import home
@@ -41,13 +41,13 @@ def plan(provider: Counter = None) -> None:
 def run(
     provider: options.Answerer, once: options.Once = False, max_cost: options.MaxCost = None
 ) -> None:
-    """Send everything that is pending, and land the answers, until nothing is left to ask.
+    """Send all pending requests and land the answers until the queue is empty.
 
-    It can be killed at any moment and run again: nothing is lost and nothing is asked twice.
-    Submitted batches keep running without it; `cancel` stops them.
+    The command can be killed and rerun at any time: nothing is lost and nothing is asked twice.
+    Submitted batches keep running (and are billed) after you stop; `cancel` stops them.
 
-    The provider's key and address come from ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL, the model
-    of each stage from the round's line in seeds/rounds.csv.
+    The provider's key and address come from ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL, the model of
+    each stage from the round's line in seeds/rounds.csv.
     """
     from latent_probes import providers
     from latent_probes.common import home
@@ -61,7 +61,7 @@ def run(
 
 
 def status() -> None:
-    """Show how far each round is, and what was spent."""
+    """Show the progress of each round and the spend so far."""
     from latent_probes import warehouse
     from latent_probes.common import home
     from latent_probes.reports import status
@@ -72,9 +72,9 @@ def status() -> None:
 
 
 def cancel() -> None:
-    """Cancel all open batches; what was answered by then still lands.
+    """Cancel all open batches; answers completed by then still land.
 
-    What was canceled is asked again by the next `run`.
+    The next `run` sends canceled requests again.
     """
     from latent_probes import providers
     from latent_probes.common import home

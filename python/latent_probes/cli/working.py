@@ -1,4 +1,4 @@
-"""What every command that writes has around its work."""
+"""Context managers around the work of commands: lock the home, report an interrupt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latent_probes.common.home import Home
 
 @contextmanager
 def working(if_interrupted: str) -> Iterator[Home]:
-    """The home, locked for this process; Ctrl-C says ``if_interrupted`` and exits with 130.
+    """Lock the home for this process and yield it; on Ctrl-C print ``if_interrupted``, exit 130.
 
     Raises HomeError outside a project, or while another process holds the lock.
     """
@@ -25,11 +25,11 @@ def working(if_interrupted: str) -> Iterator[Home]:
 
 @contextmanager
 def interruptible(say: Callable[[], None]) -> Iterator[None]:
-    """Where Ctrl-C ends the block: say so, and exit with 130."""
+    """If Ctrl-C ends the block, call ``say`` and exit with code 130."""
     try:
         yield
     except (KeyboardInterrupt, RuntimeError) as stop:
-        # What Ctrl-C becomes when it reaches DuckDB in the middle of a query.
+        # DuckDB raises this if Ctrl-C arrives in the middle of a query.
         if isinstance(stop, RuntimeError) and str(stop) != "Query interrupted":
             raise
         say()

@@ -1,1 +1,1 @@
-"""What every other package uses: paths, files, terminal output, SQL literals."""
+"""Shared helpers: paths, atomic files, terminal output, SQL literals."""

@@ -1,4 +1,4 @@
-"""Write files so that they are there whole, or not at all."""
+"""Atomic writes, and identities of files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; it takes the place of ``path`` at the end of the block.
+    """Yield a temporary path beside ``path``; it replaces ``path`` at the end of the block.
 
-    If the block fails, or the process is killed, ``path`` stays as it was.
+    If the block fails or the process is killed, ``path`` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
@@ -22,7 +22,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def replace(source: Path, path: Path) -> None:
-    """Put ``source`` in the place of ``path``, on the disk and not only in its cache."""
+    """Replace ``path`` by ``source``, and flush both to disk."""
     with source.open("rb") as file:
         os.fsync(file.fileno())
     source.replace(path)
@@ -34,7 +34,7 @@ def replace(source: Path, path: Path) -> None:
 
 
 def write_by_hash(folder: Path, lines: Iterable[bytes]) -> str:
-    """Write lines to a file of ``folder`` that is named by its SHA-256; return the hash."""
+    """Write lines to a file in ``folder`` named by its SHA-256; return the hash."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".next.partial"
     digest = hashlib.sha256()
@@ -49,7 +49,7 @@ def write_by_hash(folder: Path, lines: Iterable[bytes]) -> str:
 
 
 def same_file(path: Path) -> list[int] | None:
-    """Size and time of last change, to tell whether a file was touched; None if there is none."""
+    """Size in bytes and modification time in ns, to detect changes; None if the file is missing."""
     if not path.exists():
         return None
     status = path.stat()
@@ -57,7 +57,7 @@ def same_file(path: Path) -> list[int] | None:
 
 
 def same_database(path: Path) -> list[list[int] | None]:
-    """As ``same_file``, of a DuckDB file and its log: what a killed process wrote is only there."""
+    """``same_file`` of a DuckDB file and of its log, where a killed process leaves its writes."""
     return [same_file(path), same_file(path.with_name(f"{path.name}.wal"))]
 
 
@@ -68,7 +68,7 @@ def hash_of(path: Path) -> str:
 
 
 def blob_id(path: Path) -> str:
-    """The SHA-1 under which git knows the bytes of a file, in hex."""
+    """SHA-1 of a file as a git blob, in hex."""
     head = f"blob {path.stat().st_size}\0".encode()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.sha1(head, usedforsecurity=False))

@@ -1,4 +1,4 @@
-"""Where things lie: the dbt project in the current folder, the files in LATENT_PROBES_HOME."""
+"""Paths: the dbt project (the current directory) and its files (LATENT_PROBES_HOME)."""
 
 from __future__ import annotations
 
@@ -12,95 +12,95 @@ import filelock
 
 
 class HomeError(Exception):
-    """The command was not run where it can work; the message says where."""
+    """The command cannot work in this directory; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """The project's folder, and the folder of everything that a run makes."""
+    """The project's directory and the directory of all files that commands write."""
 
     project: Path
     folder: Path
 
     @property
     def landing(self) -> Path:
-        """What came from outside. Keep it."""
+        """The landing file: all raw data. Keep it."""
         return self.folder / "landing.duckdb"
 
     @property
     def warehouse(self) -> Path:
-        """What dbt made of it. May be deleted."""
+        """The warehouse that dbt builds from the landing file. Can be deleted."""
         return self.folder / "warehouse.duckdb"
 
     @property
     def batches(self) -> Path:
-        """Bodies and results of batches under way."""
+        """Request bodies and results of open batches."""
         return self.folder / "batches"
 
     @property
     def downloads(self) -> Path:
-        """Files of the Hub until they have landed. May be deleted."""
+        """Files from the Hub until they have landed. Can be deleted."""
         return self.folder / "downloads"
 
     @property
     def export(self) -> Path:
-        """The data set."""
+        """The exported data set."""
         return self.folder / "export"
 
     @property
     def export_stamp(self) -> Path:
-        """Of which warehouse the data set is an export."""
+        """Identity of the warehouse that was exported."""
         return self.folder / "export.json"
 
     @property
     def pushed(self) -> Path:
-        """Which states of data sets on the Hub were seen."""
+        """Revisions of data sets on the Hub that were seen here."""
         return self.folder / "pushed.json"
 
     @property
     def calibration(self) -> Path:
-        """The home of the calibration: the same documents at several levels, never published."""
+        """Home directory of the calibration, which is never published."""
         return self.folder / "calibration"
 
     @property
     def stamp(self) -> Path:
-        """From what the warehouse was built, and whether its tests passed."""
+        """The inputs that the warehouse was built from, and whether its tests passed."""
         return self.folder / "warehouse.json"
 
     @property
     def lock(self) -> Path:
-        """Held while a command writes."""
+        """Lock file, held while a command writes."""
         return self.folder / "run.lock"
 
 
 def find() -> Home:
-    """The home that the current folder and the environment name.
+    """Find the home from the current directory and the environment.
 
     Raises HomeError outside a checkout of the project.
     """
     for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / "dbt_project.yml").exists():
-            # As profiles.yml has it: relative to the project.
+            # Relative to the project, as in profiles.yml.
             files = folder / os.environ.get("LATENT_PROBES_HOME", ".")
             files.mkdir(parents=True, exist_ok=True)
             return Home(folder, files)
     raise HomeError(
-        f"no dbt_project.yml in {Path.cwd()} or above: "
+        f"no dbt_project.yml in {Path.cwd()} or a parent directory: "
         "run latent-probes in a checkout of the project"
     )
 
 
 @contextmanager
 def locked(home: Home) -> Iterator[None]:
-    """Keep every other command that writes out of ``home``; a killed one lets go by itself.
+    """Lock ``home`` against other commands that write; a killed process releases the lock.
 
-    Raises HomeError if another process is at work there.
+    Raises HomeError if another process holds the lock.
     """
     try:
         with filelock.FileLock(home.lock, timeout=0):
             yield
     except filelock.Timeout:
         raise HomeError(
-            f"another command is at work in this home (it holds {home.lock}): wait for it to end, "
+            f"another command is using this home (it holds {home.lock}): wait for it to finish, "
             "or stop it; nothing was sent"
         ) from None

@@ -1,6 +1,6 @@
-"""What goes wrong between here and the Hub, in one line with the remedy.
+"""Errors of the Hub, each as one line with a remedy.
 
-Nothing that the client says is repeated as it is: it may hold an address with a password in it.
+The client's messages are not repeated verbatim: they can contain an address with a password.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LOGIN = "HF_TOKEN or `hf auth login`"
 
 @contextmanager
 def explained(place: str, raised: type[Exception], *, writing: bool = False) -> Iterator[None]:
-    """Raise, for everything that the client raises in the block, what it means for ``place``."""
+    """Translate every error of the Hub client in the block to ``raised``, about ``place``."""
     try:
         yield
     except errors.HfHubHTTPError as error:
@@ -32,23 +32,23 @@ def explained(place: str, raised: type[Exception], *, writing: bool = False) -> 
         ) from error
     except OSError as error:
         raise raised(
-            f"{place}: cannot be written ({error.strerror}); make room and run again"
+            f"cannot write {place} ({error.strerror}); free some disk space and run again"
         ) from error
     except (httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
         raise raised(
-            f"{place}: {endpoint()} does not answer as a Hub does ({type(error).__name__}); "
-            "check HF_ENDPOINT"
+            f"{place}: {endpoint()} does not look like a Hugging Face Hub endpoint "
+            f"({type(error).__name__}); check HF_ENDPOINT"
         ) from error
 
 
 def endpoint() -> str:
-    """The Hub's address, without a user and a password."""
+    """The Hub's address, without user and password."""
     scheme, mark, rest = constants.ENDPOINT.rpartition("://")
     return scheme + mark + rest.rpartition("@")[2]
 
 
 def refusal(error: errors.HfHubHTTPError, writing: bool) -> str:
-    """What an answer that is no success means."""
+    """Explain a response that is not a success."""
     status = error.response.status_code
     has_token = get_token() is not None
     if isinstance(error, errors.RevisionNotFoundError):
@@ -57,7 +57,7 @@ def refusal(error: errors.HfHubHTTPError, writing: bool) -> str:
         return "no such file in this data set; check the path"
     if isinstance(error, errors.GatedRepoError):
         token = "" if has_token else f", and give your token ({LOGIN})"
-        return f"the data set is gated; ask for access on its page{token}"
+        return f"the data set is gated; request access on its page{token}"
     if isinstance(error, errors.DisabledRepoError):
         return "the Hub has disabled this data set"
     if status == 401 and "Invalid credentials" in error.response.headers.get("x-error-message", ""):
@@ -65,16 +65,16 @@ def refusal(error: errors.HfHubHTTPError, writing: bool) -> str:
     if status in (401, 404):
         if has_token:
             may = "write to" if writing else "read"
-            return f"no such data set, or a private one that the token may not {may}; check both"
-        return f"no such data set, or a private one; check the name, or give a token ({LOGIN})"
+            return f"no such data set, or a private one that the token cannot {may}; check both"
+        return f"no such data set, or it is private; check the name, or give a token ({LOGIN})"
     if status == 403:
         may = "write" if writing else "read"
-        return f"the token may not {may} this; give it the right, or another one"
+        return f"the token has no permission to {may} this; grant it, or use another token"
     if writing and status in (409, 412):
         return (
-            "somebody else changed it in the meantime, and nothing of theirs was touched: look at "
+            "another user changed it in the meantime, and nothing of theirs was touched: review "
             "it with --dry-run, then push again"
         )
     if status == 429:
-        return "too many requests; wait some minutes and run again"
-    return f"the Hub answers with status {status}; run again later"
+        return "too many requests; wait a few minutes and run again"
+    return f"the Hub returned status {status}; run again later"

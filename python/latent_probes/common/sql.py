@@ -1,4 +1,4 @@
-"""Names and texts as SQL writes them."""
+"""SQL identifiers and literals."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 def identifier(name: str) -> str:
-    """A name of a column as an SQL identifier."""
+    """Quote a column name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str | Path) -> str:
-    """A text as an SQL literal."""
+    """Quote a text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
 def file_literal(path: Path) -> str:
-    """The path of one file, as an SQL literal, where DuckDB takes a pattern of paths."""
-    # Wildcards stand for themselves in brackets.
+    """Quote the path of one file as an SQL literal, for DuckDB functions that take a glob."""
+    # In brackets, wildcards are literal.
     return literal(re.sub(r"([*?[])", r"[\1]", str(path)))

@@ -1,4 +1,4 @@
-"""What people see while something runs: progress on a terminal, plain lines elsewhere."""
+"""Terminal output: progress bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
-# Without a terminal there is no width to keep to.
+# Used if the output is not a terminal.
 WIDTH_OF_FILES = 160
 BAR_WIDTH = 32
 
@@ -22,12 +22,12 @@ last_waited_for = ""
 
 
 def say(message: str) -> None:
-    """Print one line; what a server said in it is no order to the terminal."""
+    """Print one line, with control characters (for example from a server) made harmless."""
     console.print(Text(printable(message)), soft_wrap=True)
 
 
 def printable(text: str) -> str:
-    """``text`` with control and format characters made visible: a terminal obeys them."""
+    """Replace control and format characters in ``text``: a terminal would obey them."""
     return "".join(
         character
         if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf")
@@ -37,17 +37,17 @@ def printable(text: str) -> str:
 
 
 def dollars(column: str, decimals: int = 2) -> str:
-    """SQL for a column of dollars as people read it; an unknown price is no price of nothing."""
+    """SQL that formats a column of dollars; null is shown as an unknown price, not as 0."""
     return f"coalesce('$' || format('{{:,.{decimals}f}}', {column}), 'no price known')"
 
 
 def bar(share: float) -> str:
-    """A bar as long as a share, padded to the length of the whole."""
+    """A text bar for a share from 0 to 1, padded to full width."""
     return ("█" * round(share * BAR_WIDTH)).ljust(BAR_WIDTH)
 
 
 def wait(seconds: float, message: str) -> None:
-    """Sleep, and say for what: a turning wheel on a terminal, a line elsewhere when it changes."""
+    """Sleep and show ``message``: a spinner on a terminal, elsewhere a line when it changes."""
     global last_waited_for
     if console.is_terminal:
         with console.status(Text(printable(message))):
@@ -61,7 +61,7 @@ def wait(seconds: float, message: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show how far something is; yields a function that takes how much more is done."""
+    """Show progress; yields a function that takes the number of units just completed."""
     if not console.is_terminal:
         done = 0
 

@@ -1,1 +1,1 @@
-"""What the commands print: tables and bars, every figure of them a query."""
+"""Reports that the commands print: tables and bars; every figure is a query."""

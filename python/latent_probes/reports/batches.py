@@ -1,4 +1,4 @@
-"""Batches that are open, and what becomes of them."""
+"""Reports on open batches."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from latent_probes.queue import batches
 
 
 def list_open_batches(home: Home) -> bool:
-    """Name the batches that are open; whether there are any."""
+    """List the open batches; return whether there are any."""
     open_batches = batches.open_at(home)
     for batch in open_batches:
         terminal.say(
-            f"still on its way: {batch.n_requests:,} requests at {batch.provider} "
-            f"({batch.provider_batch_id or 'not known to have been taken'})"
+            f"open batch: {batch.n_requests:,} requests at {batch.provider} "
+            f"({batch.provider_batch_id or 'not yet confirmed by the provider'})"
         )
     return bool(open_batches)
 
 
 def interrupted(home: Home) -> None:
-    """What goes on, and costs, although the run was stopped."""
+    """After an interrupt: list the batches that keep running and will be billed."""
     if list_open_batches(home):
         terminal.say(
-            "Stopped. What is on its way goes on, and is billed: `latent-probes run` lands it, "
-            "`latent-probes cancel` stops it."
+            "Stopped. Open batches keep running and will be billed: `latent-probes run` lands "
+            "them, `latent-probes cancel` cancels them."
         )
     else:
-        terminal.say("Stopped. Nothing is on its way; `latent-probes run` goes on.")
+        terminal.say("Stopped. No batch is open; `latent-probes run` continues.")
 
 
 def canceled(home: Home) -> None:
-    """What a provider still has to give back after a cancel."""
+    """After a cancel: list the batches that the provider is still canceling."""
     open_batches = batches.open_at(home)
     for batch in open_batches:
         terminal.say(
@@ -39,7 +39,7 @@ def canceled(home: Home) -> None:
         )
     if open_batches:
         terminal.say(
-            "A provider takes a while to stop; `latent-probes run --once` lands what was answered."
+            "Canceling takes a while; `latent-probes run --once` lands the completed answers."
         )
     else:
-        terminal.say("Nothing is on its way.")
+        terminal.say("No batch is open.")

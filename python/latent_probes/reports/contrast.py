@@ -1,4 +1,4 @@
-"""How often each method prefers the atom to the wrong answer."""
+"""Report on the contrast between atom and wrong answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """How often each method finds the atom more likely than the wrong answer."""
+    """Show how often each method gives the atom a higher probability than the wrong answer."""
     with warehouse.opened(home) as connection:
         print_table(
             connection,
-            "Contrast: log P(atom) against log P(wrong answer), lenses pooled over their lengths",
+            "Contrast: log P(atom) vs log P(wrong answer), lenses pooled over lengths",
             """
             select
                 method, scope, target, n_probes as probes, accuracy, accuracy_low as low,

@@ -1,4 +1,4 @@
-"""The closing summary of an export."""
+"""Summary of an export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latent_probes.reports.tables import print_table, shown
 
 
 def show(home: Home) -> None:
-    """The closing summary of an export: counts, rejections, histogram, one probe, files."""
+    """Show the summary of an export: counts, rejections, histogram, one probe, files."""
     with warehouse.opened(home) as connection:
         print_table(
             connection,
@@ -44,7 +44,7 @@ def show(home: Home) -> None:
 
 
 def histogram(connection: duckdb.DuckDBPyConnection) -> None:
-    """The best score of each probe, as text bars."""
+    """Show the distribution of the probes' best scores as text bars."""
     rows = connection.execute(
         "select label, n_probes, share, upper(band) from score_histogram order by bin"
     ).fetchall()
@@ -54,7 +54,7 @@ def histogram(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def one_probe(connection: duckdb.DuckDBPyConnection) -> None:
-    """The scored probe nearest to the middle score, whole."""
+    """Show the scored probe nearest to the middle score, with all its columns."""
     found = connection.execute(
         "select * exclude (end_of_context, start_of_context) from example_probe"
     )

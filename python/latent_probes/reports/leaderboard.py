@@ -1,4 +1,4 @@
-"""The methods that were evaluated."""
+"""Leaderboard of the evaluated methods."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """The methods that were evaluated, best first, and what the real state adds to each."""
+    """Show the evaluated methods, best first, and the effect of the real state on each."""
     with warehouse.opened(home) as connection:
         print_table(
             connection,
@@ -23,7 +23,7 @@ def show(home: Home) -> None:
         )
         print_table(
             connection,
-            "What the real state adds, HARD probes",
+            "Effect of the real state on HARD probes",
             """
             select
                 oracle as method, condition as "compared with", n_probes as probes, difference,

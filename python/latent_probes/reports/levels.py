@@ -1,4 +1,4 @@
-"""What came of each level of a calibration."""
+"""Report on the levels of a calibration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """What came of each level, and which one is recommended."""
+    """Show the results of each level and recommend one."""
     with warehouse.opened(home) as connection:
         measures = {
             "finalize rate": "finalized",
@@ -43,5 +43,5 @@ def show(home: Home) -> None:
             "select calibration_level, score_max_mean, goal_score_max_mean from recommended_level"
         ).fetchall():
             terminal.say(
-                f"Recommended: level {level}, whose mean best score {mean:.3f} is nearest to {aim}."
+                f"Recommended: level {level}: its mean best score, {mean:.3f}, is nearest to {aim}."
             )

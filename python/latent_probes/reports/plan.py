@@ -1,4 +1,4 @@
-"""What would be asked, and what it is expected to cost."""
+"""Report on the requests that would be sent and their expected cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """What would be asked in each round, and its expected price in batches and one by one."""
+    """Show each round's outstanding requests and their expected cost, batched and unbatched."""
     prices = """
         select
             round_number, stage, model, any_value(token_basis) as token_basis,
@@ -29,11 +29,11 @@ def show(home: Home) -> None:
         )
         print_table(
             connection,
-            "Requests to be asked",
+            "Requests to send",
             f"""
             select
                 round_number as round, round_state as state, stage, model,
-                n_pending as "pending now", n_downstream as "then about", token_basis as tokens,
+                n_pending as "pending now", n_downstream as "later (about)", token_basis as tokens,
                 {terminal.dollars("in_batches")} as "in batches",
                 {terminal.dollars("by_messages")} as "by messages"
             from planned
@@ -51,15 +51,15 @@ def show(home: Home) -> None:
         ).fetchall()[0]
         say_what_is_missing(connection)
     terminal.say(
-        f"Expected to cost {in_batches} in batches, {by_messages} by single messages; "
-        "--max-cost reckons with the longest answers instead."
+        f"Expected cost: {in_batches} in batches, {by_messages} as single messages "
+        "(--max-cost assumes maximum answer length)."
     )
     for model in unpriced or []:
-        terminal.say(f"No price is known for {model}: add a line to seeds/model_prices.csv.")
+        terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
 
 
 def say_what_is_missing(connection: duckdb.DuckDBPyConnection) -> None:
-    """Name the rounds that find fewer documents than they ask for."""
+    """Name the rounds for which there are fewer documents than requested."""
     for row in connection.execute(
         """
         select
@@ -74,7 +74,7 @@ def say_what_is_missing(connection: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchall():
         terminal.say(
-            "Round {} finds {:,} of {:,} documents: {} has {:,} prefixes, of which {:,} are fit, "
-            "and other rounds take theirs. The table rollout_quality says what is not fit, and "
-            "why; land more rollouts.".format(*row)
+            "Round {} has only {:,} of {:,} documents: {} has {:,} prefixes, {:,} of them "
+            "eligible, some used by other rounds. See table rollout_quality for exclusion "
+            "reasons, or land more rollouts.".format(*row)
         )

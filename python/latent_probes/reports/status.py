@@ -1,4 +1,4 @@
-"""How far each round is, and what was spent."""
+"""Report on the progress of each round and the spend so far."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """How far each round is, and what was spent."""
+    """Show the progress of each round and the spend so far."""
     with warehouse.opened(home) as connection:
         print_table(
             connection,
@@ -52,7 +52,7 @@ def show(home: Home) -> None:
             from spend order by round_number, stage_order, model, provider
             """,
         )
-        print_table(connection, "Spent", spend_per_probe())
+        print_table(connection, "Spend", spend_per_probe())
         irregularities = "select kind, n, meaning from irregularities order by kind"
         if connection.execute(irregularities).fetchall():
             print_table(connection, "Irregularities", irregularities)
@@ -60,7 +60,7 @@ def show(home: Home) -> None:
 
 
 def controls(connection: duckdb.DuckDBPyConnection) -> None:
-    """How far the controls are, if any round has some."""
+    """Show the progress of the controls, if any round has some."""
     query = """
         select
             round_number as round, arm, answerer_model as answerer, share,
@@ -74,7 +74,7 @@ def controls(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def spend_per_probe() -> str:
-    """The query for what each stage and round cost, in all and for each published probe."""
+    """Query for the cost of each round and stage, in total and per published probe."""
     return f"""
         select
             coalesce(round_number::varchar, 'all') as round, stage, n_probes as probes,

@@ -1,4 +1,4 @@
-"""A query, printed as a table."""
+"""Print the result of a query as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latent_probes.common import terminal
 
 
 def print_table(connection: duckdb.DuckDBPyConnection, title: str, query: str) -> None:
-    """Print the result of a query as a table; numbers and dollars to the right."""
+    """Print the result of a query as a table; numbers and dollars are right-aligned."""
     rows = connection.execute(query).fetchall()
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for (name, *_), *values in zip(connection.description, *rows, strict=True):
@@ -27,7 +27,7 @@ def print_table(connection: duckdb.DuckDBPyConnection, title: str, query: str) -
 
 
 def shown(value) -> str:
-    """A value as text; what may come from outside without control characters."""
+    """Format a value as text, with control characters in external text replaced."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,1 +1,1 @@
-"""Rollouts: prefixes cut from pages, source models, continuations and resamples."""
+"""Sampling: prefixes cut from pages, source models, rollouts and resamples."""

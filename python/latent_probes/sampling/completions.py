@@ -1,7 +1,7 @@
 """A source model behind the completions endpoint of an OpenAI-compatible server, such as vLLM.
 
-Each rollout is a request of its own with a seed of its own, many at a time; the server's cache of
-prefixes shares what siblings have in common. What has come is landed every few seconds.
+Each rollout is a separate request with its own seed, and many are in flight at a time; the server's
+prefix cache shares the work of siblings. Finished rollouts land every few seconds.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
 # A long continuation on a busy server takes minutes to its first byte.
 TIMEOUT = httpx2.Timeout(600.0, connect=30.0)
 MOST_TRIES = 8
-# Doubled with each try, where the server does not say how long to wait.
+# Doubled with each try, unless the server says how long to wait.
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
-# What a kill may lose at most, besides what is in flight.
+# A kill loses at most this much finished work, plus what is in flight.
 LAND_EVERY_SECONDS = 2.0
-# Statuses that say something of one request, and nothing of the next.
+# Statuses that concern one request only.
 FAULTS_OF_A_REQUEST = {400, 413, 422}
-# But a server whose context is too short refuses them all.
+# A server whose context window is too short refuses them all.
 MOST_FAULTS = 20
 LONGEST_MESSAGE = 500
 
@@ -38,15 +38,15 @@ class CompletionsError(Exception):
 
 
 class RolloutFailedError(Exception):
-    """A rollout that is not to be had; others may be."""
+    """A rollout that cannot be sampled; others may still succeed."""
 
 
 class ServerUnavailableError(RolloutFailedError):
-    """A rollout for which the server was busy or silent at every try."""
+    """A rollout for which the server was busy or unreachable at every try."""
 
 
 class RetryableError(Exception):
-    """A request that may be sent again."""
+    """A request that can be sent again."""
 
     def __init__(self, reason: str, seconds: float | None = None):
         super().__init__(reason)
@@ -54,11 +54,11 @@ class RetryableError(Exception):
 
 
 class ServedModel:
-    """``model``, served at ``address`` (``http://host:port/v1``).
+    """A model served at ``address`` (``http://host:port/v1``).
 
-    With the name or folder of a ``tokenizer``, prompts are sent as token ids, and what comes back
-    as token ids is decoded as in this process; without, the server reads and writes text. The key,
-    if the server wants one, comes from OPENAI_API_KEY. Raises CompletionsError.
+    With a ``tokenizer`` (name or folder), prompts are sent as token ids, and returned ids are
+    decoded as for a model in this process; without one, the server takes and returns text. The key,
+    if the server needs one, comes from OPENAI_API_KEY. Raises CompletionsError.
     """
 
     def __init__(
@@ -72,13 +72,14 @@ class ServedModel:
         self.n_faults_in_a_row = 0
         url = parsed(self.address)
         if url is None or url.scheme not in ("http", "https") or not url.host:
-            raise CompletionsError("--server must be http://… or https://…, as a rule with /v1")
-        # A password in it is nobody's business.
+            raise CompletionsError("--server must be http://… or https://…, usually ending in /v1")
+        # Messages must not contain a password.
         self.shown_address = f"{url.scheme}://{self.address.partition('://')[2].rpartition('@')[2]}"
         key = os.environ.get("OPENAI_API_KEY", "")
         if not (key.isascii() and key.isprintable() and key == key.strip()):
             raise CompletionsError(
-                "OPENAI_API_KEY has a line break, a space at its end or a character no key has"
+                "OPENAI_API_KEY contains a line break, a space at an end, or a character that is "
+                "not allowed in a key"
             )
         self.headers = {"content-type": "application/json"}
         if key:
@@ -98,16 +99,16 @@ class ServedModel:
         }
 
     def ask_what_is_served(self) -> dict:
-        """What the server says of itself. Raises CompletionsError if it does not serve the model.
+        """The server's description of itself. Raises CompletionsError if it lacks the model.
 
-        A server that keeps no list of models is asked for the model all the same.
+        A server without a list of models is assumed to serve it.
         """
         with httpx2.Client(headers=self.headers, timeout=30.0) as client:
             try:
                 answer = client.get(f"{self.address}/models")
             except httpx2.HTTPError as error:
                 raise CompletionsError(
-                    f"no server answers at {self.shown_address} ({type(error).__name__}): "
+                    f"no server responds at {self.shown_address} ({type(error).__name__}): "
                     "start it, or check --server"
                 ) from None
             if answer.status_code in (401, 403):
@@ -118,12 +119,12 @@ class ServedModel:
                 return {}
             if self.model not in listed:
                 raise CompletionsError(
-                    f"{self.shown_address} does not serve {self.model!r} but {', '.join(listed)}: "
-                    "name one of them with --model"
+                    f"{self.shown_address} does not serve {self.model!r}, only "
+                    f"{', '.join(listed)}: choose one of them with --model"
                 )
             said = {"owned_by": listed[self.model].get("owned_by")}
             try:
-                # vLLM says this beside its API.
+                # vLLM reports its version outside the API.
                 version = client.get(f"{self.address.removesuffix('/v1')}/version").json()
                 said["version"] = version["version"]
             except (httpx2.HTTPError, ValueError, KeyError, TypeError):
@@ -133,10 +134,10 @@ class ServedModel:
     def sample(
         self, wanted: list[Wanted], settings: Settings, land: Callable[[list[Sampled]], None]
     ) -> None:
-        """Sample what is wanted, ``in_flight`` requests at a time, and land it as it comes.
+        """Sample all of ``wanted``, ``in_flight`` requests at a time, and land results regularly.
 
-        Raises CompletionsError at the end if some were not to be had, and at once if the server
-        is away, or refuses one after the other.
+        Raises CompletionsError at the end if some rollouts failed, and immediately if the server is
+        unreachable or refuses request after request.
         """
         asyncio.run(self.sample_all(iter(wanted), settings, land))
 
@@ -146,7 +147,7 @@ class ServedModel:
         settings: Settings,
         land: Callable[[list[Sampled]], None],
     ) -> None:
-        """Sample with as many workers as requests may be in flight; what came is never dropped."""
+        """Sample with one worker per request in flight; finished rollouts always land."""
         finished: list[Sampled] = []
         faults: list[str] = []
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self.in_flight)
@@ -183,11 +184,11 @@ class ServedModel:
                 workers = [tasks.create_task(work()) for _ in range(self.in_flight)]
                 tasks.create_task(land_regularly(workers))
         except ExceptionGroup as errors:
-            # Of what came after it, much is its consequence.
+            # Later errors are mostly consequences of the first.
             error = errors.exceptions[0]
             if isinstance(error, RolloutFailedError):
                 raise CompletionsError(
-                    f"{faults[-1]}. What has landed stays: run the same command again"
+                    f"{faults[-1]}. Landed data is kept: rerun the same command to continue"
                 ) from None
             raise error from None
         finally:
@@ -195,7 +196,7 @@ class ServedModel:
                 land(finished)
         if faults:
             raise CompletionsError(
-                f"{len(faults):,} rollouts were not to be had, the others have landed. {faults[0]}"
+                f"{len(faults):,} rollouts failed; all others have landed. {faults[0]}"
             )
 
     async def ask(self, client: httpx2.AsyncClient, row: Wanted, settings: Settings) -> Sampled:
@@ -208,7 +209,7 @@ class ServedModel:
             if self.tokenizer
             else row.prefix.text
         )
-        # Whatever is left out, a server may take from the settings that come with the model.
+        # A server may fill omitted settings from the model's generation config.
         body = orjson.dumps(
             {
                 "model": self.model,
@@ -216,7 +217,7 @@ class ServedModel:
                 "max_tokens": settings.max_new_tokens,
                 "temperature": settings.temperature,
                 "top_p": settings.top_p,
-                # What every version understands as all tokens.
+                # Every version takes this as all tokens.
                 "top_k": settings.top_k or -1,
                 "min_p": settings.min_p,
                 "repetition_penalty": 1.0,
@@ -232,15 +233,15 @@ class ServedModel:
                 return self.read(row, prompt, await self.post(client, body))
             except RetryableError as error:
                 fault = error
-            # A wait of nothing is as good as none named: it would use up all tries at once.
+            # Without a wait, all tries would be used up immediately.
             seconds = fault.seconds or FIRST_WAIT_SECONDS * 2**tries
             await asyncio.sleep(min(seconds, LONGEST_WAIT_SECONDS))
         raise ServerUnavailableError(
-            f"{self.shown_address} did not answer in {MOST_TRIES} tries ({fault})"
+            f"{self.shown_address} did not respond in {MOST_TRIES} tries ({fault})"
         )
 
     async def post(self, client: httpx2.AsyncClient, body: bytes) -> dict:
-        """The server's answer. Raises RetryableError for what may be better at the next try."""
+        """Post a request, return the response. Raises RetryableError for transient failures."""
         try:
             response = await client.post(f"{self.address}/completions", content=body)
         except httpx2.HTTPError as error:
@@ -250,31 +251,31 @@ class ServedModel:
         if response.status_code != 200:
             raise refused(response)
         try:
-            # Less strict than orjson: half a character is dealt with where the text is.
+            # orjson would refuse a lone surrogate, which is handled with the text.
             return json.loads(response.content)
         except ValueError as error:
-            raise RetryableError(f"an answer that is no JSON: {error}") from None
+            raise RetryableError(f"the response is not JSON: {error}") from None
 
     def read(self, row: Wanted, prompt: list[int] | str, answer: dict) -> Sampled:
-        """The rollout in an answer."""
+        """Extract the rollout from a response."""
         try:
             (choice,) = answer["choices"]
             text, reason = tokenizing.mended(choice["text"]), choice["finish_reason"]
             fed = token_ids(choice.get("prompt_token_ids")) or (prompt if self.tokenizer else None)
             ids = token_ids(choice.get("token_ids"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RetryableError(f"an answer that is no completion ({error})") from None
+            raise RetryableError(f"the response is not a completion ({error})") from None
         if reason not in ("stop", "length"):
-            raise RetryableError(f"a rollout that ended by {reason!r}")
+            raise RetryableError(f"the rollout has finish reason {reason!r}")
         if self.tokenizer and fed != prompt:
-            raise RolloutFailedError("the server read other tokens than were sent")
+            raise RolloutFailedError("the server's prompt tokens differ from those that were sent")
         if self.tokenizer and ids is not None:
             text = tokenizing.continuation(self.tokenizer, fed, ids)
         return Sampled(row, text, fed, ids, reason)
 
 
 def token_ids(value: object) -> list[int] | None:
-    """What a server says are token ids, if they are."""
+    """Token ids as returned by a server; None if they are not valid."""
     is_known = isinstance(value, list) and all(
         type(part) is int and 0 <= part < 2**31 for part in value
     )
@@ -282,7 +283,7 @@ def token_ids(value: object) -> list[int] | None:
 
 
 def parsed(address: str) -> httpx2.URL | None:
-    """An address, if it is one; it is not repeated in errors where it is none."""
+    """Parse an address; None if it is invalid (an error would repeat it)."""
     try:
         return httpx2.URL(address)
     except httpx2.InvalidURL:
@@ -290,7 +291,7 @@ def parsed(address: str) -> httpx2.URL | None:
 
 
 def refused(response: httpx2.Response) -> CompletionsError | RolloutFailedError:
-    """What it means that a server refuses a request; names no header and no key."""
+    """Explain why a server refused a request, without headers or keys."""
     said = response.text.strip()
     try:
         found = orjson.loads(response.content)
@@ -300,18 +301,18 @@ def refused(response: httpx2.Response) -> CompletionsError | RolloutFailedError:
     if len(said) > LONGEST_MESSAGE:
         said = f"{said[:LONGEST_MESSAGE]}…"
     remedies = {
-        400: "check --model, and whether prefix and --max-new-tokens fit the server's context",
+        400: "check --model, and that prefix plus --max-new-tokens fit the server's context",
         401: "check OPENAI_API_KEY",
         403: "check OPENAI_API_KEY",
-        404: "check --model, and --server, which as a rule ends in /v1",
+        404: "check --model, and --server, which usually ends in /v1",
     }
     remedy = remedies.get(response.status_code, "check --server")
     kind = RolloutFailedError if response.status_code in FAULTS_OF_A_REQUEST else CompletionsError
-    return kind(f"the server says {response.status_code}: {said} ({remedy})")
+    return kind(f"the server returned status {response.status_code}: {said} ({remedy})")
 
 
 def seconds_of(response: httpx2.Response) -> float | None:
-    """How long the server asks to wait; None if it does not say in seconds."""
+    """Seconds that the server asks to wait; None if it gives no number of seconds."""
     try:
         return max(0.0, float(response.headers.get("retry-after", "")))
     except ValueError:

@@ -1,7 +1,7 @@
-"""A language model in this process, by transformers: continuations of prefixes, in batches.
+"""A language model in this process (transformers): continuations of prefixes, in batches.
 
-Needs the extra ``lm``. What it makes of probes is in ``reading``. What is random about a rollout
-comes from its own seed, not from the batch it is sampled in.
+Needs the extra ``lm``. Probes are scored in ``local_models``. The randomness of a rollout comes
+from its own seed and does not depend on its batch.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from latent_probes.common import files
 from latent_probes.sampling import tokenizing
 from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
 
-# What of a model's folder decides the text.
+# Files in a model's folder that determine the text.
 PARTS = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.gguf")
 
 
 class LanguageModelError(Exception):
-    """A model that cannot be run; the message says why and what to do."""
+    """A model that cannot be run; the message gives the reason and the remedy."""
 
 
 class LanguageModel:
     """A causal language model and its tokenizer.
 
-    ``model`` is a name on the Hub, a folder, or a GGUF file; ``dtype`` a name of torch's, or
-    ``auto`` for that of the weights; ``device`` one of torch's; ``batch_size`` rollouts are
+    ``model`` is a name on the Hub, a folder, or a GGUF file; ``dtype`` a torch dtype, or ``auto``
+    for that of the weights; ``device`` a torch device; ``batch_size`` the number of rollouts
     sampled, or texts read, at a time. Raises LanguageModelError.
     """
 
@@ -52,8 +52,8 @@ class LanguageModel:
             self.model.eval().to(self.device)
         except (OSError, ValueError, ImportError, RuntimeError, AttributeError) as error:
             raise LanguageModelError(
-                f"{model}: the model cannot be loaded ({tokenizing.first_line(error)}); check its "
-                "name or path, --dtype and --device"
+                f"{model}: cannot load the model ({tokenizing.first_line(error)}); check its name "
+                "or path, --dtype and --device"
             ) from error
         self.ends = ends_of_text(self.model, self.tokenizer)
         self.settings = {
@@ -76,7 +76,7 @@ class LanguageModel:
 
     @property
     def longest(self) -> int | None:
-        """Most tokens of prefix and continuation together; None if the model has no limit."""
+        """Context window in tokens, prefix and continuation together; None if unlimited."""
         config = self.model.config.get_text_config()
         return getattr(config, "max_position_embeddings", None)
 
@@ -86,10 +86,10 @@ class LanguageModel:
         settings: Settings,
         land: Callable[[list[Sampled]], None],
     ) -> None:
-        """Sample what is wanted, and ``land`` it batch by batch.
+        """Sample all of ``wanted``, and ``land`` the results batch by batch.
 
-        The batches follow from the order of ``wanted`` and the batch size alone. Longest prefixes
-        come first, so that what does not fit the memory fails at once.
+        The batches depend only on ``wanted`` and the batch size. Longest prefixes come first, so a
+        batch that does not fit in memory fails immediately.
         """
         ids = {row.prefix: () for row in wanted}
         for prefix in ids:
@@ -97,8 +97,9 @@ class LanguageModel:
         longest = max(map(len, ids.values())) + settings.max_new_tokens
         if self.longest and longest > self.longest:
             raise LanguageModelError(
-                f"{self.name} reads {self.longest:,} tokens at most, and the longest prefix with "
-                f"its continuation has {longest:,}: lower --max-prefix or --max-new-tokens"
+                f"{self.name} has a context window of {self.longest:,} tokens, but the longest "
+                f"prefix with its continuation needs {longest:,}: lower --max-prefix or "
+                "--max-new-tokens"
             )
         ordered = sorted(
             wanted,
@@ -118,8 +119,8 @@ class LanguageModel:
                 rows = self.generate(batch, prefix_ids, settings)
         except torch.OutOfMemoryError as error:
             raise LanguageModelError(
-                f"a batch of {len(batch)} does not fit the memory of {self.device}: run again "
-                "with a smaller --batch-size; what has landed stays"
+                f"a batch of {len(batch)} does not fit in the memory of {self.device}: rerun with "
+                "a smaller --batch-size; landed data is kept"
             ) from error
         sampled = []
         for row, prefix, ids in zip(batch, prefix_ids, rows, strict=True):
@@ -139,9 +140,9 @@ class LanguageModel:
     def generate(
         self, batch: list[Wanted], prefix_ids: list[list[int]], settings: Settings
     ) -> list[list[int]]:
-        """The sampled ids of each row, with whatever follows the end of a text."""
+        """The sampled ids of each row, including any that follow the end of the text."""
         torch, transformers = libraries()
-        # Siblings of one prefix share its computation.
+        # Siblings share the computation of their prefix.
         places: dict[tuple[int, ...], int] = {}
         rows = [places.setdefault(tuple(ids), len(places)) for ids in prefix_ids]
         longest = max(map(len, places))
@@ -156,7 +157,7 @@ class LanguageModel:
         known = {}
         if longest > 1:
             cache = transformers.DynamicCache(config=self.model.config.get_text_config())
-            # The last token is left to `generate`, which wants the logits after it.
+            # The last token is left to `generate`, which needs its logits.
             self.model(
                 input_ids=ids[:, :-1],
                 attention_mask=mask[:, :-1],
@@ -165,13 +166,13 @@ class LanguageModel:
                 use_cache=True,
                 logits_to_keep=1,
             )
-            # Unlike `batch_select_indices`, it knows layers of linear attention.
+            # Unlike `batch_select_indices`, this supports layers with linear attention.
             cache.reorder_cache(rows)
             known = {"past_key_values": cache}
         written = self.model.generate(
             ids[rows],
             attention_mask=mask[rows],
-            # The sampling settings that come with a model are not used.
+            # The model's own generation config is not used.
             generation_config=transformers.GenerationConfig(
                 do_sample=False,
                 max_new_tokens=settings.max_new_tokens,
@@ -185,7 +186,7 @@ class LanguageModel:
 
 
 def processors(batch: list[Wanted], settings: Settings):
-    """What turns logits into a choice: the settings in the usual order, then the draw."""
+    """Logits processors: the settings in the usual order, then the draw."""
     _, transformers = libraries()
     chain = transformers.LogitsProcessorList()
     if settings.temperature != 1.0:
@@ -201,12 +202,12 @@ def processors(batch: list[Wanted], settings: Settings):
 
 
 def drawer(batch: list[Wanted]):
-    """A logits processor that leaves one token to each row, drawn with the row's own seed.
+    """A logits processor that leaves one token per row, drawn with the row's own seed.
 
-    Every token gets noise of its own (Gumbel's), and the highest sum wins: a logit that is off in
-    its last bits hardly ever changes the winner, as it would if one number per row fell into
-    intervals of probability. `generate` draws for all rows from one generator: what a row gets
-    would depend on the others.
+    Uses the Gumbel-max trick, noise per token: a logit that is off in its last bits hardly ever
+    changes the sampled token, whereas inverse-CDF sampling with one number per row would be more
+    sensitive. `generate` itself draws for all rows from one generator, so a row's tokens would
+    depend on the other rows.
     """
     torch, transformers = libraries()
 
@@ -246,14 +247,14 @@ def libraries():
 
 
 def ends_of_text(model, tokenizer) -> set[int]:
-    """The tokens that end a text, as the model and its tokenizer say."""
+    """End-of-text tokens according to the model and its tokenizer."""
     ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]
     return {end for end in [*ends, tokenizer.eos_token_id] if end is not None}
 
 
 def commit(model: str, revision: str | None) -> str:
-    """The commit of a model on the Hub. Raises LanguageModelError if there is none to be had."""
+    """The commit of a model on the Hub. Raises LanguageModelError if it cannot be found."""
     from transformers.utils import cached_file
     from transformers.utils.hub import extract_commit_hash
 
@@ -261,13 +262,13 @@ def commit(model: str, revision: str | None) -> str:
         return extract_commit_hash(cached_file(model, "config.json", revision=revision), None)
     except OSError as error:
         raise LanguageModelError(
-            f"{model!r} is no file or folder, and is not to be had from the Hub "
+            f"{model!r} is not a file or folder, and was not found on the Hub "
             f"({tokenizing.first_line(error)})"
         ) from error
 
 
 def hash_of_files(model: Path) -> str:
-    """SHA-256 over names and contents of a folder's files that decide the text, or of a file."""
+    """SHA-256 of a file, or of names and contents of the files in PARTS in a folder."""
     if model.is_file():
         return files.hash_of(model)
     digest = hashlib.sha256()

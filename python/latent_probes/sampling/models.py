@@ -1,4 +1,4 @@
-"""Source models: in this process, or on a server."""
+"""Source models, in this process or on a server."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def source_model(
     tokenizer: str | None,
     in_flight: int,
 ) -> Model:
-    """The model named ``model``: on ``server`` if there is one, else in this process.
+    """The source model ``model``, on ``server`` if given, otherwise in this process.
 
     ``revision`` is a branch, tag or commit on the Hub. ``dtype``, ``device`` and ``batch_size``
-    (rollouts at a time) are for this process; ``tokenizer`` and ``in_flight`` (concurrent requests)
-    for a server. Raises SamplingError if it cannot be loaded or reached.
+    (rollouts at a time) apply in this process; ``tokenizer`` and ``in_flight`` (concurrent
+    requests) apply to a server. Raises SamplingError if the model cannot be loaded or reached.
     """
     if server is None:
         from latent_probes.sampling.language_model import LanguageModel

@@ -1,7 +1,7 @@
-"""Read pages or prefixes from Parquet and JSONL, and cut pages at a seeded place.
+"""Read pages or prefixes from Parquet and JSONL, and cut pages at a seeded random position.
 
-A page is cut where a word ends: before white space, so that the first token of the continuation is
-not half of one, and seldom where a sentence ends, as a model that may stop there often does.
+A page is cut after a word, before white space, so that the continuation starts with a complete
+token. Few cuts are at the end of a sentence, where a model often ends its text.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from latent_probes.rollout_files.sources import Source, local_file
 
 COLUMNS = ("id", "url", "text", "prefix")
 FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows}
-# The place between the two: DuckDB and Python read this alike.
+# A cut is between the two characters. DuckDB and Python interpret this pattern identically.
 PLACE_TO_CUT = r"[^\s\x0b\x1c-\x1f\x85\p{Z}][ \t\n\r]"
 METHOD = "before white space 1"
 
 
 class PrefixError(Exception):
-    """A file that holds no prefixes; the message names the file, the row and the remedy."""
+    """A file without usable prefixes; the message names the file, the row and the remedy."""
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """What a model is given to continue, and where it comes from."""
+    """A text for the model to continue, and its origin."""
 
     doc_id: str
     doc_source: str
@@ -43,7 +43,7 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Bounds:
-    """How short and how long a prefix may be that is cut from a page, in code points."""
+    """Minimum and maximum length of a prefix cut from a page, in code points."""
 
     shortest: int
     longest: int
@@ -52,15 +52,15 @@ class Bounds:
 def chosen(
     path: Path, columns: dict[str, str], bounds: Bounds, seed: int, n_documents: int | None
 ) -> tuple[list[Prefix], dict]:
-    """The prefixes of a file, and where they come from; says how many, and what was passed over.
+    """The prefixes of a file and their origin; prints how many there are and what was skipped.
 
-    Raises PrefixError, also if there is none.
+    Raises PrefixError, also if there are none.
     """
     found, passed_over = read(path, columns, bounds, seed, n_documents)
     reasons = ", ".join(f"{n_rows:,} {reason}" for reason, n_rows in sorted(passed_over.items()))
     if not found:
-        raise PrefixError(f"{path}: no prefix to be had ({reasons or 'no rows'})")
-    terminal.say(f"{len(found):,} prefixes; passed over: {reasons or 'none'}")
+        raise PrefixError(f"{path}: no usable prefixes ({reasons or 'no rows'})")
+    terminal.say(f"{len(found):,} prefixes; skipped: {reasons or 'none'}")
     return found, {
         "file": path.name,
         "file_sha256": files.hash_of(path),
@@ -71,12 +71,12 @@ def chosen(
 
 
 def cut(text: str, key: str, bounds: Bounds) -> str | None:
-    """The beginning of ``text`` up to a place that ``key`` decides; None if there is no place.
+    """Cut ``text`` at a position drawn from ``key``; None if no position is possible.
 
-    All places within the bounds are equally likely. The prefix ends with the end of a word, and
-    white space follows.
+    All positions within the bounds are equally likely. The prefix ends with a word, and white space
+    follows it.
     """
-    # The character after the longest prefix is looked at, too.
+    # The pattern also needs the character after the longest prefix.
     window = text[bounds.shortest - 1 : bounds.longest + 1]
     places = [match.start() + bounds.shortest for match in regex.finditer(PLACE_TO_CUT, window)]
     if not places:
@@ -88,11 +88,11 @@ def cut(text: str, key: str, bounds: Bounds) -> str | None:
 def read(
     path: Path, columns: dict[str, str], bounds: Bounds, seed: int, n_documents: int | None
 ) -> tuple[list[Prefix], Counter[str]]:
-    """The prefixes of a file, in an order that ``seed`` decides, and why rows were passed over.
+    """The prefixes of a file, in an order drawn from ``seed``, and counts of skipped rows.
 
-    ``columns`` maps our column names to those of the file. A row with a ``prefix`` is taken whole,
-    any other is a page with a ``text`` to be cut. With ``n_documents``: the first so many, and of
-    a larger number these are the first. Equal input gives equal prefixes. Raises PrefixError.
+    ``columns`` maps our column names to those of the file. A row with a ``prefix`` is used in full;
+    any other row is a page whose ``text`` is cut. ``n_documents`` limits the number; a larger
+    number extends the same selection. Equal input gives equal prefixes. Raises PrefixError.
     """
     if path.suffix not in FORMATS:
         raise PrefixError(f"{path}: cannot tell the format; name the file .parquet or .jsonl")
@@ -133,7 +133,8 @@ def read(
             first_lines = " ".join(str(error).splitlines()[:3])
             raise PrefixError(
                 FORMATS[path.suffix].fault(source, error)
-                or f"{path}: cannot be read ({first_lines}); is the file whole? Write it again"
+                or f"{path}: cannot be read ({first_lines}); the file may be truncated: write it "
+                "again"
             ) from error
     return [
         Prefix(doc_id, url, prefix or cut(text, f"cut {seed} {doc_id}", bounds))
@@ -148,7 +149,7 @@ def stage(
     bounds: Bounds,
     seed: int,
 ) -> None:
-    """Make the view ``pages``, and ``staged``: a row per page, without its text."""
+    """Create the view ``pages``, and the table ``staged``: one row per page, without its text."""
     path, rows = source.path, FORMATS[source.path.suffix]
     known = rows.columns_of(connection, source)
     fields = {ours: columns.get(ours, ours) for ours in COLUMNS}
@@ -172,7 +173,7 @@ def stage(
         values = {ours: f"json ->> {place}" for ours, place in places.items()}
         kinds = {ours: f"json_type(json, {place})" for ours, place in places.items()}
     for ours in ("text", "prefix"):
-        # Else a list would be cut as what it looks like.
+        # Otherwise the JSON of a list would be cut like a text.
         values[f"{ours}_kind"] = kinds.get(ours, "null")
     selected = ", ".join(f"{value} as {ours}" for ours, value in values.items())
     connection.execute(
@@ -194,16 +195,16 @@ def stage(
                 when coalesce(prefix, text) is null
                     then {literal(f"neither {fields['prefix']} nor {fields['text']}")}
                 when text_kind not in ('VARCHAR', 'NULL')
-                    then {literal(fields["text"] + " is no text")}
+                    then {literal(fields["text"] + " is not a text")}
                 when prefix_kind not in ('VARCHAR', 'NULL')
-                    then {literal(fields["prefix"] + " is no text")}
+                    then {literal(fields["prefix"] + " is not a text")}
                 when '' in (id, url) or regexp_matches(id || url, '[\x00-\x1F\x7F]')
-                    then 'id or url is empty or has control characters'
+                    then 'id or url is empty or contains control characters'
             end as problem,
             case
-                when contains(coalesce(prefix, text), chr(0)) then 'with a NUL'
+                when contains(coalesce(prefix, text), chr(0)) then 'with a NUL character'
                 when regexp_full_match(prefix, '[\s\p{{Z}}]*') then 'empty'
-                -- Not equal: something must follow the prefix.
+                -- <=, since something must follow the prefix.
                 when prefix is null and length(text) <= {bounds.shortest} then 'too short'
                 when prefix is null and not regexp_matches({window}, {literal(PLACE_TO_CUT)})
                     then 'without white space to cut before'
@@ -215,13 +216,13 @@ def stage(
 
 
 def refuse_problems(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raise for the first row that is no page, or contradicts another of the same id."""
+    """Raise for the first row that is invalid, or that contradicts another with the same id."""
     found = landing.first(
         connection,
         "select row_number, problem from staged where problem is not null order by all limit 1",
     )
     if found:
-        raise PrefixError("{}, row {}: {}; mend or drop the row".format(path, *found))
+        raise PrefixError("{}, row {}: {}; fix or drop the row".format(path, *found))
     found = landing.first(
         connection,
         """
@@ -234,6 +235,6 @@ def refuse_problems(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     )
     if found:
         raise PrefixError(
-            "{}, row {}: id {!r} is there already with another text; give one of them another "
-            "id".format(path, *found)
+            "{}, row {}: id {!r} already exists with a different text; give one of the rows "
+            "another id".format(path, *found)
         )

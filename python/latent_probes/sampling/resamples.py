@@ -1,7 +1,6 @@
-"""Have a source model go on from the splits of suffix probes once more: was their content decided?
+"""Resample continuations from the splits of suffix probes: was the content already decided?
 
-What is drawn, and how it can be killed and run again, is as in ``sampling``; what comes of it is
-said in models/commitment.
+Seeds and resuming work as in ``rollouts``; the results are models in models/evaluation/commitment.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ RESAMPLES = pyarrow.schema(
         )
     }
 )
-# What of a sampler's settings says which model it is.
+# Settings of a sampler that identify the model.
 IDENTITY = ("model", "revision", "tokenizer", "dtype")
 
 
@@ -49,10 +48,10 @@ def resample_splits(
     seed: int,
     n_documents: int | None,
 ) -> tuple[int, int]:
-    """Sample what has not landed; return how many were, and how many there should be.
+    """Sample the missing continuations; return how many landed, and how many there should be.
 
-    Tokens are drawn as those of the rollouts were. Raises SamplingError if that cannot be, if the
-    rollouts are known to be of another model, or if others were resampled with other settings.
+    Sampling settings are those of the rollouts. Raises SamplingError if these are unknown or vary,
+    if the rollouts came from another model, or if earlier resamples used other settings.
     """
     with landing.opened(home.landing) as connection:
         refuse_other_model(connection, source_model, model.settings)
@@ -84,22 +83,24 @@ def source_model_of(home: Home) -> str:
             "select distinct source_model from resample_splits order by source_model"
         ).fetchall()
     if not found:
-        raise SamplingError("no suffix probe is there yet: `latent-probes run` makes probes")
+        raise SamplingError("there are no suffix probes yet: make some with `latent-probes run`")
     if len(found) > 1:
         names = ", ".join(name for (name,) in found)
-        raise SamplingError(f"probes are of several source models ({names}): say --source-model")
+        raise SamplingError(
+            f"there are probes of several source models ({names}): choose one with --source-model"
+        )
     return found[0][0]
 
 
 def refuse_other_model(
     connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
 ) -> None:
-    """What another model would say is no ceiling."""
+    """Raise unless the rollouts came from this model: another's recurrence is not a ceiling."""
     for kind, name, details in landing.sources_of(connection, source_model):
         if kind != "sampler":
             terminal.say(
-                f"rollouts of {source_model} came from {name}: that {settings['model']} wrote them "
-                "is not known here"
+                f"rollouts of {source_model} came from {name}: cannot verify that "
+                f"{settings['model']} wrote them"
             )
             continue
         landed = json.loads(details)["settings"]
@@ -107,53 +108,53 @@ def refuse_other_model(
             known = (landed.get(key), settings.get(key))
             if None not in known and known[0] != known[1]:
                 raise SamplingError(
-                    f"rollouts of {source_model!r} were sampled with {key} {known[0]} and not "
-                    f"{known[1]}: only the model that wrote them can say what was decided"
+                    f"rollouts of {source_model!r} were sampled with {key} {known[0]}, not "
+                    f"{known[1]}: resample with the model that wrote them"
                 )
 
 
 def refuse_other_settings(
     connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
 ) -> None:
-    """How often something comes again is counted over what one model wrote, drawn in one way."""
+    """Raise if earlier resamples used other settings: recurrence needs one distribution."""
     for landed in landing.resample_settings(connection, source_model):
         if differing := sampling.differences(landed, settings):
             raise SamplingError(
-                f"splits of {source_model!r} were resampled with {differing}: what has landed "
-                "stays and is counted together, so use the same"
+                f"splits of {source_model!r} were resampled with {differing}: all resamples are "
+                "counted together, so use the same settings"
             )
 
 
 def as_drawn(
     connection: duckdb.DuckDBPyConnection, source_model: str, max_new_tokens: int, seed: int
 ) -> Settings:
-    """The settings of the rollouts; where they are not known, temperature 1 and all tokens."""
+    """Sampling settings of the rollouts; if unknown, temperature 1 and all tokens."""
     ways = landing.sampling_settings(connection, source_model)
     if not ways:
         raise SamplingError(f"no rollouts of {source_model!r} have landed")
     if len(ways) > 1:
         raise SamplingError(
-            f"rollouts of {source_model!r} were drawn in {len(ways)} ways (temperature, top_p, "
-            "top_k, min_p): land each under a name of its own"
+            f"rollouts of {source_model!r} were sampled with {len(ways)} different settings "
+            "(temperature, top_p, top_k, min_p): land each under a separate source_model name"
         )
     temperature, top_p, top_k, min_p = ways[0]
     if temperature == 0:
         raise SamplingError(
-            f"rollouts of {source_model!r} were drawn at temperature 0: the model would say the "
-            "same once more, and nothing is to be learned from it"
+            f"rollouts of {source_model!r} were sampled at temperature 0: resampling would only "
+            "repeat the same text"
         )
     settings = Settings(
         1.0 if temperature is None else temperature,
         1.0 if top_p is None else top_p,
-        # Some say -1 for all tokens.
+        # Some samplers write -1 for all tokens.
         max(top_k or 0, 0),
         min_p or 0.0,
         max_new_tokens,
         seed,
     )
     terminal.say(
-        f"drawn as the rollouts were: temperature {settings.temperature}, top_p {settings.top_p}, "
-        f"top_k {settings.top_k}, min_p {settings.min_p}"
+        f"sampling settings of the rollouts: temperature {settings.temperature}, "
+        f"top_p {settings.top_p}, top_k {settings.top_k}, min_p {settings.min_p}"
     )
     return settings
 
@@ -165,10 +166,10 @@ def missing(
     n_documents: int | None,
     known: pyarrow.Table,
 ) -> tuple[list[tuple[str, int]], int]:
-    """Prefixes and numbers of continuations that have not landed, and how many there should be.
+    """Keys (prefix hash, continuation index) still to sample, and how many there should be in all.
 
-    Longest prefixes first. With ``n_documents`` those of so many documents, in an order that their
-    ids alone decide, so that of a larger number they are the first.
+    Longest prefixes come first. ``n_documents`` limits the documents; their order depends only on
+    their ids, so a larger number extends the same selection.
     """
     with warehouse.opened(home) as connection:
         connection.register("known", known)
@@ -207,7 +208,7 @@ def missing(
 
 
 def wanted(home: Home, keys: list[tuple[str, int]], seed: int) -> list[Wanted]:
-    """What is to be sampled for these keys, each with a seed of its own."""
+    """Continuations to sample for these keys, each with its own seed."""
     with warehouse.opened(home) as connection:
         rows = connection.execute(
             """
@@ -232,7 +233,7 @@ def wanted(home: Home, keys: list[tuple[str, int]], seed: int) -> list[Wanted]:
 def rows_of(
     source_hash: str, source_model: str, settings: Settings, sampled: list[Sampled]
 ) -> pyarrow.Table:
-    """Rows as they land."""
+    """Rows to land."""
     return pyarrow.Table.from_pylist(
         [
             {

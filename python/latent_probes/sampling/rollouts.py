@@ -1,7 +1,7 @@
-"""Sample rollouts of a source model and land them, so that a run can be killed and run again.
+"""Sample rollouts of a source model and land them; a killed run can be rerun.
 
-What should be there is a list of keys: K siblings for each prefix. What has landed is taken off it
-and the rest is sampled. Each rollout has a seed of its own, from the run's seed and its key.
+The keys are K siblings for each prefix; those that have not landed are sampled. Each rollout has
+its own seed, derived from the run's seed and its key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from latent_probes import landing
 from latent_probes.common import terminal
 from latent_probes.sampling.prefixes import Prefix
 
-# The columns of `rollouts`, and what orders rows as they land.
+# The columns of `rollouts`, and the row number, which orders rows as they land.
 ROLLOUTS = pyarrow.schema(
     {
         "source_hash": pyarrow.string(),
@@ -45,7 +45,7 @@ class SamplingError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """How tokens are drawn. ``top_p`` 1, ``top_k`` 0 and ``min_p`` 0 leave all tokens in."""
+    """Sampling settings. ``top_p`` 1, ``top_k`` 0 and ``min_p`` 0 keep all tokens."""
 
     temperature: float
     top_p: float
@@ -57,7 +57,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A rollout to be sampled, with its own seed."""
+    """A rollout to sample, with its own seed."""
 
     prefix: Prefix
     continuation_idx: int
@@ -66,7 +66,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Sampled:
-    """A rollout: its text, the ids fed and sampled where they are known, and how it ended.
+    """A sampled rollout: its text, prompt and sampled token ids if known, and how it ended.
 
     ``finish_reason`` is ``stop`` (the model ended its text) or ``length``.
     """
@@ -79,9 +79,9 @@ class Sampled:
 
 
 class Model(Protocol):
-    """A source model, wherever it runs."""
+    """A source model, in this process or on a server."""
 
-    # What decides the text, and what decides no more than the last bits of a logit.
+    # `settings` determine the text, `environment` at most the last bits of a logit.
     settings: dict
     environment: dict
 
@@ -91,7 +91,7 @@ class Model(Protocol):
         settings: Settings,
         land: Callable[[list[Sampled]], None],
     ) -> None:
-        """Sample all that is wanted, and land it piece by piece."""
+        """Sample all of ``wanted``, and land the results in pieces."""
 
 
 def sampling_seed(seed: int, doc_id: str, continuation_idx: int) -> int:
@@ -109,10 +109,10 @@ def sample_rollouts(
     settings: Settings,
     origin: dict,
 ) -> int:
-    """Sample the siblings that have not landed; return how many were.
+    """Sample the siblings that have not landed; return how many landed.
 
-    ``origin`` says where the prefixes come from. Raises SamplingError if rollouts of this name
-    were sampled with other settings, or from other prefixes.
+    ``origin`` describes the origin of the prefixes. Raises SamplingError if rollouts of this name
+    were sampled with other settings or from other prefixes.
     """
     source = source_of(source_model, model, settings, origin)
     with landing.opened(landing_path) as connection:
@@ -160,14 +160,14 @@ def source_of(name: str, model: Model, settings: Settings, origin: dict) -> dict
 
 
 def canonical(value: object) -> str:
-    """JSON with sorted keys and no white space: equal for equal values."""
+    """JSON with sorted keys and no white space, so equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def rows_of(
     source: dict, source_model: str, settings: Settings, sampled: list[Sampled]
 ) -> pyarrow.Table:
-    """Rows as they land."""
+    """Rows to land."""
     return pyarrow.Table.from_pylist(
         [
             {
@@ -191,7 +191,7 @@ def rows_of(
 
 
 def sampling_of(settings: Settings, row: Sampled) -> str:
-    """How one rollout was drawn, as JSON."""
+    """Sampling settings of one rollout, as JSON."""
     drawing = asdict(settings)
     del drawing["seed"]
     return json.dumps(
@@ -202,7 +202,7 @@ def sampling_of(settings: Settings, row: Sampled) -> str:
 def refuse_other_settings(
     connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
 ) -> None:
-    """Rollouts of one name are drawn from one distribution."""
+    """Raise if rollouts of this name were sampled with other settings."""
     for kind, name, details in landing.sources_of(connection, source_model):
         if kind != "sampler":
             raise SamplingError(
@@ -217,21 +217,21 @@ def refuse_other_settings(
 
 
 def differences(landed: dict, settings: dict) -> str:
-    """Which settings are not those that landed, as a person reads it."""
+    """List the settings that differ from the landed ones, for a message."""
     return ", ".join(
-        f"{key} {landed.get(key)} and not {settings.get(key)}"
+        f"{key} {landed.get(key)}, not {settings.get(key)}"
         for key in sorted(landed | settings)
         if landed.get(key) != settings.get(key)
     )
 
 
 def refuse_other_prefixes(known: dict, source_model: str, prefixes: list[Prefix]) -> None:
-    """Siblings share their prefix."""
+    """Raise if a document has landed with another prefix: siblings must share theirs."""
     for prefix in prefixes:
         landed = known.get(prefix.doc_id)
         if landed and (landed.prefix, landed.doc_source) != (prefix.text, prefix.doc_source):
             raise SamplingError(
-                f"document {prefix.doc_id!r} of {source_model!r} has landed with another prefix "
-                "or url: cut it as before (--min-prefix, --max-prefix, the same page), or choose "
-                "another name with --source-model"
+                f"document {prefix.doc_id!r} of {source_model!r} has landed with a different "
+                "prefix or url: cut it as before (same page, --seed, --min-prefix and "
+                "--max-prefix), or choose another name with --source-model"
             )

@@ -1,4 +1,4 @@
-"""A source model's tokenizer: the ids it is fed, and the text of the ids it samples."""
+"""The source model's tokenizer: ids of its input, and the text of sampled ids."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from pathlib import Path
 
 from latent_probes.common import files
 
-# No text may hold these: NUL, and half of a character.
+# Not allowed in a text: NUL and lone surrogates.
 NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
-# What an incomplete character is decoded to, and how many of its tokens there may be.
+# The decoding of an incomplete character, and the maximum number of its tokens.
 MOST_INCOMPLETE = 3
 INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
 
 class TokenizerError(Exception):
-    """A tokenizer that is not there or cannot be used; the message says which."""
+    """A tokenizer that is missing or cannot be used; the message says which."""
 
 
 def load(model: str, revision: str | None):
-    """The tokenizer of a model: a name on the Hub, a folder, or a GGUF file.
+    """Load the tokenizer of a model: a name on the Hub, a folder, or a GGUF file.
 
     Raises TokenizerError.
     """
     from transformers import AutoTokenizer
 
     try:
-        # Text from outside that spells a special token is text.
+        # A special token spelled out in external text must stay text.
         return AutoTokenizer.from_pretrained(
             **place(model), revision=revision, split_special_tokens=True
         )
     except (OSError, ValueError, ImportError) as error:
         raise TokenizerError(
-            f"no tokenizer of {model!r} can be loaded ({first_line(error)}); check the name or path"
+            f"cannot load the tokenizer of {model!r} ({first_line(error)}); check the name or path"
         ) from error
 
 
 def place(model: str) -> dict[str, str]:
-    """Where transformers finds a model."""
+    """Arguments with which transformers finds a model."""
     path = Path(model)
     if path.suffix == ".gguf":
         return {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
@@ -53,7 +53,7 @@ def version(tokenizer, model: str, revision: str | None) -> str:
         found = cached_file(
             model, "tokenizer.json", revision=revision, _raise_exceptions_for_missing_entries=False
         )
-        # One that was never saved as one file is known by what it would be saved as.
+        # A tokenizer that was not saved as one file is hashed in the form it would be saved in.
         path = Path(found) if found else None
     if path is None:
         import hashlib
@@ -65,7 +65,7 @@ def version(tokenizer, model: str, revision: str | None) -> str:
 
 
 def short_name(model: str) -> str:
-    """A model's name: that on the Hub, else that of its folder or file, without the path to it."""
+    """A model's name: on the Hub, or of its folder or file without the path."""
     path = Path(model)
     if path.suffix == ".gguf":
         return path.stem
@@ -73,19 +73,19 @@ def short_name(model: str) -> str:
 
 
 def encode(tokenizer, text: str) -> list[int]:
-    """The ids a model is fed: those of ``text``, after what its tokenizer puts before any text."""
+    """Token ids of ``text`` as model input, including the tokenizer's leading special tokens."""
     ids = list(tokenizer(text, add_special_tokens=True)["input_ids"])
     special = set(tokenizer.all_special_ids)
-    # Some put an end behind every text, and nothing follows an end.
+    # Some tokenizers append an end token, which nothing can follow.
     while ids and ids[-1] in special:
         ids.pop()
     return ids
 
 
 def following(tokenizer, text: str) -> list[int]:
-    """The ids of ``text`` where other text stands before it, which is white space's usual place.
+    """Token ids of ``text`` as a continuation of other text.
 
-    At its beginning some tokenizers would put a space before it, or take one away.
+    At the start of a text, some tokenizers would add or remove a space.
     """
     found = tokenizer("a" + text, add_special_tokens=False, return_offsets_mapping=True)
     spans = found["offset_mapping"]
@@ -96,17 +96,17 @@ def following(tokenizer, text: str) -> list[int]:
 
 
 def continuation(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
-    """The text that ``ids`` add to that of ``prefix_ids``, without special tokens.
+    """The text that ``ids`` add to the text of ``prefix_ids``, without special tokens.
 
-    A model may be stopped between the bytes of a character: an incomplete end is left out. Raises
-    TokenizerError if the text of the prefix changes with what follows.
+    A model can be stopped between the bytes of a character: an incomplete end is dropped. Raises
+    TokenizerError if the text of the prefix depends on the tokens that follow.
     """
     special = set(tokenizer.all_special_ids)
     kept = [token for token in ids if token not in special]
     text = added(tokenizer, prefix_ids, kept)
     if not text.endswith(INCOMPLETE):
         return mended(text)
-    # Where bytes are tokens, one byte too many makes all the bytes before it unreadable.
+    # With byte tokens, one byte too many makes all bytes before it undecodable.
     return max(
         (
             mended(added(tokenizer, prefix_ids, kept[: len(kept) - n_dropped]))
@@ -117,25 +117,25 @@ def continuation(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
 
 
 def added(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
-    """What ``ids`` add, decoded behind a prefix: the first token of a text may lose its space."""
-    # The second is for a prefix that ends with a character in bytes, and bytes that are none.
+    """The text that ``ids`` add after a prefix: alone, the first token could lose its space."""
+    # The second is for a prefix that ends in byte tokens, followed by invalid bytes.
     for before in (prefix_ids, tokenizer("a", add_special_tokens=False)["input_ids"]):
         prefix, whole = decode(tokenizer, before), decode(tokenizer, [*before, *ids])
         if whole.startswith(prefix):
             return whole[len(prefix) :]
     raise TokenizerError(
-        f"the tokenizer of {tokenizer.name_or_path!r} decodes a prefix otherwise once more tokens "
-        "follow, so its continuations have no text; sample from another model"
+        f"the tokenizer of {tokenizer.name_or_path!r} decodes a prefix differently when more "
+        "tokens follow, so continuations have no defined text; sample from another model"
     )
 
 
 def decode(tokenizer, ids: list[int]) -> str:
-    """The text of ids, as it is: no space is taken away before a full stop."""
+    """The text of ids, unchanged: no space is removed before punctuation."""
     return tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
 def mended(text: str) -> str:
-    """``text`` up to the first character that no text may hold, and without an incomplete end."""
+    """``text`` up to the first character that is not allowed, without an incomplete end."""
     found = NO_TEXT.search(text)
     return (text[: found.start()] if found else text).rstrip(INCOMPLETE)
 
