@@ -150,7 +150,7 @@ def test_states_that_are_no_numbers_are_an_error(tmp_path):
     broken = LanguageModel(str(folder), None, "auto", "cpu", 4)
     with torch.no_grad():
         broken.model.model.norm.weight[3] = float("nan")
-    with pytest.raises(ReadingError, match=r"d53: a hidden state is no finite number"):
+    with pytest.raises(ReadingError, match=r"d53: a hidden state is not finite"):
         states.read(broken, [document(broken, tiny_models.TEXTS[0], 20)], LAYERS)
 
 
@@ -158,7 +158,7 @@ def test_a_folder_of_something_else_is_refused(tiny, tmp_path):
     settings = activations.settings_of(tiny, LAYERS, 1)
     shards.prepare(tmp_path / "states", settings)
     shards.prepare(tmp_path / "states", settings)
-    with pytest.raises(ReadingError, match=r"last 1 and not 2.*another --out"):
+    with pytest.raises(ReadingError, match=r"last 1, not 2.*another --out"):
         shards.prepare(tmp_path / "states", activations.settings_of(tiny, LAYERS, 2))
     with pytest.raises(ReadingError, match="is not empty"):
         shards.prepare(tmp_path, settings)
@@ -167,7 +167,7 @@ def test_a_folder_of_something_else_is_refused(tiny, tmp_path):
 def test_every_split_of_a_round_has_its_states(reading, tiny, model_folder):
     said = reading.runs(*command(model_folder, "--last", "2", "--shard-documents", "7"))
     assert "20 documents: up to" in said and "MB in 3 shards; about" in said
-    assert "0 as they were sampled, 20 tokenized from their text; 0 of " in said
+    assert "0 with the sampled tokens, 20 tokenized from text; 0 of " in said
     ((n_lenses, n_tokens),) = reading.query(
         "select count(*), sum(n_tokens)::bigint from probes where scope = 'lens'"
     )

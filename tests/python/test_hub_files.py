@@ -302,7 +302,7 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(hub, house, parquet):
     hub.plan("status", at="content", path="b.parquet")
     said = refusal(house, NAME)
     assert "b.parquet: the Hub returned status 503; run again later" in said
-    assert "1 of 2 files of the Hub have landed and stay; the same command goes on" in said
+    assert "1 of 2 Hub files have landed; rerun the same command to continue" in said
     assert documents(house) == ["a"]
     assert [path.stat().st_size for path in downloads(house)] == [5 * PIECE]
     assert house.land(NAME) == Landed(rollouts=1, added=1, known_files=1)
@@ -333,7 +333,7 @@ def test_what_is_already_downloaded_is_not_downloaded_again(hub, house, parquet)
 def test_other_bytes_than_are_listed_never_land(hub, house, content, name):
     hub.create("owner/rollouts").commit({name: content(name, row())})
     hub.plan("other bytes", at="content")
-    assert f"{name}: what came is not what the Hub lists" in refusal(house, NAME)
+    assert f"{name}: downloaded file does not match the Hub's hash" in refusal(house, NAME)
     assert house.state() == downloads(house) == []
     house.land(NAME)
     assert len(house.rollouts()) == 1
@@ -346,7 +346,7 @@ def test_a_damaged_part_of_a_download_never_lands(hub, house, parquet):
     refusal(house, NAME)
     (part,) = downloads(house)
     part.write_bytes(part.read_bytes()[::-1])
-    assert "what came is not what the Hub lists" in refusal(house, NAME)
+    assert "downloaded file does not match the Hub's hash" in refusal(house, NAME)
     house.land(NAME)
     assert documents(house) == ["a"]
 
@@ -373,7 +373,7 @@ def test_a_fault_in_a_file_leaves_it_out_and_keeps_those_before(hub, house, cont
         }
     )
     said = refusal(house, NAME)
-    assert re.search(r"@[0-9a-f]{40}/b.jsonl, row 2: prefix is null; mend or drop the row", said)
+    assert re.search(r"@[0-9a-f]{40}/b.jsonl, row 2: prefix is null; fix or drop the row", said)
     assert "(1 of 3 files" in said
     assert documents(house) == ["a"]
 
@@ -409,8 +409,11 @@ def test_what_the_hub_does_not_have_is_found_before_anything_lands(hub, house, c
     [
         (f"{NAME}@nowhere", "no such revision in this data set; check what follows the @"),
         (f"{NAME}@{'0' * 40}", "no such revision"),
-        (f"{NAME}/b.jsonl", "no such Parquet, JSONL or CSV file among a.jsonl; check the path"),
-        (f"{NAME}/data/*.parquet", "no such Parquet, JSONL or CSV file among a.jsonl"),
+        (
+            f"{NAME}/b.jsonl",
+            "no matching Parquet, JSONL or CSV file (found: a.jsonl); check the path",
+        ),
+        (f"{NAME}/data/*.parquet", "no matching Parquet, JSONL or CSV file (found: a.jsonl)"),
         (f"{NAME}/.parquet", "cannot tell the format"),
         (f"{NAME}/README.md", "cannot tell the format; name the file .parquet"),
         ("hf://datasets/owner/nowhere", "no such data set, or it is private; check the name, or"),
@@ -429,7 +432,7 @@ def test_an_address_of_nothing_is_refused_with_the_remedy(hub, house, content, a
 
 def test_an_empty_data_set_is_refused(hub, house):
     hub.create("owner/rollouts").commit({"README.md": b""})
-    assert "among none" in refusal(house, NAME)
+    assert "(found: none)" in refusal(house, NAME)
 
 
 @pytest.mark.parametrize("token", [None, "right", "wrong"])

@@ -111,7 +111,7 @@ def test_a_path_of_this_computer_is_refused_outside_of_texts(home, folder):
         {"README_card": f"| {path} |"},
         {"rollouts": f"select {quoted(path)} as name"},
     ):
-        assert "a path of this computer" in refused(home, **contents)
+        assert "a path on this computer" in refused(home, **contents)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_path_of_this_computer_is_refused_outside_of_texts(home, folder):
     ],
 )
 def test_a_path_of_any_computer_is_listed_in_texts_and_refused_elsewhere(home, path, capsys):
-    assert "a path of a computer" in refused(home, spend=f"select {quoted(path)} as model")
+    assert "a local path" in refused(home, spend=f"select {quoted(path)} as model")
     rows = f"select 'd' as doc_id, 1 as slot_idx, 'open ' || {quoted(path)} as doc"
     leaks.refuse(home, export(home, data=rows, README_card=f"a probe says {path}"))
     assert "data/train.parquet, doc of d 1" in capsys.readouterr().out

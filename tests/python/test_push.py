@@ -114,7 +114,7 @@ def test_pushing_the_same_again_sends_nothing(hub, home, capsys):
     received, n_before = hub.received, n_commits(hub)
     push(home)
     assert (hub.received, n_commits(hub)) == (received, n_before)
-    assert "nothing to send" in capsys.readouterr().out
+    assert "nothing to upload" in capsys.readouterr().out
 
 
 def test_another_round_sends_only_its_own_bytes(hub, home, capsys):
@@ -169,8 +169,8 @@ def test_a_dry_run_sends_nothing_and_shows_the_bytes(hub, home, capsys):
     assert all(request.method in ("GET", "HEAD") for request in hub.requests)
     n_bytes = sum(map(len, contents(home.export).values()))
     out = capsys.readouterr().out
-    assert f"{n_bytes:,} of {n_bytes:,} bytes travel" in out
-    assert "nothing was sent" in out
+    assert f"{n_bytes:,} of {n_bytes:,} bytes to upload" in out
+    assert "dry run: nothing was uploaded" in out
     push(home)
     grown(home)
     n_requests = len(hub.requests)
@@ -187,7 +187,7 @@ def test_a_state_that_was_not_seen_is_not_overwritten(hub, home):
     repository = hub.repositories[NAME]
     repository.commit({"README.md": b"somebody's"})
     grown(home)
-    with pytest.raises(PushError, match="nobody here has looked at"):
+    with pytest.raises(PushError, match="you have not reviewed"):
         push(home)
     assert there(hub) == {"README.md": b"somebody's"}
     push(home, dry_run=True)
@@ -197,7 +197,7 @@ def test_a_state_that_was_not_seen_is_not_overwritten(hub, home):
 
 def test_a_data_set_of_somebody_else_is_not_overwritten(hub, home):
     hub.create(NAME).commit({"README.md": b"somebody's", "data/a.parquet": b"theirs"})
-    with pytest.raises(PushError, match="nobody here has looked at"):
+    with pytest.raises(PushError, match="you have not reviewed"):
         push(home)
     push(home, dry_run=True)
     push(home)
@@ -367,21 +367,21 @@ def test_what_was_never_exported_is_not_pushed(hub, home):
 def test_an_export_that_was_changed_by_hand_is_not_pushed(hub, home, name):
     path = home.export / name
     path.write_bytes(path.read_bytes()[:-1] + b"\n\n")
-    assert "changed by hand" in refused(home)
+    assert "edited by hand" in refused(home)
     assert not hub.requests
 
 
 def test_an_export_that_is_older_than_the_warehouse_is_not_pushed(hub, home):
     with duckdb.connect(str(home.warehouse)) as connection:
         connection.execute("create table news as select 1")
-    assert "not of the warehouse as it is now" in refused(home)
+    assert "does not match the current warehouse" in refused(home)
     assert not hub.requests
 
 
 def test_an_export_of_a_warehouse_that_was_not_tested_since_is_not_pushed(hub, home):
     stamp = json.loads(home.stamp.read_text())
     home.stamp.write_text(json.dumps(stamp | {"tested": False}))
-    assert "not of the warehouse as it is now" in refused(home)
+    assert "does not match the current warehouse" in refused(home)
 
 
 def test_the_state_that_is_compared_holds_landing_warehouse_and_project(home):

@@ -325,13 +325,13 @@ def test_all_missing_columns_are_named_at_once_with_those_that_are_there(house, 
 @pytest.mark.parametrize(
     ("constants", "said"),
     [
-        ({"continuation_idx": "-1"}, "is not a whole number from 0"),
-        ({"continuation_idx": "9" * 19}, "is not a whole number from 0"),
-        ({"continuation_idx": "1.0"}, "is not a whole number from 0"),
-        ({"temperature": "hot"}, "constant temperature=hot is no number"),
-        ({"temperature": "NaN"}, "is no number"),
-        ({"temperature": "true"}, "is no number"),
-        ({"doc_source": "web"}, "as a column and as a constant; leave one"),
+        ({"continuation_idx": "-1"}, "is not a non-negative integer"),
+        ({"continuation_idx": "9" * 19}, "is not a non-negative integer"),
+        ({"continuation_idx": "1.0"}, "is not a non-negative integer"),
+        ({"temperature": "hot"}, "constant temperature=hot is not a number"),
+        ({"temperature": "NaN"}, "is not a number"),
+        ({"temperature": "true"}, "is not a number"),
+        ({"doc_source": "web"}, "both as a column and as a constant; drop one"),
     ],
 )
 def test_a_constant_of_the_wrong_kind_is_refused(constants, said):
@@ -364,25 +364,25 @@ def test_a_mapped_column_that_is_missing_is_refused_by_its_name(house, suffix):
 def test_a_null_text_is_refused_with_its_row(house, suffix, column):
     bad = row(continuation_idx=1) | {column: None}
     said = house.refusal(write(house.folder / f"bad{suffix}", row(), bad))
-    assert f"bad{suffix}, row 2: {column} is null; mend or drop the row" in said
+    assert f"bad{suffix}, row 2: {column} is null; fix or drop the row" in said
 
 
 @pytest.mark.parametrize("suffix", LIST_FORMATS)
 def test_a_null_continuation_is_refused_with_its_row(house, suffix):
     path = write(house.folder / f"bad{suffix}", row(), row(continuation_idx=1, continuation=None))
-    assert "row 2: continuation is null; mend or drop the row" in house.refusal(path)
+    assert "row 2: continuation is null; fix or drop the row" in house.refusal(path)
 
 
 def test_a_text_that_only_some_json_rows_lack_is_refused_with_its_row(house):
     path = write(house.folder / "bad.jsonl", row(), without("prefix", continuation_idx=1))
-    assert "bad.jsonl, row 2: prefix is missing; mend or drop the row" in house.refusal(path)
+    assert "bad.jsonl, row 2: prefix is missing; fix or drop the row" in house.refusal(path)
 
 
 @pytest.mark.parametrize("suffix", LIST_FORMATS)
 def test_a_null_list_is_refused_with_its_row(house, suffix):
     bad = listed(doc_id="e") | {"continuations": None}
     path = write(house.folder / f"bad{suffix}", listed("one"), bad)
-    assert f"bad{suffix}, row 2: continuations is null; mend" in house.refusal(path)
+    assert f"bad{suffix}, row 2: continuations is null; fix" in house.refusal(path)
 
 
 @pytest.mark.parametrize("suffix", LIST_FORMATS)
@@ -396,7 +396,7 @@ def test_a_null_in_a_list_is_refused_with_its_row(house, suffix, texts):
 def test_a_key_with_two_texts_is_refused_with_its_row(house, suffix):
     path = write(house.folder / f"bad{suffix}", row(), row(), row(continuation="another"))
     said = house.refusal(path)
-    assert f'bad{suffix}, row 3: key ["Qwen/Qwen3-8B","doc-1",0] is there already' in said
+    assert f'bad{suffix}, row 3: key ["Qwen/Qwen3-8B","doc-1",0] already exists' in said
     assert "with another continuation; a rollout never changes, so give the new text" in said
 
 
@@ -412,7 +412,7 @@ def test_a_landed_key_with_another_text_is_refused_with_its_row(house, suffix):
 def test_a_document_with_two_prefixes_or_sources_is_refused_with_its_row(house, suffix, change):
     bad = row(continuation_idx=1) | {change: "another"}
     said = house.refusal(write(house.folder / f"bad{suffix}", row(), bad))
-    assert f'bad{suffix}, row 2: key ["Qwen/Qwen3-8B","doc-1"] is there already' in said
+    assert f'bad{suffix}, row 2: key ["Qwen/Qwen3-8B","doc-1"] already exists' in said
     assert "with another prefix or doc_source; a rollout never changes" in said
 
 
@@ -449,15 +449,16 @@ def test_what_is_no_list_of_texts_is_refused_with_its_row(house, suffix, wrong):
 
 def test_a_list_in_a_csv_file_is_refused(house):
     path = write(house.folder / "bad.csv", listed("one"))
-    assert "bad.csv, row 1: a CSV file holds no lists; write one row per" in house.refusal(path)
+    assert "bad.csv, row 1: CSV files cannot contain lists; write one row per" in house.refusal(
+        path
+    )
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_negative_index_is_refused_with_its_row(house, suffix):
     path = write(house.folder / f"bad{suffix}", row(), row(continuation_idx=-1))
-    assert re.search(
-        rf"bad{suffix}, row 2: continuation_idx is .*(below 0|from 0); mend", house.refusal(path)
-    )
+    fault = r"continuation_idx is .*(below 0|not a non-negative integer); fix"
+    assert re.search(rf"bad{suffix}, row 2: {fault}", house.refusal(path))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -486,29 +487,29 @@ def test_a_sampling_setting_that_is_no_number_is_refused_with_its_row(house):
 
 def test_a_lone_surrogate_is_refused_with_its_row(house):
     path = write(house.folder / "bad.jsonl", row(), row(continuation_idx=1, continuation="\ud800"))
-    assert "bad.jsonl, row 2: a lone surrogate; write whole characters" in house.refusal(path)
+    assert "bad.jsonl, row 2: contains a lone surrogate; write valid Unicode" in house.refusal(path)
 
 
 def test_a_lone_surrogate_in_a_list_is_refused_with_its_row(house):
     path = write(house.folder / "bad.jsonl", listed("one"), listed("two \udc00", doc_id="e"))
-    assert "bad.jsonl, row 2: a lone surrogate" in house.refusal(path)
+    assert "bad.jsonl, row 2: contains a lone surrogate" in house.refusal(path)
 
 
 def test_a_truncated_jsonl_file_is_refused_with_its_row(house):
     path = write(house.folder / "bad.jsonl", row(), row(continuation_idx=1))
     written(path, path.read_bytes()[:-20])
-    assert re.search("bad.jsonl, row 2: not JSON .*cut off.*again", house.refusal(path))
+    assert re.search("bad.jsonl, row 2: not JSON .*truncated.*again", house.refusal(path))
 
 
 def test_a_jsonl_file_that_is_cut_off_in_its_first_row_is_refused(house):
     path = written(house.folder / "bad.jsonl", b'{"source_model": "m')
-    assert re.search("bad.jsonl, row 1: not JSON .*mend", house.refusal(path))
+    assert re.search("bad.jsonl, row 1: not JSON .*fix", house.refusal(path))
 
 
 @pytest.mark.parametrize("line", ["[1]", "null"])
 def test_a_jsonl_row_that_is_no_object_is_refused(house, line):
     path = written(house.folder / "bad.jsonl", f"{json.dumps(row())}\n{line}\n".encode())
-    assert "bad.jsonl, row 2: source_model is missing; mend" in house.refusal(path)
+    assert "bad.jsonl, row 2: source_model is missing; fix" in house.refusal(path)
     path = written(house.folder / "bad.jsonl", f"{line}\n".encode())
     assert "bad.jsonl, row 1: not a JSON object; write one" in house.refusal(path)
 

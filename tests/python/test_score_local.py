@@ -49,7 +49,7 @@ def landed(checkout) -> list[tuple]:
 
 def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_folder):
     said = scoring.runs(*command(model_folder))
-    assert "differ by" in said and "one by one" in said and "minutes" in said
+    assert "differ by" in said and "individually" in said and "minutes" in said
     first = landed(scoring)
     ((n_probes, n_suffix),) = scoring.query(
         """
@@ -83,7 +83,7 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
     )
 
     again = scoring.runs(*command(model_folder))
-    assert f"0 readings to do, of 0 characters; {len(first):,} had landed" in again
+    assert f"0 readings to do (0 characters); {len(first):,} had already landed" in again
     assert landed(scoring) == first
 
     templates = scoring.folder / "seeds" / "verbalizer_templates.csv"
@@ -121,7 +121,7 @@ def test_a_killed_command_loses_at_most_a_batch(scoring, model_folder):
     process.communicate()
     killed = landed(scoring)
     said = scoring.runs(*some)
-    assert f"{len(killed):,} had landed before" in said
+    assert f"{len(killed):,} had already landed" in said
     all_rows = landed(scoring)
     assert set(map(str, killed)) < set(map(str, all_rows))
     assert len({row[:3] for row in all_rows}) == len(all_rows)

@@ -1,8 +1,8 @@
-"""Read documents with a language model in this process: scores of probes, and hidden states.
+"""Run a language model over documents in this process: scores of probes, and hidden states.
 
 Needs the extra ``lm``.
 """
 
 
 class ReadingError(Exception):
-    """Something cannot be read, or gives no number; the message says what and what to do."""
+    """A text cannot be read, or a result is not finite; the message says what to do."""

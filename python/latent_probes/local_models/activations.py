@@ -1,4 +1,4 @@
-"""Keep hidden states at the splits of documents, so that it can be killed and run again."""
+"""Save hidden states at the splits of documents; a killed run can be rerun."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def save_activations(
     round_number: int | None,
     shard_size: int,
 ) -> int:
-    """Keep the states of all splits that are not there yet; return of how many documents.
+    """Save the states of all splits that are still missing; return the number of documents read.
 
-    ``shard_size`` documents make a shard. Says size and time before it starts, and what tokens the
-    texts have. Raises ReadingError for a layer that the model does not have, and for a folder that
-    holds other states.
+    A shard has ``shard_size`` documents. Prints the expected size and time first, and at the end
+    which tokens were used. Raises ReadingError for a layer that the model does not have, and for a
+    folder with states of other settings.
     """
     refuse_layers(model, layers)
     shards.prepare(folder, settings_of(model, layers, n_kept))
     wanted = unread(home, folder, round_number)
     if not wanted:
-        terminal.say("nothing to do: the states of all splits are there")
+        terminal.say("nothing to do: the states of all splits are saved")
         return 0
     announce(home, model, layers, n_kept, wanted, shard_size)
     report = Report()
@@ -57,18 +57,18 @@ def save_activations(
 
 
 def refuse_layers(model: LanguageModel, layers: list[int]) -> None:
-    """Raise for a layer that is not there."""
+    """Raise for a layer that the model does not have."""
     last = states.n_layers(model)
     for layer in layers:
         if not 0 <= layer <= last:
             raise ReadingError(
-                f"{model.name} has the layers 0 (the embeddings) to {last} (after the final norm), "
-                f"and no {layer}"
+                f"{model.name} has layers 0 (the embeddings) to {last} (after the final norm), "
+                f"not {layer}"
             )
 
 
 def settings_of(model: LanguageModel, layers: list[int], n_kept: int) -> dict:
-    """What decides the states, as it stands beside them."""
+    """Settings that determine the states, stored with them."""
     settings = {name: model.settings[name] for name in ("model", "revision", "tokenizer", "dtype")}
     return settings | {
         "layers": layers,
@@ -78,13 +78,13 @@ def settings_of(model: LanguageModel, layers: list[int], n_kept: int) -> dict:
         "layers_are": "indices of output_hidden_states: 0 the embeddings, n after block n, "
         f"{states.n_layers(model)} after the last block and the final norm",
         "token_basis": "the last ones with text that end at or before the split",
-        # Read and counted, but never kept: they stand for no text.
+        # Read and counted, but never saved, since they have no text.
         "tokens_before_text": tokens.before_text(model.tokenizer),
     }
 
 
 def unread(home: Home, folder: Path, round_number: int | None) -> list[tuple[str, tuple[int, ...]]]:
-    """Documents with the splits whose states are not there, in the order of rounds."""
+    """Documents with the splits whose states are missing, in the order of rounds."""
     with warehouse.opened(home) as connection:
         rows = connection.execute(
             """
@@ -101,9 +101,9 @@ def unread(home: Home, folder: Path, round_number: int | None) -> list[tuple[str
         ).fetchall()
     if not rows:
         raise ReadingError(
-            "no document is split yet: run a round first"
+            "no document has splits yet: run a round first"
             if round_number is None
-            else f"no document of round {round_number} is split: is it there, and has it run?"
+            else f"no document of round {round_number} has splits: check the number, or run it"
         )
     known = shards.known(folder)
     found = []
@@ -123,7 +123,7 @@ def documents(
     n_kept: int,
     n_at_once: int,
 ) -> Iterator[list[Document]]:
-    """Documents with their tokens, so many at once."""
+    """Documents with their tokens, ``n_at_once`` at a time."""
     for start in range(0, len(wanted), n_at_once):
         splits = dict(wanted[start : start + n_at_once])
         with warehouse.opened(home) as connection:
@@ -165,7 +165,7 @@ def announce(
     wanted: list[tuple[str, tuple[int, ...]]],
     shard_size: int,
 ) -> None:
-    """Say how much there will be, and how long it will take, by some documents from the middle."""
+    """Print the expected size and time, measured on a batch of documents from the middle."""
     middle = max(0, len(wanted) // 2 - model.batch_size // 2)
     ((*some,),) = documents(
         home, model, wanted[middle : middle + model.batch_size], n_kept, model.batch_size
@@ -173,7 +173,7 @@ def announce(
     fitting = [document for document in some if fits(model, document)]
     seconds = 0.0
     if fitting:
-        # The first pass takes longer than any other.
+        # The first pass is slower than all others.
         states.read(model, fitting[:1], layers)
         started = time.monotonic()
         for batch in states.batches(fitting, model.batch_size):
@@ -190,18 +190,18 @@ def announce(
 
 
 def fits(model: LanguageModel, document: Document) -> bool:
-    """Whether the model reads so long a text."""
+    """Whether the document fits in the model's context window."""
     return not model.longest or len(document.ids) <= model.longest
 
 
 class Report:
-    """What is said of the documents at the end."""
+    """Counts of the documents that were read, printed at the end."""
 
     def __init__(self):
         self.n_read = self.n_sampled = self.n_too_long = self.n_splits = self.n_inside = 0
 
     def add(self, model: LanguageModel, document: Document) -> bool:
-        """Count a document; whether it can be read."""
+        """Count a document; return whether it can be read."""
         if not fits(model, document):
             self.n_too_long += 1
             return False
@@ -214,21 +214,21 @@ class Report:
     def say(self) -> None:
         """Print it."""
         terminal.say(
-            f"{self.n_read:,} documents: {self.n_sampled:,} as they were sampled, "
-            f"{self.n_read - self.n_sampled:,} tokenized from their text; {self.n_inside:,} of "
-            f"{self.n_splits:,} splits lie inside a token of this model"
+            f"{self.n_read:,} documents: {self.n_sampled:,} with the sampled tokens, "
+            f"{self.n_read - self.n_sampled:,} tokenized from text; {self.n_inside:,} of "
+            f"{self.n_splits:,} splits are inside a token of this model"
         )
         if self.n_too_long:
             terminal.say(
-                f"{self.n_too_long:,} documents are left out: the model does not read as far as "
-                "their last split"
+                f"{self.n_too_long:,} documents skipped: their last split is beyond the model's "
+                "context window"
             )
 
 
 def compare_lenses(
     home: Home, model: LanguageModel, wanted: list[tuple[str, tuple[int, ...]]]
 ) -> None:
-    """Say whether a lens has as many tokens for this model as its probe says."""
+    """If the lens tokenizer is another one, print how many tokens the lenses have in this model."""
     lens_tokenizer = units.tokenizer_version(*lens_files(home))
     own = model.settings["tokenizer"]
     if lens_tokenizer.rpartition("@")[2] == own.rpartition("@")[2]:
@@ -255,13 +255,13 @@ def compare_lenses(
                 n_theirs += n_tokens
                 n_ours += n_own
     terminal.say(
-        f"the lenses were cut with {lens_tokenizer}, and this model reads with {own}: "
-        f"{n_lenses:,} lenses have {n_theirs:,} tokens there and {n_ours:,} here; {n_equal:,} have "
-        "as many in both"
+        f"lenses were cut with {lens_tokenizer}, but this model uses {own}: {n_lenses:,} lenses "
+        f"have {n_theirs:,} tokens there and {n_ours:,} here; {n_equal:,} have the same number in "
+        "both"
     )
 
 
 def lens_files(home: Home) -> tuple[str, str]:
-    """The tokenizer of the lens probes, and where its files are."""
+    """Name of the lens tokenizer, and the folder of its files."""
     known = warehouse.settings(home)
     return known["tokenizer"], known["tokenizer_files"]

@@ -1,9 +1,9 @@
-"""Log-probabilities of candidates and greedy answers, many readings at a time.
+"""Log-probabilities of candidates and greedy answers, many readings per batch.
 
-A context is computed once for the readings that share it, and a question once for its two
-candidates and its answer: each begins with a copy of the keys and values before it. Contexts are
-padded on their left. Behind them nothing is padded that something follows, as layers of linear
-attention know of no mask there.
+A context is computed once for all readings that share it, and a question once for its two
+candidates and its answer: each starts from a copy of the key-value cache. Contexts are padded on
+the left. After the contexts, nothing is padded in the middle, because layers with linear attention
+ignore the mask there.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from latent_probes.local_models import ReadingError
 from latent_probes.local_models.readings import Reading
 from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
 
-# Most tokens whose keys and values are held for the rows of a batch: 2.4 GB for a model of 8B.
+# Maximum tokens in the key-value cache of a batch: 2.4 GB for an 8B model.
 MOST_TOKENS = 1 << 14
-# Most logits at a time: 512 MB.
+# Maximum logits at a time: 512 MB.
 MOST_LOGITS = 1 << 27
 
 
 @dataclass(frozen=True)
 class Read:
-    """What came of a reading: the log-probability of each token of the atom and of the wrong
-    answer, in nats, and the greedy answer, ``None`` where none was asked for."""
+    """Result of a reading.
+
+    Log-probabilities (nats) of each token of the atom and of the wrong answer, and the tokens of
+    the greedy answer, ``None`` if no answer is generated.
+    """
 
     reading: Reading
     atom: list[float]
@@ -36,7 +39,7 @@ class Read:
 
 
 class Reader:
-    """A language model that reads; ``seconds`` is what its log-probabilities have taken."""
+    """The local model; ``seconds`` is the time spent on log-probabilities so far."""
 
     def __init__(self, model: LanguageModel):
         self.model = model
@@ -44,23 +47,23 @@ class Reader:
         self.seconds = 0.0
 
     def read(self, readings: list[Reading]) -> list[Read]:
-        """Read all of them in one batch, in their order.
+        """Score all readings in one batch; results are in the same order.
 
-        Raises LanguageModelError if they do not fit the memory, ReadingError if a log-probability
-        is no finite number.
+        Raises LanguageModelError if they do not fit in memory, ReadingError if a log-probability
+        is not finite.
         """
         try:
             with self.torch.inference_mode():
                 found = self.read_batch(readings)
         except self.torch.OutOfMemoryError as error:
             raise LanguageModelError(
-                f"a batch of {len(readings)} does not fit the memory of {self.model.device}: run "
-                "again with a smaller --batch-size; what has landed stays"
+                f"a batch of {len(readings)} does not fit in the memory of {self.model.device}: "
+                "rerun with a smaller --batch-size; landed data is kept"
             ) from error
         return [checked(found[place]) for place in range(len(readings))]
 
     def read_batch(self, readings: list[Reading]) -> dict[int, Read]:
-        """What came of each reading, by its place."""
+        """Results by the reading's index in the batch."""
         started = time.monotonic()
         contexts: dict[tuple[int, ...], int] = {}
         rows = [contexts.setdefault(reading.context, len(contexts)) for reading in readings]
@@ -84,7 +87,7 @@ class Reader:
         return found
 
     def shared(self, contexts: list[tuple[int, ...]]) -> Known:
-        """The contexts computed, a row each."""
+        """Compute the contexts, one row each."""
         longest = max(map(len, contexts))
         n_padded = [longest - len(context) for context in contexts]
         mask = self.tensor(
@@ -104,14 +107,14 @@ class Reader:
         return Known(self.torch, cache, mask, None)
 
     def extended(self, known: Known, questions: list[list[int]]) -> Known:
-        """What is known with a question of one length behind each row, and the logits after it."""
+        """Append a question to each row (all of one length); keeps the logits after it."""
         logits = self.step(known, self.tensor(questions))
         return Known(self.torch, known.cache, known.mask, logits[:, -1].float())
 
     def step(self, known: Known, ids, mask=None, first: int = -1):
-        """Put ids behind what is known; the logits from place ``first`` of them on.
+        """Append ids to ``known``; returns their logits, starting at position ``first``.
 
-        ``mask`` is 0 where a row has fewer.
+        ``mask`` is 0 at the padding of shorter rows.
         """
         start = known.mask.sum(-1, keepdim=True)
         added = self.torch.ones_like(ids) if mask is None else mask
@@ -127,13 +130,13 @@ class Reader:
         ).logits
 
     def candidates(self, asked: Known, readings: list[Reading]) -> list[list[list[float]]]:
-        """The log-probabilities of both candidates of each reading."""
+        """Log-probabilities of both candidates of each reading."""
         first = asked.logits.log_softmax(-1)
         scores = [
             [[first[row, ids[0]].item()] for ids in reading.candidates]
             for row, reading in enumerate(readings)
         ]
-        # The last token is predicted and not read, so that those of one token are done.
+        # The last token is only predicted, so candidates of one token are finished.
         rest = [
             (row, kind, ids)
             for row, reading in enumerate(readings)
@@ -151,9 +154,9 @@ class Reader:
         return scores
 
     def followed(self, known: Known, rows: list[list[int]]) -> list[list[float]]:
-        """The log-probabilities of all ids of each row but the first, which are longest first.
+        """Log-probabilities of all ids of each row except the first; longest rows come first.
 
-        They are read in pieces, so that their logits fit the memory.
+        Rows are read in pieces so that their logits fit in memory.
         """
         n_words = self.model.model.config.get_text_config().vocab_size
         width = max(1, MOST_LOGITS // (n_words * len(rows)))
@@ -175,10 +178,7 @@ class Reader:
         return found
 
     def answers(self, asked: Known, readings: list[Reading]) -> list[list[int] | None]:
-        """The most likely token after the question, and so on, up to the end of the line.
-
-        Uses up what is known.
-        """
+        """Greedy answers, up to the end of the line. Modifies ``asked``."""
         if not readings[0].longest_answer:
             return [None] * len(readings)
         written: list[list[int]] = [[] for _ in readings]
@@ -195,7 +195,7 @@ class Reader:
             logits = self.step(asked, tokens[:, None])[:, -1]
 
     def has_ended(self, answer: list[int], reading: Reading) -> bool:
-        """Whether an answer is as long as it may be, or ends its line or the text."""
+        """Whether an answer has reached its maximum length, the end of its line or of the text."""
         if len(answer) >= reading.longest_answer or (answer and answer[-1] in self.model.ends):
             return True
         return "\n" in self.model.tokenizer.decode(answer).lstrip()
@@ -206,35 +206,35 @@ class Reader:
 
 
 class Known:
-    """What was computed: keys and values, where they are no padding, and the logits at the end."""
+    """Computed rows: key-value cache, attention mask, and the logits after the last token."""
 
     def __init__(self, torch, cache, mask, logits):
         self.torch, self.cache, self.mask, self.logits = torch, cache, mask, logits
 
     def chosen(self, rows: list[int]) -> Known:
-        """A copy of some rows, each as often as it is named."""
+        """A copy of some rows, which can repeat."""
         rows = self.torch.tensor(rows, device=self.mask.device)
         cache = copy.deepcopy(self.cache)
-        # Unlike `batch_select_indices`, it knows layers of linear attention.
+        # Unlike `batch_select_indices`, this supports layers with linear attention.
         cache.reorder_cache(rows)
         logits = None if self.logits is None else self.logits[rows]
         return Known(self.torch, cache, self.mask[rows], logits)
 
 
 def checked(read: Read) -> Read:
-    """The same, if all its log-probabilities are finite. Raises ReadingError."""
+    """Return ``read``; raises ReadingError unless all its log-probabilities are finite."""
     for values in (read.atom, read.wrong_answer):
         if not all(-float("inf") < value <= 0 for value in values):
             raise ReadingError(
                 f"probe {read.reading.text.probe_id}, form {read.reading.text.form}: a "
-                "log-probability is no finite number; the model overflows in this precision: try "
-                "--dtype float32. What has landed before stays"
+                "log-probability is not finite; the model overflows at this precision: try "
+                "--dtype float32. Landed data is kept"
             )
     return read
 
 
 def one_by_one(model: LanguageModel, reading: Reading) -> tuple[list[float], list[float]]:
-    """The same log-probabilities by a pass of the whole text for each candidate."""
+    """The same log-probabilities from one unbatched pass over the full text per candidate."""
     torch, _ = libraries()
     found = []
     for ids in reading.candidates:
@@ -252,9 +252,9 @@ def one_by_one(model: LanguageModel, reading: Reading) -> tuple[list[float], lis
 
 
 def batches(readings: list[Reading], size: int) -> Iterator[list[Reading]]:
-    """Readings of contexts of like length, longest first, at most ``size`` at a time.
+    """Batches of at most ``size`` readings with contexts of similar length, longest first.
 
-    Those of one context stay together where they fit.
+    Readings that share a context stay together if they fit.
     """
     by_context = defaultdict(list)
     for reading in readings:

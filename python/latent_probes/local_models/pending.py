@@ -1,4 +1,4 @@
-"""Which probes a reader has not read yet, and their texts, a slice at a time."""
+"""Probes that a local model has not read yet, and their texts, a slice at a time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SLICE = 1024
 
 @dataclass(frozen=True)
 class Pending:
-    """Readings that have not landed, those of the longest complements first, and what has.
+    """Readings that have not landed, longest complements first, and the number that have.
 
-    ``keys`` are pairs of probe_id and form; ``n_characters`` is the length of all that is shown.
+    ``keys`` are pairs of probe_id and form; ``n_characters`` is the total length of their input.
     """
 
     keys: list[tuple[str, str]]
@@ -26,10 +26,10 @@ class Pending:
 
 
 def pending(home: Home, reader_hash: str, scopes: list[str], n_documents: int | None) -> Pending:
-    """What a reader has still to read of these scopes.
+    """Readings of these scopes that a local model still has to do.
 
-    With ``n_documents`` of so many documents, in an order that their ids alone decide, so that of
-    a larger number they are the first.
+    ``n_documents`` limits the documents; their order depends only on their ids, so a larger number
+    extends the same selection.
     """
     with landing.opened(home.landing) as connection:
         known = landing.known_scores(connection, reader_hash)
@@ -74,7 +74,7 @@ def pending(home: Home, reader_hash: str, scopes: list[str], n_documents: int | 
 
 
 def texts(home: Home, keys: list[tuple[str, str]]) -> Iterator[list[Text]]:
-    """The texts of readings, in slices and in their order."""
+    """The texts of readings, in slices, in the order of ``keys``."""
     for start in range(0, len(keys), SLICE):
         probe_ids, forms = zip(*keys[start : start + SLICE], strict=True)
         with warehouse.opened(home) as connection:

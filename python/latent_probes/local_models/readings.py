@@ -1,8 +1,8 @@
-"""A probe as a language model reads it: token ids of what it is shown, and of what may follow.
+"""A probe as input of a local model: token ids of the prompt and of the two candidates.
 
-The forms are those of the model ``reader_inputs``. What is shown is made of two parts, each
-tokenized by itself: a *context*, which many readings share and which is computed once for them, and
-a *question*. A *candidate*, the atom or its wrong answer, is tokenized as what follows text.
+The forms are those of the table ``reader_inputs``. A prompt has two parts, tokenized separately: a
+*context*, which many readings share and which is computed once for them, and a *question*. A
+*candidate* (the atom or the wrong answer) is tokenized as a continuation.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from latent_probes.local_models import ReadingError
 from latent_probes.queue import rendering
 from latent_probes.sampling import tokenizing
 
-# How ids are made of texts; another way is another number, and other scores.
+# Version of the tokenization and prompt; changing it gives new scores.
 METHOD = "reading 1"
-# Tokens that an answer may have beyond those of the atom, and at most.
+# Maximum answer length: tokens beyond those of the atom, and in all.
 MORE_TOKENS = 8
 LONGEST_ANSWER = 96
-# Where the complement stands while its place in the template is looked for.
+# Placeholder, to find the complement's position in the template.
 PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
 class Text:
-    """What one probe is, in one form, as texts."""
+    """The texts of one probe in one form."""
 
     probe_id: str
     form: str
@@ -38,10 +38,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Reading:
-    """The same as token ids.
+    """The token ids of one probe in one form.
 
-    ``candidates`` are the atom and the wrong answer; ``longest_answer`` is how many tokens the
-    model may write, 0 where it is not asked to.
+    ``candidates`` are the atom and the wrong answer; ``longest_answer`` is the maximum length of
+    the generated answer, 0 if none is generated.
     """
 
     text: Text
@@ -53,15 +53,15 @@ class Reading:
 
     @property
     def n_tokens(self) -> int:
-        """Tokens of what is shown."""
+        """Tokens of the prompt."""
         return len(self.context) + len(self.question)
 
 
 def reading_of(tokenizer, text: Text, longest: int) -> Reading:
-    """A probe as token ids, at most ``longest`` with either candidate.
+    """Tokenize a probe, at most ``longest`` tokens including the longer candidate.
 
-    What is too much of the complement is left out, at its end away from the split. Raises
-    ReadingError if even without it a candidate does not fit.
+    A complement that is too long is truncated at the end away from the split. Raises ReadingError
+    if a candidate does not fit even without the complement.
     """
     continues = text.form == "continuation"
     candidates = tuple(
@@ -75,14 +75,14 @@ def reading_of(tokenizer, text: Text, longest: int) -> Reading:
     if question_text:
         question = tokenizing.following(tokenizer, question_text)
     else:
-        # Where nothing is asked, the last token stands for the question.
+        # Without a question, the last token takes its place.
         ids, question = ids[:-1], ids[-1:]
     room = longest - len(question) - max(*map(len, candidates), longest_answer)
     n_head = len(tokenizing.encode(tokenizer, head)) if head else 0
     if room <= n_head or not all(candidates):
         raise ReadingError(
             f"probe {text.probe_id}: the longer candidate has {max(map(len, candidates)):,} tokens "
-            f"and the model reads {longest:,} in all: leave its scope out"
+            f"but the context window has only {longest:,}: omit this scope"
         )
     was_cut = len(ids) > room
     if was_cut:
@@ -92,7 +92,7 @@ def reading_of(tokenizer, text: Text, longest: int) -> Reading:
 
 
 def parts(text: Text) -> tuple[str, str, str]:
-    """What stands before the complement, what is shown, and what is asked after it."""
+    """The prompt before the complement, the complement, and the prompt after it."""
     if text.form == "continuation":
         return "", text.complement, ""
     prompt = rendering.template("reader").render(
@@ -103,15 +103,15 @@ def parts(text: Text) -> tuple[str, str, str]:
     )
     if text.form == "question_only":
         return "", prompt, ""
-    # The verbalizer comes after it, whatever it holds.
+    # Partition at the first one: the verbalizer, which could contain another, comes later.
     head, _, question = prompt.partition(PLACE)
     return head, text.complement, question
 
 
 def candidate_text(candidate: str, continues: bool) -> str:
-    """A candidate with what stands before it: one space after "Answer:".
+    """A candidate with its leading white space: one space after "Answer:".
 
-    Where a text goes on, the white space with which a lens begins is its own.
+    In a continuation, a lens keeps its own leading white space.
     """
     if continues and candidate[:1].isspace():
         return candidate

@@ -1,7 +1,7 @@
-"""Score probes with a language model in this process, so that it can be killed and run again.
+"""Score probes with a language model in this process; a killed run can be rerun.
 
-First some readings are done in both ways, in a batch and one by one: they must agree, and their
-time says how long the rest will take.
+First, some readings are done both batched and individually: the results must agree, and the time
+gives an estimate for the rest.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from latent_probes.sampling import tokenizing
 from latent_probes.sampling.language_model import LanguageModel
 
 SCOPES = ("word", "lens", "sentence", "paragraph", "whole")
-# The scopes whose answers no judge scores.
+# The scopes that are scored without a judge.
 DEFAULT_SCOPES = ("word", "lens")
-# What is read at once, where the model has no lower limit.
+# Context window, unless the model's is smaller.
 MOST_TOKENS = 8192
-# Most that the log-probability of a token may differ between the two ways, in nats, where it is
-# computed in 32 bits. With fewer bits both are off by more than that.
+# Maximum difference in a token's log-probability between batched and individual readings, in
+# nats, at 32 bits. At lower precision both are off by more than that.
 TOLERANCE = 1e-4
 ROUGH_TOLERANCE = 0.5
 
@@ -56,15 +56,15 @@ SCORES = pyarrow.schema(
 def score_probes(
     home: Home, model: LanguageModel, scopes: list[str], n_documents: int | None
 ) -> int:
-    """Read what has not been read, and land it batch by batch; return how many readings landed.
+    """Score all probes that are still missing, landing each batch; return the number landed.
 
-    Raises ReadingError if the two ways do not agree, or a log-probability is no number.
+    Raises ReadingError if batched and individual readings differ, or a result is not finite.
     """
     row = reader_row(model)
     unread = reading_pending.pending(home, row["reader_hash"], scopes, n_documents)
     terminal.say(
-        f"{len(unread.keys):,} readings to do, of {unread.n_characters:,} characters; "
-        f"{unread.n_known:,} had landed before"
+        f"{len(unread.keys):,} readings to do ({unread.n_characters:,} characters); "
+        f"{unread.n_known:,} had already landed"
     )
     if not unread.keys:
         return 0
@@ -83,12 +83,12 @@ def score_probes(
 
 
 def limit(model: LanguageModel) -> int:
-    """How many tokens are read at once, at most."""
+    """Context window to use, in tokens."""
     return min(model.longest or MOST_TOKENS, MOST_TOKENS)
 
 
 def reader_row(model: LanguageModel) -> dict:
-    """The row of ``readers``: all that decides a score, and its hash."""
+    """The row of ``readers``: all settings that determine a score, and their hash."""
     settings = {name: model.settings[name] for name in ("model", "revision", "tokenizer", "dtype")}
     settings |= {
         "template_hash": rendering.prompt_hash("reader"),
@@ -109,12 +109,12 @@ def reader_row(model: LanguageModel) -> dict:
 
 
 def compare(home: Home, reader: Reader, keys: list[tuple[str, str]]) -> None:
-    """Read some readings of middling length in both ways, and say what each takes."""
+    """Do some readings of medium length batched and individually; print the time of each."""
     model = reader.model
     start = max(0, len(keys) // 2 - model.batch_size // 2)
     ((*found,),) = reading_pending.texts(home, keys[start : start + model.batch_size])
     some = [readings.reading_of(model.tokenizer, text, limit(model)) for text in found]
-    # The first pass takes longer than any other, whichever way it is.
+    # The first pass is slower than all others.
     one_by_one(model, some[0])
     started = time.monotonic()
     alone = [one_by_one(model, reading) for reading in some]
@@ -128,28 +128,28 @@ def compare(home: Home, reader: Reader, keys: list[tuple[str, str]]) -> None:
         read = by_key[key_of(reading)]
         difference = max(difference, largest_difference(values, (read.atom, read.wrong_answer)))
     terminal.say(
-        f"{len(some)} readings in a batch: {len(some) / reader.seconds:,.1f} a second "
-        f"({len(some) / seconds:,.1f} with their answers); one by one: "
-        f"{len(some) / seconds_alone:,.1f}; log-probabilities of tokens differ by "
+        f"{len(some)} readings batched: {len(some) / reader.seconds:,.1f} per second "
+        f"({len(some) / seconds:,.1f} with answers); individually: "
+        f"{len(some) / seconds_alone:,.1f} per second; token log-probabilities differ by "
         f"{difference:.1e} at most"
     )
     is_exact = model.settings["dtype"] in ("float32", "float64")
     if not difference <= (TOLERANCE if is_exact else ROUGH_TOLERANCE):
         raise ReadingError(
-            f"{model.name} gives other log-probabilities in a batch than one by one (by "
-            f"{difference:.1e}), so that none can be trusted: try --batch-size 1 or another --dtype"
+            f"{model.name} gives different log-probabilities batched than individually (by "
+            f"{difference:.1e}), so none can be trusted: try --batch-size 1 or another --dtype"
         )
     n_minutes = seconds / len(some) * len(keys) / 60
     terminal.say(f"all {len(keys):,} readings will take about {n_minutes:,.0f} minutes")
 
 
 def key_of(reading: Reading) -> tuple[str, str]:
-    """By what a reading is known."""
+    """Key that identifies a reading."""
     return reading.text.probe_id, reading.text.form
 
 
 def largest_difference(values, others) -> float:
-    """The largest difference between two lists of lists of numbers; NaN if one is none."""
+    """The largest absolute difference between two lists of lists of numbers."""
     return max(
         abs(value - other)
         for some, more in zip(values, others, strict=True)
@@ -158,7 +158,7 @@ def largest_difference(values, others) -> float:
 
 
 def rows_of(row: dict, model: LanguageModel, read: list[Read]) -> pyarrow.Table:
-    """Rows as they land."""
+    """Rows to land."""
     environment = json.dumps(model.environment)
     return pyarrow.Table.from_pylist(
         [

@@ -1,13 +1,12 @@
-"""The folder of hidden states: shards of safetensors, an index of Parquet, and what they are of.
+"""The folder of hidden states: safetensors shards, a Parquet index, and their settings.
 
 ::
 
-    activations.json         model, precision, layers, and how the states were taken
-    shards/00000.safetensors a tensor for each layer, `layer_8`, with a row for each token
-    index/00000.parquet      a row for each split, token and layer of the shard of that number
+    activations.json         model, precision, layers and method
+    shards/00000.safetensors one tensor per layer (`layer_8`) with one row per token
+    index/00000.parquet      one row per split, token and layer of the shard with that number
 
-A shard is there when its part of the index is. Both are written whole or not at all, the index
-last.
+A shard is complete once its part of the index exists. Both are written atomically, the index last.
 """
 
 from __future__ import annotations
@@ -47,34 +46,36 @@ INDEX = pyarrow.schema(
 
 
 def prepare(folder: Path, settings: dict) -> None:
-    """Make the folder, or make sure that it holds states of the same settings.
+    """Create the folder, or check that its states have the same settings.
 
-    Raises ReadingError if they differ, or if something else is there.
+    Raises ReadingError if the settings differ, or if the folder contains anything else.
     """
     described = folder / "activations.json"
     if described.exists():
         known = json.loads(described.read_text())
         differing = [
-            f"{name} {known.get(name)} and not {settings.get(name)}"
+            f"{name} {known.get(name)}, not {settings.get(name)}"
             for name in sorted(known | settings)
             if known.get(name) != settings.get(name)
         ]
         if differing:
             raise ReadingError(
-                f"{folder} holds states of {', '.join(differing)}: choose another --out"
+                f"{folder} contains states with {', '.join(differing)}: choose another --out"
             )
         return
-    # A kill may have left half of the description.
+    # A killed process can leave a partial description.
     if folder.exists() and {path.name for path in folder.iterdir()} - {
         f".{described.name}.partial"
     }:
-        raise ReadingError(f"{folder} is not empty, and holds no states: choose another --out")
+        raise ReadingError(
+            f"{folder} is not empty and contains no hidden states: choose another --out"
+        )
     with files.atomic_write(described) as partial:
         partial.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
 
 
 def known(folder: Path) -> set[tuple[str, str, int]]:
-    """What is there: document, hash of its text, and split."""
+    """Saved states: document id, hash of its text, and split."""
     found = set()
     for part in parts(folder):
         table = pyarrow.parquet.read_table(part, columns=["document_id", "text_hash", "split"])
@@ -84,12 +85,12 @@ def known(folder: Path) -> set[tuple[str, str, int]]:
 
 
 def parts(folder: Path) -> list[Path]:
-    """The parts of the index."""
+    """Paths of the parts of the index."""
     return sorted((folder / "index").glob("[0-9]*.parquet"))
 
 
 def add(folder: Path, documents: list[Document], tensors: list, layers: list[int]) -> None:
-    """Write a shard of documents with their states, which `states.read` gave, and its index."""
+    """Write a shard with the states of some documents (from `states.read`), and its index."""
     torch, _ = libraries()
     from safetensors.torch import save
 
@@ -120,7 +121,7 @@ def add(folder: Path, documents: list[Document], tensors: list, layers: list[int
 
 
 def rows_of(document: Document) -> list[dict]:
-    """A row for each split and token, with the token's row among those of the document."""
+    """One row per split and token, with the token's row in the document's tensor."""
     tokens = document.tokens
     rows = {place: row for row, place in enumerate(document.places)}
     return [

@@ -1,4 +1,4 @@
-"""The residual stream of documents at chosen tokens, by one pass for each."""
+"""The residual stream at chosen tokens, in one pass per document."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from latent_probes.local_models import ReadingError
 from latent_probes.local_models.tokens import Tokens
 from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
 
-# Most tokens in a pass: all their states are held until the chosen ones are taken.
+# Maximum tokens in a pass: all their states are in memory until the chosen ones are taken.
 MOST_TOKENS = 1 << 13
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document to be read, with the splits at which its states are kept."""
+    """A document to read, with the splits at which its states are saved."""
 
     source_model: str
     doc_id: str
@@ -28,7 +28,7 @@ class Document:
 
     @functools.cached_property
     def places(self) -> list[int]:
-        """The tokens whose states are kept, in order and each once."""
+        """Positions of the tokens whose states are saved, ascending, without duplicates."""
         return sorted(
             {
                 place
@@ -39,21 +39,20 @@ class Document:
 
     @functools.cached_property
     def ids(self) -> list[int]:
-        """What the model is fed: up to the last token that is kept, as none looks ahead."""
+        """The model's input: ids up to the last saved token (attention is causal)."""
         return self.tokens.ids[: max(self.places, default=-1) + 1]
 
 
 def read(model: LanguageModel, documents: list[Document], layers: list[int]):
-    """The states of each document, tensors on the CPU of shape (places, layers, hidden size).
+    """Hidden states of each document: CPU tensors of shape (places, layers, hidden size).
 
-    ``layers`` are indices of what transformers calls ``hidden_states``: 0 is the embedding of the
-    tokens, n the residual stream after block n, and the last one is after the final norm too.
-    Raises LanguageModelError if the documents do not fit the memory, ReadingError if a state is no
-    finite number.
+    ``layers`` are indices into transformers' ``hidden_states``: 0 is the token embeddings, n the
+    residual stream after block n (1-based), and the last one is taken after the final norm. Raises
+    LanguageModelError if the documents do not fit in memory, ReadingError if a state is not finite.
     """
     torch, _ = libraries()
     longest = max(len(document.ids) for document in documents)
-    # What is behind a text changes nothing in it, so that padding needs no care.
+    # Padding on the right cannot affect the text before it.
     ids = [document.ids + [0] * (longest - len(document.ids)) for document in documents]
     mask = [[int(place < len(document.ids)) for place in range(longest)] for document in documents]
     try:
@@ -71,20 +70,20 @@ def read(model: LanguageModel, documents: list[Document], layers: list[int]):
             ]
     except torch.OutOfMemoryError as error:
         raise LanguageModelError(
-            f"{len(documents)} documents do not fit the memory of {model.device}: run again with a "
-            "smaller --batch-size; shards that are there stay"
+            f"{len(documents)} documents do not fit in the memory of {model.device}: rerun with a "
+            "smaller --batch-size; finished shards are kept"
         ) from error
     for document, tensor in zip(documents, kept, strict=True):
         if not torch.isfinite(tensor).all():
             raise ReadingError(
-                f"document {document.doc_id}: a hidden state is no finite number; the model "
-                "overflows in this precision: try --dtype float32"
+                f"document {document.doc_id}: a hidden state is not finite; the model overflows "
+                "at this precision: try --dtype float32"
             )
     return kept
 
 
 def batches(documents: list[Document], size: int) -> Iterator[list[Document]]:
-    """Documents of like length, longest first, at most ``size`` at a time."""
+    """Batches of at most ``size`` documents of similar length, longest first."""
     batch: list[Document] = []
     for document in sorted(documents, key=lambda one: (-len(one.ids), one.document_id)):
         longest = len(batch[0].ids) if batch else len(document.ids)
@@ -97,5 +96,5 @@ def batches(documents: list[Document], size: int) -> Iterator[list[Document]]:
 
 
 def n_layers(model: LanguageModel) -> int:
-    """The largest layer that can be kept."""
+    """The largest layer index."""
     return model.model.config.get_text_config().num_hidden_layers

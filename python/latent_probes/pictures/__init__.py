@@ -1,4 +1,4 @@
-"""Pictures, each from a table of the warehouse: equal figures give equal bytes."""
+"""Plots of tables of the warehouse; equal data gives equal bytes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from latent_probes.common import files
 
 
 def blank(width: float, height: float):
-    """A figure of so many inches, in the style that matplotlib comes with."""
-    # Slow to import, and only pictures need it.
+    """An empty figure, with sizes in inches, in matplotlib's default style."""
+    # Imported here because it is slow and only plots need it.
     import matplotlib.style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # Whatever a person has set for pictures of their own.
+    # Overrides the user's own style.
     matplotlib.style.use("default")
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
@@ -22,7 +22,7 @@ def blank(width: float, height: float):
 
 
 def save(figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, atomically."""
     with files.atomic_write(path) as partial:
-        # The version of the library is no figure.
+        # The library's version must not change the bytes.
         figure.savefig(partial, format="png", metadata={"Software": None})

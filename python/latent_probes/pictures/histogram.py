@@ -1,4 +1,4 @@
-"""The histogram of the card."""
+"""The histogram on the card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLORS = {"hard": "#1b7f79", "middle": "#b8b8b8", "easy": "#c8553d"}
 
 
 def draw(figures, path: Path) -> None:
-    """Draw the best scores of the scored probes, a bar for each bin.
+    """Draw the histogram of the scored probes' best scores, one bar per bin.
 
     ``figures`` is a connection in which `score_histogram` is a table.
     """

@@ -1,7 +1,7 @@
-"""Push an export to a data set on the Hub: in one commit, over nothing that was not seen.
+"""Push an export to a data set on the Hub, in one commit, never over an unseen revision.
 
-``ready`` says whether the export may leave, ``leaks`` what must not leave with it, ``plan`` what
-the Hub lacks, ``seen`` which of its states were looked at.
+``ready`` checks whether the export can be published, ``leaks`` searches it for keys and local
+paths, ``plan`` compares it with the Hub, ``seen`` records which revisions were reviewed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from latent_probes.pushing.ready import PushError
 def push(
     home: Home, name: str, *, dry_run: bool, allow_baseline: bool, is_public: bool = False
 ) -> None:
-    """Bring the data set ``name`` (OWNER/NAME) to the state of the export, or show what that means.
+    """Update the data set ``name`` (OWNER/NAME) to match the export, or show what would change.
 
-    Raises PushError with the remedy, and leaves the data set as it was, where the export may not
-    leave, the data set is in a state that was never looked at, or the Hub says no.
+    Raises PushError with a remedy, leaving the data set unchanged, if the export must not be
+    published, the data set is at a revision that was not reviewed, or the Hub refuses.
     """
-    # The client warns in its own words of what it tries again.
+    # Retries of the client would be logged as warnings.
     logging.set_verbosity_error()
     if not terminal.console.is_terminal:
         disable_progress_bars()
@@ -37,42 +37,42 @@ def push(
     plan.show(name, head, changes, export)
     if head is not None and not changes:
         seen.remember(home, name, head)
-        terminal.say(f"{name} is there already: nothing to send")
+        terminal.say(f"{name} is up to date: nothing to upload")
         return
     if dry_run:
         if head is not None:
             seen.remember(home, name, head)
-        terminal.say("nothing was sent: this was a dry run")
+        terminal.say("dry run: nothing was uploaded")
         return
     if head is None:
         head = create(home, api, name, is_public)
     elif not seen.is_known(home, name, head):
         raise PushError(
-            f"{name} is at commit {head[:12]}, which nobody here has looked at: see what would "
-            "change with --dry-run, then push again"
+            f"{name} is at commit {head[:12]}, which you have not reviewed: run with --dry-run "
+            "first, then push"
         )
     commit(home, api, name, head, changes, export)
 
 
 def create(home: Home, api: HfApi, name: str, is_public: bool) -> str:
-    """Make the data set; return its first commit."""
+    """Create the data set; return its first commit."""
     with explained(name, PushError, writing=True):
         api.create_repo(name, repo_type="dataset", private=not is_public)
         head = plan.head(api, name)
     if head is None:
-        raise PushError(f"{name}: was made, and is not there; run again")
+        raise PushError(f"{name} was created but cannot be found yet; run again")
     seen.remember(home, name, head)
-    terminal.say(f"made {name}, {'public' if is_public else 'private'}")
+    terminal.say(f"created {name} ({'public' if is_public else 'private'})")
     return head
 
 
 def commit(
     home: Home, api: HfApi, name: str, head: str, changes: list[plan.Change], export: ready.Export
 ) -> None:
-    """Send what is missing, then make one commit of everything, on top of ``head`` only.
+    """Upload missing files, then make one commit of all changes, on top of ``head`` only.
 
-    Large files go first and stay at the Hub if this breaks off: the next push does not send them
-    again. Until the commit is made the data set is as it was.
+    Large files are uploaded first and kept by the Hub if this is interrupted, so the next push does
+    not upload them again. The data set is unchanged until the commit is made.
     """
     operations = [
         CommitOperationDelete(change.path, is_folder=False)
@@ -83,7 +83,7 @@ def commit(
     additions = [operation for operation in operations if isinstance(operation, CommitOperationAdd)]
     with explained(name, PushError, writing=True):
         try:
-            # A .gitignore in the data set would have the Hub leave files out, and say nothing.
+            # Otherwise a .gitignore in the data set would silently exclude files.
             api.preupload_lfs_files(name, additions, repo_type="dataset", gitignore_content="")
             made = api.create_commit(
                 name,
@@ -93,7 +93,7 @@ def commit(
                 parent_commit=head,
             )
         except RuntimeError as error:
-            # Threads that upload say so of whatever befell them.
+            # The uploading threads wrap every error in a RuntimeError.
             raise error.__cause__ or error from None
     seen.remember(home, name, made.oid)
     terminal.say(f"{name} is at commit {made.oid[:12]}")

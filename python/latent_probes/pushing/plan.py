@@ -1,4 +1,4 @@
-"""What would change on the Hub, file by file, and how many bytes would travel."""
+"""Changes that a push would make on the Hub, by file, and the number of bytes to upload."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from latent_probes.pushing.ready import Export
 
 @dataclass(frozen=True)
 class Change:
-    """A file that is new, changed or deleted; of its bytes, those that the Hub lacks travel."""
+    """A file that is new, changed or deleted; ``n_travelling`` bytes have to be uploaded."""
 
     path: str
     kind: str
@@ -34,14 +34,14 @@ def head(api: HfApi, name: str) -> str | None:
     try:
         return api.dataset_info(name).sha
     except errors.RepositoryNotFoundError as error:
-        # Without a token it may be there, and private.
+        # Without a token, it may exist and be private.
         if error.response.status_code == 404:
             return None
         raise
 
 
 def changes(api: HfApi, name: str, commit: str | None, export: Export) -> list[Change]:
-    """What a push changes, by path; unchanged files are not among it."""
+    """The changes of a push, ordered by path, without unchanged files."""
     there = listed(api, name, commit) if commit else {}
     held = {file.lfs.sha256 for file in there.values() if file.lfs}
     found = []
@@ -65,16 +65,16 @@ def listed(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
 
 
 def is_same(local: Path, sha256: str, remote: RepoFile) -> bool:
-    """Whether a file here has the bytes of one at the Hub."""
+    """Whether a local file has the same bytes as one on the Hub."""
     if remote.lfs:
         return sha256 == remote.lfs.sha256
     return local.stat().st_size == remote.size and files.blob_id(local) == remote.blob_id
 
 
 def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
-    """The files of a data set that a push brought there: those that its manifest names.
+    """Files of a data set that an earlier push uploaded: those in its manifest.
 
-    What else is there is somebody's, and stays.
+    All other files belong to other users and are kept.
     """
     if manifest.NAME not in there:
         return set()
@@ -85,24 +85,24 @@ def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
         try:
             named = [file["path"] for file in json.loads(Path(path).read_bytes())["files"]]
         except (ValueError, KeyError, TypeError):
-            # Somebody else's manifest.
+            # Another tool's manifest.
             return set()
     pushed = {path for path in named if isinstance(path, str) and is_plain(path)}
     return (pushed | {card.NAME, manifest.NAME}) & set(there)
 
 
 def is_plain(path: str) -> bool:
-    """Whether a path names a file of a data set, and nothing that a Hub keeps for itself."""
+    """Whether a path is a plain relative path, not one of the Hub's own files."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not any(part.startswith(".") for part in parts) and path[0] != "/"
 
 
 def show(name: str, commit: str | None, changed: list[Change], export: Export) -> None:
     """Print what would change."""
-    where = f"at commit {commit[:12]}" if commit else "is not there yet"
+    where = f"at commit {commit[:12]}" if commit else "does not exist yet"
     table = Table(title=f"{name} {where}", title_justify="left", box=box.SIMPLE_HEAD)
-    for title in ("file", "", "bytes", "travel"):
-        table.add_column(title, justify="right" if title in ("bytes", "travel") else "left")
+    for title in ("file", "", "bytes", "to upload"):
+        table.add_column(title, justify="right" if title in ("bytes", "to upload") else "left")
     for change in changed:
         shown = terminal.printable(change.path)
         table.add_row(Text(shown), change.kind, f"{change.n_bytes:,}", f"{change.n_travelling:,}")
@@ -114,5 +114,5 @@ def show(name: str, commit: str | None, changed: list[Change], export: Export) -
     terminal.say(
         f"{kinds['new']} new, {kinds['changed']} changed, {kinds['deleted']} deleted, "
         f"{unchanged} unchanged: {sum(change.n_travelling for change in changed):,} of {n_bytes:,} "
-        "bytes travel at most; what the Hub finds that it has already does not"
+        "bytes to upload at most; content that the Hub already has is not uploaded"
     )

@@ -1,4 +1,4 @@
-"""May the export leave? It is whole, of this warehouse, tested, and no baseline wrote it."""
+"""Checks before a push: complete, made from this warehouse, tested, not from the baseline."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from latent_probes.publication import card, manifest
 
 
 class PushError(Exception):
-    """The data set cannot be pushed; the message says why and what to do."""
+    """The data set cannot be pushed; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """An export folder. ``hashes`` are the SHA-256 of its files by their paths, in order, and
-    ``texts`` the folders with text of web and models.
+    """An export folder.
 
-    ``build`` is the hash that names the state of its probes.
+    ``hashes`` maps paths to SHA-256, ordered by path; ``texts`` are the folders with texts from
+    the web and from models; ``build`` is the hash that identifies the state of the probes.
     """
 
     folder: Path
@@ -30,27 +30,27 @@ class Export:
     build: str
 
     def holds_texts(self, path: str) -> bool:
-        """Whether a file may hold what web and models say."""
+        """Whether a file can contain texts from the web or from models."""
         return path.partition("/")[0] in self.texts
 
 
 def checked(home: Home, allow_baseline: bool) -> Export:
-    """The export, if it may leave; raises PushError if not.
+    """The export, if it can be published; raises PushError otherwise.
 
-    A test that failed since shows itself as a warehouse that is another: an export tests first.
+    An export always runs the tests first, so a failed test shows as an outdated export.
     """
     if not (home.export / manifest.NAME).exists():
         raise PushError(f"{home.export}: there is no export; make one with `latent-probes export`")
     if not warehouse.is_current(home, tested=True) or not publication.is_current(home):
         raise PushError(
-            "the export is not of the warehouse as it is now, or was changed by hand: run "
-            "`latent-probes export`, which tests first"
+            "the export does not match the current warehouse, or was edited by hand: run "
+            "`latent-probes export`, which also runs the tests"
         )
     described = json.loads((home.export / manifest.NAME).read_text(encoding="utf-8"))
     if described["offline_baseline"] and not allow_baseline:
         raise PushError(
-            "the offline baseline `lexical` wrote, answered or judged some of it, so that it "
-            "measures nothing: if you want that on the Hub, say --allow-baseline"
+            "the offline baseline `lexical` wrote, answered or judged part of the data, so it "
+            "measures nothing: use --allow-baseline to push it anyway"
         )
     hashes = {file["path"]: file["sha256"] for file in described["files"]}
     hashes |= {name: files.hash_of(home.export / name) for name in (card.NAME, manifest.NAME)}

@@ -1,4 +1,4 @@
-"""Which states of data sets on the Hub were looked at, or made, from here."""
+"""Revisions of data sets on the Hub that were reviewed or created from this home."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from latent_probes.common.hub_errors import endpoint
 
 
 def is_known(home: Home, name: str, commit: str) -> bool:
-    """Whether a commit is the last that was seen of a data set."""
+    """Whether a commit is the last one seen of a data set."""
     return known(home).get(key(name)) == commit
 
 
@@ -23,10 +23,10 @@ def remember(home: Home, name: str, commit: str) -> None:
 
 
 def known(home: Home) -> dict[str, str]:
-    """The last commit that was seen of each data set."""
+    """The last commit seen of each data set."""
     return json.loads(home.pushed.read_text()) if home.pushed.exists() else {}
 
 
 def key(name: str) -> str:
-    """A data set of a Hub."""
+    """Identity of a data set: its address."""
     return f"{endpoint()}/datasets/{name}"

@@ -1,8 +1,8 @@
 """Land files of rollouts: Parquet, JSONL or CSV, one row per continuation or per prefix.
 
-Every file is read and checked whole before anything of it lands. Files of this machine land all
-together or not at all. Files of the Hub come one after the other, each whole or not at all, so
-that a large data set goes on where it was broken off.
+Every file is read and checked completely before any of it lands. Local files land all together or
+not at all. Files from the Hub land one by one, each completely or not at all, so an interrupted
+large data set can be resumed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from latent_probes.rollout_files.mapping import COLUMNS, CONSTANTS, Mapping
 from latent_probes.rollout_files.sources import RolloutFileError, local_file
 from latent_probes.rollout_files.together import Landed, land_together
 
-__all__ = ["COLUMNS", "CONSTANTS", "Landed", "Mapping", "RolloutFileError", "land"]
+__all__ = ["COLUMNS", "CONSTANTS", "Landed", "Mapping", "RolloutFileError", "land_rollouts"]
 
 HUB = "hf://"
 
@@ -21,10 +21,10 @@ HUB = "hf://"
 def land_rollouts(
     landing_path: Path, names: list[str | Path], mapping: Mapping, downloads: Path
 ) -> Landed:
-    """Land files of this machine, and files of data sets on the Hub (``hf://datasets/…``).
+    """Land local files, and files of data sets on the Hub (``hf://datasets/…``).
 
-    ``downloads`` is the folder of what is being downloaded. Raises RolloutFileError for the first
-    fault found; that something is not on the Hub is found before anything lands.
+    ``downloads`` is the folder for downloads. Raises RolloutFileError for the first error found; a
+    file that is missing on the Hub is found before anything lands.
     """
     sources = [local_file(Path(name)) for name in names if not str(name).startswith(HUB)]
     addresses = [str(name) for name in names if str(name).startswith(HUB)]
@@ -41,7 +41,7 @@ def land_rollouts(
             if len(found) == 1:
                 raise
             raise RolloutFileError(
-                f"{error} ({n_landed} of {len(found)} files of the Hub have landed and stay; the "
-                "same command goes on with the rest)"
+                f"{error} ({n_landed} of {len(found)} Hub files have landed; rerun the same "
+                "command to continue with the rest)"
             ) from error
     return landed

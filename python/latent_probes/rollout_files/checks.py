@@ -1,4 +1,4 @@
-"""Checks of what was read: queries over ``incoming`` that find the first offending row."""
+"""Checks of the rows that were read: queries over ``incoming`` that find the first bad row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from latent_probes.rollout_files.sources import RolloutFileError
 
 
 def refuse_first_problem(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raise for the first row that has a problem of its own."""
+    """Raise for the first row that is invalid in itself."""
     found = landing.first(
         connection,
         r"""
@@ -17,7 +17,8 @@ def refuse_first_problem(connection: duckdb.DuckDBPyConnection) -> None:
             source_name,
             row_number,
             coalesce(
-                problem, 'source_model, doc_id or doc_source is empty or has control characters'
+                problem,
+                'source_model, doc_id or doc_source is empty or contains control characters'
             )
         from incoming
         where
@@ -28,11 +29,11 @@ def refuse_first_problem(connection: duckdb.DuckDBPyConnection) -> None:
         """,
     )
     if found:
-        raise RolloutFileError("{}, row {}: {}; mend or drop the row".format(*found))
+        raise RolloutFileError("{}, row {}: {}; fix or drop the row".format(*found))
 
 
 def refuse_contradictions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raise for the first row whose key is already there with another text."""
+    """Raise for the first row whose key already exists with a different text."""
     for what, keys, texts in [
         ("continuation", "source_model, doc_id, continuation_idx", "continuation"),
         ("prefix or doc_source", "source_model, doc_id", "prefix, doc_source"),
@@ -58,6 +59,6 @@ def refuse_contradictions(connection: duckdb.DuckDBPyConnection) -> None:
         )
         if found:
             raise RolloutFileError(
-                f"{found[0]}, row {found[1]}: key {found[2]} is there already with another "
-                f"{what}; a rollout never changes, so give the new text a new doc_id"
+                f"{found[0]}, row {found[1]}: key {found[2]} already exists with a different "
+                f"{what}; rollouts never change, so give the new text a new doc_id"
             )

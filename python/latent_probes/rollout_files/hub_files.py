@@ -1,8 +1,8 @@
-"""Files of data sets on the Hub: found at one commit, downloaded one after the other, landed.
+"""Files of data sets on the Hub: found at one commit, downloaded and landed one by one.
 
-A download that was broken off goes on where it stopped, in a later run too: the client's own
-cache throws a part of a file away, hence the client only fetches, and the parts lie here. A file
-stays on the disk until it has landed, so that a data set may be larger than the disk.
+An interrupted download resumes, also in a later run. The client's cache discards partial files, so
+partial files are kept here and the client only fetches. A file is deleted once it has landed, so a
+data set can be larger than the disk.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ RANGE_NOT_SATISFIABLE = 416
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file of a data set at a commit, as the Hub lists it.
+    """A file of a data set at a commit, as listed by the Hub.
 
-    ``sha256`` is known of large files (LFS), of others only git's ``blob_id``.
+    ``sha256`` is known for large files (LFS); for the others only git's ``blob_id``.
     """
 
     dataset: str
@@ -62,16 +62,16 @@ class HubFile:
 
     @property
     def address(self) -> str:
-        """Where it is, and will always be."""
+        """Permanent address, which includes the commit."""
         return f"hf://datasets/{self.dataset}@{self.commit}/{self.path}"
 
 
 def find(addresses: list[str]) -> list[HubFile]:
-    """The files that addresses name, each once; a revision is resolved once.
+    """Find the files at these addresses, without duplicates; each revision is resolved once.
 
-    Raises RolloutFileError for an address that names nothing.
+    Raises RolloutFileError for an address without files.
     """
-    # The client warns in its own words of what it tries again.
+    # Retries of the client would be logged as warnings.
     logging.set_verbosity_error()
     listings: dict[tuple[str, str], list[HubFile]] = {}
     found: dict[str, HubFile] = {}
@@ -91,7 +91,7 @@ def find(addresses: list[str]) -> list[HubFile]:
 
 
 def list_files(dataset: str, revision: str) -> list[HubFile]:
-    """All files of a data set at the commit that a revision means now, by path."""
+    """All files of a data set at the commit that a revision points to now, ordered by path."""
     api = HfApi()
     info = api.dataset_info(dataset, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     if not COMMIT.fullmatch(info.sha):
@@ -108,13 +108,13 @@ def list_files(dataset: str, revision: str) -> list[HubFile]:
         if isinstance(entry, RepoFile)
     ]
     for file in listed:
-        # Half a character cannot be written down.
+        # Raises for a lone surrogate, which cannot be stored.
         file.address.encode()
     return sorted(listed, key=lambda file: file.path)
 
 
 def chosen(address: str, pattern: str, listed: list[HubFile]) -> list[HubFile]:
-    """The file of that path, or those of rollouts in that folder or of that pattern."""
+    """The file at that path, or all readable files in that folder or matching that pattern."""
     for file in listed:
         if file.path == pattern:
             refuse_unknown_format(file.address)
@@ -128,14 +128,14 @@ def chosen(address: str, pattern: str, listed: list[HubFile]) -> list[HubFile]:
         shown = [file.path for file in readable[:SHOWN_FILES]]
         more = ["…"] if len(readable) > SHOWN_FILES else []
         raise RolloutFileError(
-            f"{address}: no such Parquet, JSONL or CSV file among "
-            f"{', '.join(shown + more) or 'none'}; check the path"
+            f"{address}: no matching Parquet, JSONL or CSV file (found: "
+            f"{', '.join(shown + more) or 'none'}); check the path"
         )
     return matching
 
 
 def land_hub_file(landing_path: Path, file: HubFile, mapping: Mapping, downloads: Path) -> Landed:
-    """Land one file of the Hub, whole or not at all, unless it has landed before."""
+    """Land one file from the Hub, completely or not at all, unless it has already landed."""
     name = hashlib.sha256(file.address.encode()).hexdigest()[:32] + Path(file.path).suffix
     download = downloads / name
     details = {"revision": file.revision}
@@ -153,9 +153,9 @@ def land_hub_file(landing_path: Path, file: HubFile, mapping: Mapping, downloads
 
 
 def has_landed(landing_path: Path, file: HubFile, mapping: Mapping) -> bool:
-    """Whether the same bytes landed from the Hub, with the same mapping.
+    """Whether the same bytes have landed from the Hub with the same mapping.
 
-    Of two mappings of a file only the first is recorded: with the second it is read every time.
+    Only the first mapping of a file is recorded: with another one it is read every time.
     """
     with landing.opened(landing_path) as connection:
         rows = connection.execute(
@@ -167,23 +167,23 @@ def has_landed(landing_path: Path, file: HubFile, mapping: Mapping) -> bool:
 
 
 def fetched(file: HubFile, download: Path) -> tuple[Path, str]:
-    """The file's bytes on this machine, and their SHA-256, proven to be those that are listed.
+    """Local path and SHA-256 of the file, verified against the Hub's listing.
 
-    They may lie in the client's cache already.
+    The client's cache is used if it has the file.
     """
     try:
         cached = try_to_load_from_cache(
             file.dataset, file.path, revision=file.commit, repo_type="dataset"
         )
     except ValueError as error:
-        # A path that leads out of the cache.
+        # The path would escape the cache.
         raise RolloutFileError(f"{file.address}: {' '.join(str(error).split())}") from error
     if isinstance(cached, str) and (source_hash := proven_hash(file, Path(cached))):
         return Path(cached), source_hash
     if file.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
         raise RolloutFileError(
-            f"{file.address}: {file.size:,} bytes are more than can be downloaded this way; run "
-            "`hf download` for it, then this command again, which finds it in the cache"
+            f"{file.address}: too large to download this way ({file.size:,} bytes); download it "
+            "with `hf download`, then rerun this command, which will find it in the cache"
         )
     download.parent.mkdir(parents=True, exist_ok=True)
     with explained(file.address, RolloutFileError):
@@ -192,14 +192,14 @@ def fetched(file: HubFile, download: Path) -> tuple[Path, str]:
     if source_hash is None:
         download.unlink()
         raise RolloutFileError(
-            f"{file.address}: what came is not what the Hub lists ({file.sha256 or file.blob_id}); "
-            "run again to download it anew"
+            f"{file.address}: downloaded file does not match the Hub's hash "
+            f"({file.sha256 or file.blob_id}); rerun to download it again"
         )
     return download, source_hash
 
 
 def fetch(file: HubFile, download: Path) -> None:
-    """Download a file, or what is missing of it, for as long as anything comes."""
+    """Download a file, or the rest of it, for as long as data arrives."""
     url = hf_hub_url(file.dataset, file.path, repo_type="dataset", revision=file.commit)
     with download.open("ab") as partial:
         if partial.tell() > file.size:
@@ -217,16 +217,16 @@ def fetch(file: HubFile, download: Path) -> None:
                 )
                 return
             except httpx2.TransportError:
-                # The client tries again by itself, but not after a reset.
+                # The client retries by itself, but not after a connection reset.
                 if partial.tell() <= size:
                     raise
             except errors.HfHubHTTPError as error:
                 if error.response.status_code != RANGE_NOT_SATISFIABLE:
                     raise
-                # There is less than was listed: what came is no part of the file.
+                # The file is shorter than listed, so the partial file is not part of it.
                 return
             except OSError as error:
-                # The client finds another length than was listed.
+                # The client found a length that differs from the listing.
                 if error.errno is not None:
                     raise
                 if partial.tell() <= size:
@@ -234,7 +234,7 @@ def fetch(file: HubFile, download: Path) -> None:
 
 
 def proven_hash(file: HubFile, path: Path) -> str | None:
-    """The SHA-256 of the bytes, if they are those that the Hub lists."""
+    """SHA-256 of the file if it matches the Hub's listing, otherwise None."""
     source_hash = files.hash_of(path)
     if file.sha256:
         return source_hash if source_hash == file.sha256 else None

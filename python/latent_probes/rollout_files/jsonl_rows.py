@@ -1,4 +1,4 @@
-"""JSONL files: one object a line, whose keys and types may differ from line to line."""
+"""JSONL files: one object per line; keys and types can differ between lines."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from latent_probes.rollout_files import rows
 from latent_probes.rollout_files.mapping import SAMPLING_COLUMNS, Mapping
 from latent_probes.rollout_files.sources import RolloutFileError, Source
 
-# JSON documents of one line may be long: a prefix with all its continuations.
+# A line can be long: a prefix with all its continuations.
 LONGEST_LINE = 1 << 28
 USUAL_LINE = 1 << 24
 
 
 def table(source: Source) -> str:
-    """What to select from."""
-    # Every thread makes room for several lines of the greatest length that it is told.
+    """SQL of the table to select from."""
+    # Every thread allocates several buffers of the maximum size.
     with source.path.open("rb") as file:
         longest = max(map(len, file), default=0)
     size = min(max(longest + 1, USUAL_LINE), LONGEST_LINE)
@@ -30,20 +30,22 @@ def table(source: Source) -> str:
 
 def columns_of(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, str]:
     """The keys of the first row."""
-    # Bytes that are not UTF-8 are named, with their row, by whoever reads them all.
+    # Invalid UTF-8 is reported, with its row, when the file is read.
     with source.path.open(encoding="utf-8", errors="replace", newline="") as file:
         first = file.readline()
     try:
         row = json.loads(first or "{}")
     except ValueError as error:
-        raise RolloutFileError(f"{source.place}, row 1: not JSON ({error}); mend it") from error
+        raise RolloutFileError(f"{source.place}, row 1: not JSON ({error}); fix the row") from error
     if not isinstance(row, dict):
-        raise RolloutFileError(f"{source.place}, row 1: not a JSON object; write one object a line")
+        raise RolloutFileError(
+            f"{source.place}, row 1: not a JSON object; write one object per line"
+        )
     return dict.fromkeys(row, "JSON")
 
 
 def select(source: Source, mapping: Mapping, known: dict[str, str]) -> str:
-    """The rows of the file; a value of the wrong type is a problem of its row."""
+    """SQL that selects the rows of the file; a value of the wrong type is a problem of its row."""
     values, problems = mapping.constant_values(known), []
     for ours in mapping.needed(known):
         theirs, place = mapping.name_of(ours), place_of(mapping, ours)
@@ -53,7 +55,7 @@ def select(source: Source, mapping: Mapping, known: dict[str, str]) -> str:
             problems.append(
                 f"when list_any_value(list_filter(json_type(json, {place[:-1]}[*]'), "
                 "lambda x: x != 'VARCHAR')) is not null "
-                "then 'a continuation in the list is no text'"
+                "then 'a continuation in the list is not a text'"
             )
         elif ours == "continuation_idx":
             values[ours] = f"try_cast(json ->> {place} as bigint)"
@@ -65,7 +67,7 @@ def select(source: Source, mapping: Mapping, known: dict[str, str]) -> str:
     sampling = mapping.sampling(
         {ours: f"json -> {place_of(mapping, ours)}" for ours in SAMPLING_COLUMNS}
     )
-    # Without the settings that a row does not state.
+    # Drops the settings that a row does not have.
     sampling = f"json_merge_patch('{{}}'::json, {sampling})"
     return rows.numbered(table(source), values, problems, sampling)
 
@@ -76,8 +78,12 @@ def place_of(mapping: Mapping, ours: str) -> str:
 
 
 def wrong_type(column: str, place: str, wanted: str) -> str:
-    """Case branches that say how a JSON value fails to be what it should."""
-    kind = {"VARCHAR": "no text", "ARRAY": "not a list", "UBIGINT": "not a whole number from 0"}
+    """Case branches that report a JSON value that is missing, null or of the wrong type."""
+    kind = {
+        "VARCHAR": "not a text",
+        "ARRAY": "not a list",
+        "UBIGINT": "not a non-negative integer",
+    }
     found = f"json_type(json, {place})"
     return (
         f"when {found} is null then {sql.literal(column + ' is missing')} "
@@ -87,18 +93,20 @@ def wrong_type(column: str, place: str, wanted: str) -> str:
 
 
 def fault(source: Source, error: duckdb.Error) -> str | None:
-    """Name the row that DuckDB could not read."""
+    """Report the row that DuckDB could not read."""
     with source.path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 # Lone surrogates pass json.loads and fail here.
                 json.dumps(json.loads(line or b"{}"), ensure_ascii=False).encode()
             except UnicodeEncodeError:
-                return f"{source.place}, row {number}: a lone surrogate; write whole characters"
+                return (
+                    f"{source.place}, row {number}: contains a lone surrogate; write valid Unicode"
+                )
             except ValueError as found:
                 if line.strip():
                     return (
-                        f"{source.place}, row {number}: not JSON ({found}); is the file cut off? "
-                        "Write it again"
+                        f"{source.place}, row {number}: not JSON ({found}); the file may be "
+                        "truncated: write it again"
                     )
     return None

@@ -1,4 +1,4 @@
-"""Our columns, and what stands for them in a file: a column of another name, or a constant."""
+"""Mapping of our columns to a file: columns with other names, and constants."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ COLUMNS = (
     *("continuation", "continuation_idx", "continuations"),
     *SAMPLING_COLUMNS,
 )
-# What may be the same in all rows of a file; a text that is would be one document.
+# Columns that can be constant in a file; not the texts, since that would be one document.
 CONSTANTS = ("source_model", "doc_source", "continuation_idx", *SAMPLING_COLUMNS)
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """The file's names of our columns, and constants that stand in place of a column.
+    """The file's names for our columns, and constants that replace a column.
 
-    Raises RolloutFileError if both are given for a column, or a constant is not of its type.
+    Raises RolloutFileError if both are given for a column, or a constant has the wrong type.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -40,18 +40,20 @@ class Mapping:
     def __post_init__(self) -> None:
         for ours, value in self.constants.items():
             if ours in self.columns:
-                raise RolloutFileError(f"{ours} is given as a column and as a constant; leave one")
+                raise RolloutFileError(
+                    f"{ours} is given both as a column and as a constant; drop one"
+                )
             if ours == "continuation_idx" and not re.fullmatch("[0-9]{1,18}", value):
-                raise RolloutFileError(f"constant {ours}={value} is not a whole number from 0")
+                raise RolloutFileError(f"constant {ours}={value} is not a non-negative integer")
             if ours in SAMPLING_COLUMNS and not is_number(value):
-                raise RolloutFileError(f"constant {ours}={value} is no number")
+                raise RolloutFileError(f"constant {ours}={value} is not a number")
 
     def name_of(self, ours: str) -> str:
-        """The file's name of one of our columns."""
+        """The file's name for one of our columns."""
         return self.columns.get(ours, ours)
 
     def as_details(self) -> dict:
-        """What is recorded of it."""
+        """The mapping as it is recorded with a source."""
         given = {"columns": self.columns, "constants": self.constants}
         return {name: values for name, values in given.items() if values}
 
@@ -62,22 +64,22 @@ class Mapping:
         }
 
     def has_list(self, known: dict[str, str]) -> bool:
-        """Whether a file of these columns has a list of continuations in a row."""
+        """Whether a file with these columns has a list of continuations per row."""
         return self.name_of("continuations") in known
 
     def texts(self) -> list[str]:
-        """Our columns of text, but for the continuation, that a file must hold."""
+        """Our text columns that a file must have, except the continuation."""
         return [ours for ours in TEXT_COLUMNS if ours not in self.constants]
 
     def needed(self, known: dict[str, str]) -> list[str]:
-        """All of our columns that a file of these columns must hold."""
+        """All of our columns that a file with these columns must have."""
         if self.has_list(known):
             return [*self.texts(), "continuations"]
         index = [ours for ours in ("continuation_idx",) if ours not in self.constants]
         return [*self.texts(), "continuation", *index]
 
     def constant_values(self, known: dict[str, str]) -> dict[str, str]:
-        """SQL for the constants that are columns of a rollout."""
+        """SQL expressions of the constants that are columns of a rollout."""
         values = {
             ours: sql.literal(self.constants[ours])
             for ours in TEXT_COLUMNS
@@ -88,7 +90,7 @@ class Mapping:
         return values
 
     def sampling(self, found: dict[str, str]) -> str:
-        """SQL for a JSON object of the sampling settings: those ``found``, and constants."""
+        """SQL for a JSON object of the sampling settings: those ``found``, and the constants."""
         constant = {
             ours: f"{sql.literal(value)}::json"
             for ours, value in self.constants.items()
@@ -100,7 +102,7 @@ class Mapping:
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number as JSON has it."""
+    """Whether a text is a JSON number."""
     try:
         value = json.loads(text, parse_constant=str)
     except ValueError:
@@ -109,15 +111,14 @@ def is_number(text: str) -> bool:
 
 
 def refuse_missing_columns(source: Source, mapping: Mapping, known: dict[str, str]) -> None:
-    """Name all columns that are needed and not there."""
+    """Raise with the names of all required columns that are missing."""
     names = [mapping.name_of(ours) for ours in mapping.needed(known)]
     missing = [repr(name) for name in names if name not in known]
     if missing:
         raise RolloutFileError(
             f"{source.place}, row 1: no column {' nor '.join(missing)} "
-            f"among {', '.join(known) or 'none'}; add what is missing, map another column with "
-            "--column OURS=THEIRS, or state what is the same in all rows with "
-            "--constant OURS=VALUE"
+            f"among {', '.join(known) or 'none'}; add the missing columns, map another column with "
+            "--column OURS=THEIRS, or give a constant value with --constant OURS=VALUE"
         )
     if mapping.has_list(known) and "continuation_idx" in mapping.constants:
         raise RolloutFileError(

@@ -1,4 +1,4 @@
-"""Parquet files: columns have types, and only those that are needed are read."""
+"""Parquet files: columns are typed, and only the required ones are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TYPES = {"continuations": "VARCHAR[]", "continuation_idx": "INT"}
 
 
 def table(source: Source) -> str:
-    """What to select from."""
+    """SQL of the table to select from."""
     return f"read_parquet({sql.file_literal(source.path)}, hive_partitioning = false)"
 
 
@@ -24,7 +24,7 @@ def columns_of(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[st
 
 
 def select(source: Source, mapping: Mapping, known: dict[str, str]) -> str:
-    """The rows of the file; its columns must be of the right types."""
+    """SQL that selects the rows of the file; its columns must have the right types."""
     values, problems = mapping.constant_values(known), []
     for ours in mapping.needed(known):
         theirs, wanted = mapping.name_of(ours), TYPES.get(ours, "VARCHAR")
@@ -54,5 +54,5 @@ def select(source: Source, mapping: Mapping, known: dict[str, str]) -> str:
 
 
 def fault(source: Source, error: duckdb.Error) -> str | None:
-    """DuckDB says by itself what it cannot read."""
+    """DuckDB reports by itself what it cannot read."""
     return None

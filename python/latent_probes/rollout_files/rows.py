@@ -1,4 +1,4 @@
-"""The select that all formats end in: one row per continuation."""
+"""The final select of all formats: one row per continuation."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ def is_null(column: str, value: str) -> str:
 
 
 def is_too_large(column: str, value: str) -> str:
-    """A case branch for a number that is cut to nothing."""
+    """A case branch for a number that became null in a cast."""
     return f"when {value} is null then {sql.literal(column + ' is too large')}"
 
 
 def numbered(source: str, values: dict[str, str], problems: list[str], sampling: str) -> str:
-    """One row per continuation, numbered by the row of the file that holds it.
+    """SQL for one row per continuation, numbered by the file's row.
 
-    ``source`` is what to select from, ``values`` the expression of each of our columns, and
-    ``problems`` are case branches that say what is wrong with a row.
+    ``source`` is the table to select from, ``values`` the expression of each of our columns, and
+    ``problems`` are case branches that report errors of a row.
     """
     listed = "continuations" in values
     if not listed:
@@ -33,7 +33,7 @@ def numbered(source: str, values: dict[str, str], problems: list[str], sampling:
     )
     if not listed:
         return rows
-    # A null list would vanish in unnest, and its problem with it.
+    # `unnest` would drop a null list together with its problem.
     return (
         f"select * exclude (continuations), "
         f"unnest(coalesce(continuations, [null])) as continuation, "

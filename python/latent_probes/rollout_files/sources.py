@@ -1,4 +1,4 @@
-"""A file to be landed: where its bytes lie, and where it came from."""
+"""A file to land: its local path and its origin."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class RolloutFileError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A file on this machine, and what is recorded of where it came from.
+    """A local file and its recorded origin.
 
-    ``place`` is how messages name it, ``name`` and ``kind`` how ``rollout_sources`` does.
+    ``place`` is its name in messages; ``name`` and ``kind`` are its name in ``rollout_sources``.
     """
 
     path: Path
@@ -30,12 +30,12 @@ class Source:
 
 
 def is_readable(name: str) -> bool:
-    """Whether a name tells a format that is known."""
+    """Whether a file name has a known suffix."""
     return PurePath(name).suffix in SUFFIXES
 
 
 def refuse_unknown_format(place: str) -> None:
-    """Refuse a file whose name does not tell its format."""
+    """Raise RolloutFileError for a file name without a known suffix."""
     if not is_readable(place):
         raise RolloutFileError(
             f"{place}: cannot tell the format; name the file .parquet, .jsonl or .csv"
@@ -43,7 +43,7 @@ def refuse_unknown_format(place: str) -> None:
 
 
 def local_file(path: Path) -> Source:
-    """A file that a person names."""
+    """The source for a local path given by the user."""
     refuse_unknown_format(str(path))
     if not path.is_file():
         raise RolloutFileError(f"{path}: no such file; check the path")

@@ -1,4 +1,4 @@
-"""Land some files together: all are read and checked whole before anything of them lands."""
+"""Land some files together: all are read and checked completely before anything lands."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from latent_probes.rollout_files import checks, csv_rows, jsonl_rows, parquet_ro
 from latent_probes.rollout_files.mapping import Mapping, refuse_missing_columns
 from latent_probes.rollout_files.sources import RolloutFileError, Source
 
-# DuckDB keeps on the disk what is more.
+# Beyond this, DuckDB spills to disk.
 MEMORY_LIMIT = "2GB"
 FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows, ".csv": csv_rows}
 
 
 @dataclass(frozen=True)
 class Landed:
-    """What came of landing some files: rollouts read, and those added; the others were known.
+    """Result of landing some files: rollouts read, and rollouts added (the rest had landed).
 
-    ``known_files`` are files of the Hub that had landed before and were not read.
+    ``known_files`` is the number of Hub files that had already landed and were not read.
     """
 
     rollouts: int = 0
@@ -41,26 +41,26 @@ class Landed:
 def land_together(landing_path: Path, sources: list[Source], mapping: Mapping) -> Landed:
     """Land the rollouts of some files, all or nothing.
 
-    Raises RolloutFileError for the first fault found.
+    Raises RolloutFileError for the first error found.
     """
-    # A file that is named twice is one file.
+    # A file given twice is landed once.
     sources = list({source.source_hash: source for source in sources}.values())
     try:
         return land_within(f"set memory_limit = '{MEMORY_LIMIT}'", landing_path, sources, mapping)
     except duckdb.OutOfMemoryException:
-        # Texts of hundreds of megabytes need what there is.
+        # Texts of hundreds of megabytes need all available memory.
         pass
     try:
         return land_within("reset memory_limit", landing_path, sources, mapping)
     except duckdb.OutOfMemoryException as error:
         places = ", ".join(source.place for source in sources)
         raise RolloutFileError(
-            f"{places}: a row takes more memory than there is; shorten or drop it"
+            f"{places}: a row needs more memory than is available; shorten or drop it"
         ) from error
 
 
 def land_within(limit: str, landing_path: Path, sources: list[Source], mapping: Mapping) -> Landed:
-    """Read, check and land files with so much memory."""
+    """Read, check and land files under a memory limit."""
     with landing.opened(landing_path) as connection:
         connection.execute(limit)
         connection.execute(
@@ -101,7 +101,7 @@ def land_within(limit: str, landing_path: Path, sources: list[Source], mapping: 
 
 
 def read(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping) -> None:
-    """Append the rows of one file to ``incoming``, each with its problem, if it has one."""
+    """Append the rows of one file to ``incoming``, each with its problem, if any."""
     rows = FORMATS[source.path.suffix]
     try:
         known = rows.columns_of(connection, source)
@@ -118,5 +118,6 @@ def read(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping
         first_lines = " ".join(str(error).splitlines()[:3])
         raise RolloutFileError(
             rows.fault(source, error)
-            or f"{source.place}: cannot be read ({first_lines}); is the file whole? Write it again"
+            or f"{source.place}: cannot be read ({first_lines}); the file may be truncated: "
+            "write it again"
         ) from error
