@@ -121,9 +121,9 @@ def test_a_calibration_goes_on_and_is_never_published(calibrated):
     before = there.query("select count(*) from requests", "landing")
     said = calibrated.runs(*CALIBRATE, "-1..0", "--provider", "lexical")
     assert there.query("select count(*) from requests", "landing") == before
-    assert "not published" in there.fails("latent-probes", "export")
-    assert "home of a calibration" in there.fails(*CALIBRATE, "-1..0")
-    assert "say --docs 6" in calibrated.fails("latent-probes", "calibrate", "--docs", "7")
+    assert "never published" in there.fails("latent-probes", "export")
+    assert "home directory of a calibration" in there.fails(*CALIBRATE, "-1..0")
+    assert "use --docs 6" in calibrated.fails("latent-probes", "calibrate", "--docs", "7")
     assert "round 2 has other settings" in calibrated.fails(*CALIBRATE, "0..1", "--like", "2")
     assert "no level 4" in calibrated.fails(*CALIBRATE, "3..4")
     assert "Recommended" in said

@@ -96,7 +96,7 @@ def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
     assert "wrote 40 answers" in checkout.runs(
         "latent-probes", "write-sheet", str(sheet), "--answers=40"
     )
-    assert "is there already" in checkout.fails("latent-probes", "write-sheet", str(sheet))
+    assert "already exists" in checkout.fails("latent-probes", "write-sheet", str(sheet))
     with sheet.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     judged = dict(
@@ -107,7 +107,7 @@ def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
     rows[30]["score"] = "1.5"
     write_sheet(sheet, rows)
     land = ("latent-probes", "land-ratings", str(sheet), "--rater", "anna")
-    assert "row 31: '1.5' is no score from 0 to 1" in checkout.fails(*land)
+    assert "row 31: '1.5' is not a score from 0 to 1" in checkout.fails(*land)
     assert checkout.query("select count(*) from human_ratings", "landing") == [(0,)]
     rows[30]["score"] = ""
     # Of another text.
@@ -135,11 +135,11 @@ def write_sheet(path, rows: list[dict]) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("answer_id,score\na,1\n", "lacks the columns answer_hash"),
-        ("answer_id,answer_hash,score\na,h,nan\n", "row 1: 'nan' is no score"),
+        ("answer_id,score\na,1\n", "has no column answer_hash"),
+        ("answer_id,answer_hash,score\na,h,nan\n", "row 1: 'nan' is not a score"),
         ("answer_id,answer_hash,score\na,h,0.5\na,h,0.6\n", "row 2: a is scored twice"),
-        ("answer_id,answer_hash,score\n,h,0.5\n", "row 1: no answer_id"),
-        ("answer_id,answer_hash,score\na,h,\n", "holds no scores"),
+        ("answer_id,answer_hash,score\n,h,0.5\n", "row 1: answer_id or answer_hash is missing"),
+        ("answer_id,answer_hash,score\na,h,\n", "contains no scores"),
         ('answer_id,answer_hash,score\n"a,h,1\n', "cannot be read as CSV"),
     ],
 )

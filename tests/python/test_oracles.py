@@ -251,15 +251,15 @@ def test_answers_of_another_set_are_refused_and_what_landed_stays(finished):
     home = Home(finished.folder, finished.home)
     build = build_of(finished)
     file = write(finished, "m", "select doc_id, slot_idx, 'x' as answer from train")
-    with pytest.raises(oracles.OracleError, match="the set is"):
+    with pytest.raises(oracles.OracleError, match="the data set is"):
         oracles.land_answers(home, "m", "real_state", file, "another")
-    with pytest.raises(oracles.OracleError, match="none of real_state"):
+    with pytest.raises(oracles.OracleError, match="not one of real_state"):
         oracles.land_answers(home, "m", "imagined", file, build)
     n_landed, n_rows = oracles.land_answers(home, "m", "real_state", file, build)
     assert n_landed == n_rows > 100
     assert oracles.land_answers(home, "m", "real_state", file, build) == (0, n_rows)
     other = write(finished, "other", "select doc_id, slot_idx, 'y' as answer from train")
-    with pytest.raises(oracles.OracleError, match="give these another name"):
+    with pytest.raises(oracles.OracleError, match="use another --name"):
         oracles.land_answers(home, "m", "real_state", other, build)
     assert finished.query("select distinct answer from oracle_answers", "landing") == [("x",)]
 
@@ -267,11 +267,11 @@ def test_answers_of_another_set_are_refused_and_what_landed_stays(finished):
 @pytest.mark.parametrize(
     ("columns", "fault"),
     [
-        ("'x' as answer, 'nan'::double as logp_atom, -1.0 as logp_ipa", "is no log-probability"),
-        ("'x' as answer, 0.5 as logp_atom, -1.0 as logp_ipa", "is no log-probability"),
+        ("'x' as answer, 'nan'::double as logp_atom, -1.0 as logp_ipa", "is not a log-probability"),
+        ("'x' as answer, 0.5 as logp_atom, -1.0 as logp_ipa", "is not a log-probability"),
         ("'x' as answer, -1.0 as logp_atom", "one of logp_atom and logp_ipa is missing"),
         ("[]::varchar[] as answers", "answers is an empty list"),
-        ("['x', null] as answers", "answers is an empty list, or holds none"),
+        ("['x', null] as answers", "answers is an empty list or contains a null"),
         ("['x'] as answers, 'x' as answer", "both answer and answers"),
         ("1 as other", "neither answer nor answers"),
     ],

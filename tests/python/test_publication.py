@@ -220,7 +220,7 @@ def test_a_drift_of_the_card_is_found(copied, figure):
     *_, number = re.finditer(r"\b\d+\b", table)
     drifted = table[: number.start()] + str(int(number[0]) + 1) + table[number.end() :]
     path.write_text(text.replace(table, drifted))
-    assert proof.faults(copied) == [f"the card's figures of `{figure}` are not those of the files"]
+    assert proof.faults(copied) == [f"the card's figures of `{figure}` do not match the files"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_drift_of_the_files_is_found(copied, folder, statement, figures):
     changed = duckdb.connect().read_parquet(str(path)).query("rows", statement).to_arrow_table()
     pyarrow.parquet.write_table(changed, path)
     found = proof.faults(copied)
-    assert f"{path.relative_to(copied)} is not the file that the manifest names" in found
+    assert f"{path.relative_to(copied)} does not match the hash in the manifest" in found
     assert figures <= set(re.findall(r"`(\w+)`", " ".join(found)))
 
 
@@ -254,8 +254,8 @@ def test_a_drift_of_the_files_is_found(copied, folder, statement, figures):
     ("change", "said"),
     [
         ({"files": []}, "is not listed in the manifest"),
-        ({"build": "another"}, "build is not that of its files"),
-        ({"offline_baseline": False}, "offline_baseline is not what the requests say"),
+        ({"build": "another"}, "build does not match its files"),
+        ({"offline_baseline": False}, "offline_baseline does not match the requests"),
     ],
 )
 def test_a_manifest_that_says_something_else_is_found(copied, change, said):
@@ -279,7 +279,7 @@ def test_a_data_set_in_a_folder_of_a_strange_name_is_checked(published, tmp_path
 
 def test_a_part_of_a_data_set_cannot_be_checked(copied):
     shutil.rmtree(copied / "spend")
-    with pytest.raises(proof.ProofError, match="is it the whole folder"):
+    with pytest.raises(proof.ProofError, match="must be the complete folder"):
         proof.faults(copied)
 
 
@@ -292,7 +292,7 @@ def test_the_queries_of_a_stranger_reach_no_other_file(copied, tmp_path):
     with pytest.raises(proof.ProofError, match="disabled"):
         proof.faults(copied)
     path.write_text(f"{text}\ncopy (select 1) to '{copied}/data/written.parquet';")
-    with pytest.raises(proof.ProofError, match="does more than"):
+    with pytest.raises(proof.ProofError, match="contains statements other than"):
         proof.faults(copied)
     assert not (copied / "data" / "written.parquet").exists()
 

@@ -1,1 +1,1 @@
-"""Methods that are evaluated, levels that are compared, people who rate."""
+"""Evaluation: activation oracles, calibration levels, human ratings."""

@@ -1,8 +1,8 @@
-"""Answers in a file: Parquet, JSONL or CSV, with a row per probe.
+"""Read a method's answers from Parquet, JSONL or CSV, one row per probe.
 
-Columns: doc_id and slot_idx as published, and `answer`, or a list `answers` (not in CSV). Where the
-method gives them, `logp_atom` and `logp_ipa` are the log-probabilities of the atom and of the wrong
-answer. `source_model` is needed only where two source models share a doc_id.
+Columns: doc_id and slot_idx as published, and `answer`, or a list `answers` (not in CSV). Optional:
+`logp_atom` and `logp_ipa`, the log-probabilities of the atom and of the wrong answer.
+`source_model` is needed only if two source models share a doc_id.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ READERS = {
     ".jsonl": "read_json({path}, format = 'newline_delimited', columns = {types})",
     ".csv": "read_csv({path}, header = true, all_varchar = true, strict_mode = true)",
 }
-# What is wrong with a row, the first that applies.
+# Errors of a row; the first that applies is reported.
 PROBLEMS = {
     "doc_id is missing": "doc_id is null",
-    "slot_idx is missing or no number": "slot_idx is null",
+    "slot_idx is missing or not a number": "slot_idx is null",
     "neither answer nor answers": "answers is null and not has_answer",
     "both answer and answers": "answers is not null and has_answer",
-    "answers is an empty list, or holds none": (
+    "answers is an empty list or contains a null": (
         "len(answers) = 0 or len(list_filter(answers, lambda x: x is null)) > 0"
     ),
     "one of logp_atom and logp_ipa is missing": "(logp_atom is null) != (logp_ipa is null)",
-    "logp_atom or logp_ipa is no log-probability": (
+    "logp_atom or logp_ipa is not a log-probability": (
         "not (isfinite(logp_atom) and logp_atom <= 0 and isfinite(logp_ipa) and logp_ipa <= 0)"
     ),
-    "no such probe is published": "probe_id is null",
-    "several source models have such a probe: add the column source_model": "n_found > 1",
+    "no such probe has been published": "probe_id is null",
+    "several source models have this probe: add the column source_model": "n_found > 1",
     "the probe is answered twice: list its answers in `answers`": "n_rows > 1",
 }
 
 
 class OracleError(Exception):
-    """Answers cannot be landed; the message says why, and in which row."""
+    """Answers cannot land; the message gives the reason and the row."""
 
 
 def read(connection: duckdb.DuckDBPyConnection, path: Path):
-    """Arrow table of probe_id, answer_number, answer, logp_atom and logp_ipa.
+    """Read answers to an Arrow table of probe_id, answer_number, answer, logp_atom and logp_ipa.
 
-    ``connection`` is one to the warehouse.
+    ``connection`` is a connection to the warehouse.
     """
     rows = f"""
         select
@@ -78,7 +78,7 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path):
             given.*,
             published.probe_id,
             count(published.probe_id) over (partition by given.row_number) as n_found,
-            -- Also where only one of them names the source model.
+            -- Even if only one of the rows has the source model.
             count(*) over (partition by published.probe_id) as n_rows,
         from given
         left join published
@@ -113,33 +113,33 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path):
     except duckdb.Error as error:
         raise OracleError(f"{path} cannot be read: {error}") from None
     if not found.num_rows:
-        raise OracleError(f"{path} holds no answers")
+        raise OracleError(f"{path} contains no answers")
     return found
 
 
 def source(path: Path) -> str:
-    """What to select from, by the end of the file's name."""
+    """SQL of the table to select from, by the file's suffix."""
     if not path.is_file():
         raise OracleError(f"{path}: no such file")
     if path.suffix not in READERS:
-        raise OracleError(f"{path}: its name ends in none of {', '.join(READERS)}")
+        raise OracleError(f"{path}: unknown format; the name must end in {', '.join(READERS)}")
     types = ", ".join(f"{name}: {sql.literal(kind)}" for name, kind in TYPES.items())
     return READERS[path.suffix].format(path=sql.file_literal(path), types=f"{{{types}}}")
 
 
 def columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """Our columns as expressions over those of the file; what it has not is null."""
+    """SQL expressions of our columns over those of the file; missing ones are null."""
     try:
         described = connection.execute(f"describe from {source(path)}").fetchall()
     except duckdb.Error as error:
         raise OracleError(f"{path} cannot be read: {error}") from None
     known = {name for name, *_ in described}
     if missing := {"doc_id", "slot_idx"} - known:
-        raise OracleError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+        raise OracleError(f"{path} has no column {' and no column '.join(sorted(missing))}")
     found = []
     for name, kind in TYPES.items():
         value = f"try_cast({sql.identifier(name)} as {kind})" if name in known else f"null::{kind}"
-        # An empty field of CSV is an empty answer.
+        # An empty CSV field is an empty answer.
         if name == "answer" and name in known and path.suffix == ".csv":
             value = f"coalesce({value}, '')"
         found.append(f"{value} as {name}")

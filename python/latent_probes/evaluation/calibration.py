@@ -1,7 +1,7 @@
-"""A calibration: the same documents asked at every level of strictness, in a home of its own.
+"""Calibration: the same documents at several levels of strictness, in a separate home directory.
 
-A level is a round there, made by the same models and commands as any other; so nothing of it can
-reach what is published. The documents are set apart in the landing file that they come from.
+Each level is a round there, run with the same models and commands as any other, so nothing of it
+can be published. In the original landing file, the documents are reserved for the calibration.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ LEVELS = re.compile(r"(-?\d+)(?:\.\.(-?\d+))?")
 
 
 class CalibrationError(Exception):
-    """A calibration cannot be made; the message says why and what to do."""
+    """A calibration cannot run; the message gives the reason and the remedy."""
 
 
 def parse_levels(text: str) -> list[int]:
-    """The levels that ``FIRST..LAST`` names, or one of them alone."""
+    """Parse levels of the form ``FIRST..LAST`` or a single level."""
     found = LEVELS.fullmatch(text.strip())
     if not found:
-        raise CalibrationError(f"{text!r} is not of the form FIRST..LAST")
+        raise CalibrationError(f"{text!r} does not have the form FIRST..LAST, e.g. -3..3")
     first, last = int(found[1]), int(found[2] or found[1])
     if first > last:
         raise CalibrationError(f"{text!r}: the first level is above the last")
@@ -33,42 +33,41 @@ def parse_levels(text: str) -> list[int]:
 
 
 def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -> Home:
-    """Set documents apart and state the levels; return the home of the calibration.
+    """Reserve documents and record the levels; return the calibration's home.
 
-    What was prepared before goes on: levels may be added, and once something was sent, documents
-    may not. From now on this
-    process, and dbt in it, works in the returned home. Raises CalibrationError if too few
-    documents are left, or if a calibration with other settings is there.
+    A calibration that was prepared earlier continues: levels can be added, but no documents once
+    anything was sent. Afterwards, this process (and dbt in it) works in the returned home. Raises
+    CalibrationError if too few documents are left, or if a calibration with other settings exists.
     """
     if warehouse.is_calibration(home):
         raise CalibrationError(
-            f"{home.folder} is the home of a calibration: unset LATENT_PROBES_HOME, or name the "
-            "home that the calibration belongs to"
+            f"{home.folder} is the home directory of a calibration: unset LATENT_PROBES_HOME, or "
+            "set it to the home that the calibration belongs to"
         )
     with locked(home):
         warehouse.build(home, tested=False)
         there = Home(home.project, home.calibration.resolve())
         stated = stated_levels(there)
-        # What was begun goes on as it is, whatever rounds have come since.
+        # An existing calibration keeps its settings, whatever rounds were added since.
         settings = stated[0] if stated and like is None else settings_like(home, like)
         refuse_unknown(home, levels)
         with landing.opened(home.landing) as connection:
             apart = landing.calibration_documents(connection)
         if len(apart) != n_documents and was_sent(there):
             raise CalibrationError(
-                f"{len(apart):,} documents are set apart for calibration, and stay so: "
-                f"say --docs {len(apart)}"
+                f"the calibration already uses {len(apart):,} documents, which cannot change: "
+                f"use --docs {len(apart)}"
             )
         if len(apart) != n_documents:
             drawn = draw_documents(home, settings, n_documents)
-            # Only the price was asked for until now, if anything.
+            # Nothing was sent yet, so it can be started again.
             there.landing.unlink(missing_ok=True)
             with landing.opened(home.landing) as connection:
                 landing.set_apart(connection, settings["source_model"], drawn)
         if any(other != settings for other in stated):
             raise CalibrationError(
-                f"round {like} has other settings than the calibration that was begun: leave "
-                "--like out to go on with it"
+                f"round {like} has other settings than the existing calibration: omit --like to "
+                "continue it"
             )
         with landing.opened(there.landing) as connection:
             landing.add_levels(connection, home.landing, settings, levels)
@@ -77,7 +76,7 @@ def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -
 
 
 def was_sent(there: Home) -> bool:
-    """Whether anything of the calibration was ever sent, or meant to be."""
+    """Whether any request of the calibration was sent or recorded for sending."""
     if not there.landing.exists():
         return False
     with landing.opened(there.landing) as connection:
@@ -85,7 +84,7 @@ def was_sent(there: Home) -> bool:
 
 
 def stated_levels(there: Home) -> list[dict]:
-    """The settings of each level that was begun, but for the level itself."""
+    """The settings of each existing level, except the level itself."""
     if not there.landing.exists():
         return []
     with landing.opened(there.landing) as connection:
@@ -94,16 +93,16 @@ def stated_levels(there: Home) -> list[dict]:
 
 
 def refuse_export(home: Home) -> None:
-    """Raise CalibrationError in the home of a calibration: its probes are not published."""
+    """Raise CalibrationError in a calibration's home: its probes are never published."""
     if warehouse.is_calibration(home):
         raise CalibrationError(
-            f"{home.folder} is the home of a calibration, whose probes share their documents: "
-            "they are not published"
+            f"{home.folder} is the home directory of a calibration, which is never published: its "
+            "levels share their documents"
         )
 
 
 def settings_like(home: Home, like: int | None) -> dict:
-    """The settings of a round, by its number; without one, of the last round."""
+    """The settings of a round; without a number, of the last round."""
     names = ", ".join(calibrations.SETTINGS)
     with warehouse.opened(home) as connection:
         found = connection.execute(
@@ -116,13 +115,15 @@ def settings_like(home: Home, like: int | None) -> dict:
         ).fetchall()
     if not found:
         raise CalibrationError(
-            f"there is no round {like}" if like is not None else "there is no round to be like"
+            f"there is no round {like}"
+            if like is not None
+            else "no round to copy settings from: add one to seeds/rounds.csv"
         )
     return dict(zip(calibrations.SETTINGS, found[0], strict=True))
 
 
 def refuse_unknown(home: Home, levels: list[int]) -> None:
-    """Raise CalibrationError for levels that seeds/calibration_levels.csv has not."""
+    """Raise CalibrationError for levels that are missing in seeds/calibration_levels.csv."""
     with warehouse.opened(home) as connection:
         known = connection.execute("select calibration_level from calibration_levels").fetchall()
     unknown = set(levels) - {level for (level,) in known}
@@ -133,7 +134,7 @@ def refuse_unknown(home: Home, levels: list[int]) -> None:
 
 
 def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
-    """Fit documents that no round has or would draw now, by a draw of the round's seed."""
+    """Draw eligible documents, with the round's seed, that no round uses or would draw now."""
     with warehouse.opened(home) as connection:
         found = connection.execute(
             """
@@ -152,14 +153,14 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
         ).fetchall()
     if len(found) < n_documents:
         raise CalibrationError(
-            f"{len(found):,} fit documents of {settings['source_model']} are in no round, and "
-            f"{n_documents:,} are asked for: land more rollouts, or say --docs {len(found)}"
+            f"only {len(found):,} unused eligible documents of {settings['source_model']}, "
+            f"{n_documents:,} requested: land more rollouts or use --docs {len(found)}"
         )
     return [doc_id for (doc_id,) in found]
 
 
 def draw(home: Home) -> None:
-    """Draw the sweep into the home."""
+    """Plot the comparison of the levels to the home directory."""
     from latent_probes.pictures import sweep
 
     path = home.folder / sweep.NAME

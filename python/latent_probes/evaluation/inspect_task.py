@@ -1,8 +1,8 @@
-"""A task for the harness of Inspect: the written probes of a published set, judged as here.
+"""An Inspect task: the written probes of a published data set, scored with this project's judge.
 
-Needs the extra ``inspect``. By default the model that is evaluated reads the complement, as the
-answerer does; a method that reads hidden states is a solver of its own, and finds document, split
-and question in a sample's metadata. docs/oracles.md says how it is run.
+Needs the extra ``inspect``. By default, the evaluated model sees the complement, as the answerer
+does. A method that reads hidden states is a custom solver; document, split and question are in each
+sample's metadata. See docs/oracles.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inspect_ai.solver import TaskState, generate
 from latent_probes.common import sql
 from latent_probes.queue import rendering
 
-# As often a request is asked in the queue.
+# The same number of attempts as in the queue.
 MOST_ATTEMPTS = 3
 
 
@@ -25,11 +25,11 @@ MOST_ATTEMPTS = 3
 def written_probes(
     data: str = "export", fold: str | None = None, max_score_below: float | None = None
 ) -> Task:
-    """Sentences, paragraphs and wholes of a published set.
+    """Sentence, paragraph and whole probes of a published data set.
 
-    ``data`` is its folder, or hf://datasets/OWNER/NAME. ``fold`` is train or test; with
-    ``max_score_below``, 0.4 for HARD, only probes are asked whose best published answer from the
-    text scores less. The judge is the model of the role ``grader``.
+    ``data`` is its folder or hf://datasets/OWNER/NAME. ``fold`` is train or test.
+    ``max_score_below`` (0.4 for HARD) keeps only probes whose best published score is lower. The
+    judge is the model with the role ``grader``.
     """
     return Task(
         dataset=MemoryDataset(samples(data, fold, max_score_below), name="latent-probes"),
@@ -39,7 +39,7 @@ def written_probes(
 
 
 def samples(data: str, fold: str | None, max_score_below: float | None) -> list[Sample]:
-    """The probes as samples: the answerer's prompt, the atom, and everything published."""
+    """Probes as samples: the answerer's prompt, the atom, and all published columns."""
     with duckdb.connect() as connection:
         found = connection.execute(
             f"""
@@ -85,7 +85,7 @@ def samples(data: str, fold: str | None, max_score_below: float | None) -> list[
     ]
 )
 def judged():
-    """The score from 0 to 1 that the judge gives an answer, by the judge's own prompt."""
+    """Scorer: the judge's score from 0 to 1, with this project's judge prompt."""
 
     async def score(state: TaskState, target: Target) -> Score:
         answer = state.output.completion
@@ -112,7 +112,7 @@ def judged():
 
 
 def number(text: str) -> float | None:
-    """A score from 0 to 1; None if the text is none."""
+    """Parse a score from 0 to 1; None if the text is not one."""
     try:
         value = float(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Methods that read a hidden state: their answers are landed, judged as any other, and compared.
+"""Land the answers of activation oracles.
 
-The judge and readers of the text are asked through the queue; what is compared, and how, is said in
-models/oracles.
+The judge and the text-only answerer are asked through the queue. The comparison is in
+models/evaluation/oracles.
 """
 
 from __future__ import annotations
@@ -26,40 +26,41 @@ __all__ = ["OracleError", "draw", "land_answers", "land_baseline_answers", "publ
 def land_answers(
     home: Home, oracle: str, condition: str, path: Path, build: str | None
 ) -> tuple[int, int]:
-    """Land the answers of a file; return how many were new, and how many there are.
+    """Land the answers of a file; return the number of new answers and of all answers.
 
-    ``build`` is what the manifest of the set called its state when the method was asked. Raises
-    OracleError, and lands nothing, if a row is at fault or the answers are of another set.
+    ``build`` is `build` in the manifest.json of the data set that the method answered. Raises
+    OracleError, and lands nothing, if a row is invalid or the answers are for another build.
     """
     if not oracle.strip():
-        raise OracleError("--name is empty: say whose answers they are")
+        raise OracleError("--name is empty: give the name of the method")
     published = published_build(home)
     if build != published:
         raise OracleError(
-            f"the answers are of the build {build or 'of no name'}, and the set is {published}: "
-            "say --build with the `build` of the manifest.json that the method was asked with"
+            f"the answers are for build {build or '(none given)'}, but the data set is "
+            f"{published}: set --build to `build` in the manifest.json of the data set that the "
+            "method answered"
         )
     with warehouse.opened(home) as connection:
         known = connection.execute("select condition from oracle_conditions").fetchall()
         conditions = [name for (name,) in known]
         if condition not in conditions:
-            raise OracleError(f"--condition {condition!r} is none of {', '.join(conditions)}")
+            raise OracleError(f"--condition {condition!r} is not one of {', '.join(conditions)}")
         answers = read(connection, path)
     return add(home, oracle, condition, answers, build, files.hash_of(path))
 
 
 def published_build(home: Home) -> str:
-    """The state of the exported set. Raises OracleError if there is none."""
+    """The build of the exported data set. Raises OracleError if there is none."""
     manifest = home.export / "manifest.json"
     if not manifest.exists():
-        raise OracleError("nothing is exported yet: `latent-probes export` makes the set")
+        raise OracleError("no data set has been exported yet: run `latent-probes export`")
     return json.loads(manifest.read_text())["build"]
 
 
 def add(
     home: Home, oracle: str, condition: str, answers: pyarrow.Table, build: str, file_hash: str
 ) -> tuple[int, int]:
-    """Land answers under a name; return how many were new, and how many there are."""
+    """Land answers under a name; return the number of new answers and of all answers."""
     with duckdb.connect() as connection:
         connection.register("answers", answers)
         named = connection.sql(
@@ -83,18 +84,18 @@ def add(
     with landing.opened(home.landing) as connection:
         if n_other := landing.differing_answers(connection, named):
             raise OracleError(
-                f"{oracle} has landed other answers to {n_other:,} of these under {condition}: "
-                "what has landed is not changed, so give these another name"
+                f"{oracle} has already landed different answers to {n_other:,} of these probes "
+                f"under {condition}: landed answers never change, so use another --name"
             )
         return landing.add_oracle_answers(connection, named), named.num_rows
 
 
 def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int, int]:
-    """Land what a baseline says from the text alone; return as ``land``.
+    """Land the answers of a text-only baseline; returns the same as ``land_answers``.
 
-    The offline baseline answers every written probe. What a language model that ``score-local`` ran
-    answered to complement and question is there already. Raises OracleError for any other method:
-    its answers are in a file.
+    The offline baseline answers every written probe. A local model's answers to complement plus
+    question have already landed with ``score-local``. Raises OracleError for any other method,
+    whose answers must come from a file.
     """
     build = published_build(home)
     with warehouse.opened(home) as connection:
@@ -104,14 +105,14 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
             answers, source = said_by_reader(connection, oracle)
     if condition != "no_state" or not answers.num_rows:
         raise OracleError(
-            f"--answers is missing: only {lexical.MODEL}, and a model that `score-local` ran, "
-            "answer by themselves, under no_state"
+            f"--answers is missing: only {lexical.MODEL} and models run with `score-local` need "
+            "no file, and only under the condition no_state"
         )
     return add(home, oracle, condition, answers, build, source)
 
 
 def said_by_lexical(connection: duckdb.DuckDBPyConnection) -> pyarrow.Table:
-    """What the offline baseline says of every written probe, as ``answers_file.read``."""
+    """The offline baseline's answers to all written probes, as ``read`` returns them."""
     found = connection.execute(
         """
         select requests.probe_id, inputs.* exclude (request_id)
@@ -144,9 +145,9 @@ def said_by_lexical(connection: duckdb.DuckDBPyConnection) -> pyarrow.Table:
 def said_by_reader(
     connection: duckdb.DuckDBPyConnection, model: str
 ) -> tuple[pyarrow.Table, str | None]:
-    """What a reader answered, as ``answers_file.read``, and its hash.
+    """A local model's answers, in the form of ``answers_file.read``, and its hash.
 
-    Of a model that was run in several precisions, the one that read most probes.
+    If the model was run at several precisions, the one with the most answers is used.
     """
     found = connection.sql(
         """
@@ -183,7 +184,7 @@ def said_by_reader(
 
 
 def draw(home: Home) -> None:
-    """Draw the leaderboard into the home."""
+    """Plot the leaderboard to the home directory."""
     from latent_probes.pictures import leaderboard
 
     path = home.folder / leaderboard.NAME

@@ -1,7 +1,7 @@
-"""Sheets of answers that people score as the judge does, and the scores that come back.
+"""Rating sheets of answers for human raters, and the scores that come back.
 
-A sheet shows what the judge is shown, and none of its scores. An answer is known by its request and
-the hash of its text, so that a score never attaches to another answer.
+A sheet shows what the judge is shown, without the judge's scores. An answer is identified by its
+request and the hash of its text, so a score cannot attach to another answer.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from latent_probes.common import files
 from latent_probes.common.home import Home
 
 COLUMNS = ("answer_id", "answer_hash", "question", "ground_truth", "answer", "score")
-# With which a spreadsheet takes a text for a formula.
+# Spreadsheets take a text with these first characters for a formula.
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
-# Python reads more as a number than people write: 0_1, for one.
+# Python accepts more as a number than people write, for example 0_1.
 PLAIN_NUMBER = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
 
 class RatingError(Exception):
-    """A sheet cannot be written or landed; the message says why, and in which row."""
+    """A sheet cannot be written or landed; the message gives the reason and the row."""
 
 
 def write_sheet(home: Home, path: Path, n_answers: int) -> int:
-    """Write a sheet of published answers, in an order that depends on their ids alone.
+    """Write a sheet of published answers, in an order that depends only on their ids.
 
-    Returns how many. Raises RatingError if there are none, or if the file is there.
+    Returns the number of answers. Raises RatingError if there are none, or if the file exists.
     """
     if path.exists():
-        raise RatingError(f"{path} is there already: it may hold scores")
+        raise RatingError(f"{path} already exists and might contain scores: choose another name")
     with warehouse.opened(home) as connection:
         rows = connection.execute(
             """
@@ -65,20 +65,20 @@ def write_sheet(home: Home, path: Path, n_answers: int) -> int:
 
 
 def plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """Escape a text so that spreadsheets do not take it for a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def land_ratings(home: Home, path: Path, rater: str) -> tuple[int, int]:
-    """Land the scores of a sheet; return how many were new, and how many there are.
+    """Land the scores of a sheet; return the number of new scores and of all scores.
 
-    Raises RatingError, and lands nothing, if a row is at fault.
+    Raises RatingError, and lands nothing, if a row is invalid.
     """
     if not rater.strip():
-        raise RatingError("--rater is empty: say whose scores they are")
+        raise RatingError("--rater is empty: give the name of the rater")
     rows = list(read(path))
     if not rows:
-        raise RatingError(f"{path} holds no scores")
+        raise RatingError(f"{path} contains no scores")
     names = ("answer_request_id", "answer_hash", "score")
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     columns |= {"rater": [rater] * len(rows), "file_hash": [files.hash_of(path)] * len(rows)}
@@ -87,23 +87,23 @@ def land_ratings(home: Home, path: Path, rater: str) -> tuple[int, int]:
 
 
 def read(path: Path):
-    """The id, hash and score of each answer of a sheet that has a score."""
+    """Yield id, hash and score of each answer with a score."""
     if not path.exists():
         raise RatingError(f"{path}: no such file")
     seen = set()
     try:
-        # A spreadsheet writes the mark of its encoding first.
+        # Spreadsheets write a byte order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
             sheet = csv.DictReader(file, strict=True)
             missing = {"answer_id", "answer_hash", "score"} - set(sheet.fieldnames or ())
             if missing:
-                raise RatingError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+                raise RatingError(f"{path} has no column {' and no column '.join(sorted(missing))}")
             for number, row in enumerate(sheet, start=1):
                 if not (row["score"] or "").strip():
                     continue
                 answer_id = row["answer_id"]
                 if not answer_id or not row["answer_hash"]:
-                    raise RatingError(f"{path}, row {number}: no answer_id or answer_hash")
+                    raise RatingError(f"{path}, row {number}: answer_id or answer_hash is missing")
                 if answer_id in seen:
                     raise RatingError(f"{path}, row {number}: {answer_id} is scored twice")
                 seen.add(answer_id)
@@ -113,8 +113,8 @@ def read(path: Path):
 
 
 def score(text: str, where: str) -> float:
-    """A score, 0 to 1."""
+    """Parse a score from 0 to 1."""
     value = float(text) if PLAIN_NUMBER.fullmatch(text.strip()) else math.nan
     if not 0 <= value <= 1:
-        raise RatingError(f"{where}: {text!r} is no score from 0 to 1")
+        raise RatingError(f"{where}: {text!r} is not a score from 0 to 1")
     return value

@@ -1,8 +1,8 @@
 """Write the data set: Parquet files, the queries of its card, the card, and a manifest.
 
-``tables`` says what is published where, ``parquet`` writes it, ``queries`` are the figures as SQL
-over the files, ``card`` runs them, ``header`` and ``manifest`` describe the files. Nothing here
-depends on the clock: the same landing file gives the same bytes.
+``tables`` lists the published tables, ``parquet`` writes them, ``queries`` defines the card's
+figures as SQL over the files, ``card`` runs these, ``header`` and ``manifest`` describe the files.
+Nothing depends on the clock: the same landing file gives the same bytes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from latent_probes.warehouse.functions import units
 
 
 class ExportError(Exception):
-    """The data set cannot be written; the message says what is missing."""
+    """The data set cannot be written; the message names what is missing."""
 
 
 def export(home: Home) -> None:
-    """Test the warehouse, then write what it publishes to the export folder.
+    """Test the warehouse, then write the data set to the export folder.
 
-    A file that would not change is not touched. Raises ExportError while anything is pending,
-    warehouse.WarehouseError if a test fails; the export folder then stays as it was.
+    Unchanged files are not touched. Raises ExportError if anything is pending, and
+    warehouse.WarehouseError if a test fails; the export folder is then unchanged.
     """
     warehouse.build(home, tested=False)
     with warehouse.opened(home) as connection:
@@ -54,7 +54,7 @@ def export(home: Home) -> None:
 
 
 def stamp(home: Home) -> dict:
-    """Of which warehouse the export is, and which export it is."""
+    """Identity of the export and of the warehouse it was made from."""
     return {
         "state": warehouse.state(home),
         "manifest": files.hash_of(home.export / manifest.NAME),
@@ -63,7 +63,7 @@ def stamp(home: Home) -> dict:
 
 
 def is_current(home: Home) -> bool:
-    """Whether the export folder holds what the warehouse would give now, and nothing else."""
+    """Whether the export folder contains exactly what the current warehouse would give."""
     described = (home.export / manifest.NAME, home.export / card.NAME)
     if not all(path.exists() for path in (home.export_stamp, *described)):
         return False
@@ -74,14 +74,14 @@ def is_current(home: Home) -> bool:
 
 
 def settings_of(home: Home) -> dict:
-    """The vars of the project as they are published: where the tokenizer's files lie is not."""
+    """The project's vars as published, without the path of the tokenizer's files."""
     settings = warehouse.settings(home)
     version = units.tokenizer_version(settings["tokenizer"], settings.pop("tokenizer_files"))
     return settings | {"tokenizer_version": version}
 
 
 def refuse_pending(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raise while a slot or a score of a started round is not decided, or no round was started."""
+    """Raise if a slot or a score of a started round is pending, or if no round was started."""
     n_slots, n_scores, n_rounds = connection.execute(
         """
         select
@@ -98,7 +98,7 @@ def refuse_pending(connection: duckdb.DuckDBPyConnection) -> None:
     if n_slots or n_scores:
         raise ExportError(
             f"{n_slots:,} slots and the scores of {n_scores:,} probes are pending: "
-            "finish them with `latent-probes run --provider …`, "
+            "complete them with `latent-probes run --provider …`, "
             "or withdraw the round in seeds/rounds.csv"
         )
     if not n_rounds:
@@ -108,8 +108,8 @@ def refuse_pending(connection: duckdb.DuckDBPyConnection) -> None:
 def write_tables(
     home: Home, connection: duckdb.DuckDBPyConnection, published: list[tables.Table]
 ) -> None:
-    """Write the files of these tables; one that would not change is not touched."""
-    # DuckDB would keep what it has read for as long as there is memory.
+    """Write the files of these tables; unchanged files are not touched."""
+    # Otherwise DuckDB would use all memory as a cache.
     connection.execute("set memory_limit = '1GB'")
     wanted = {
         home.export / path: (table, round_number)
@@ -131,7 +131,7 @@ def write_tables(
 def remove_others(
     home: Home, connection: duckdb.DuckDBPyConnection, published: list[tables.Table]
 ) -> None:
-    """Remove what is not published any more, and what a killed export left: all of it is sent."""
+    """Remove files that are no longer published, or left by a killed export: all are uploaded."""
     kept = {path for table in published for path, _ in tables.paths(connection, table)}
     kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, histogram.NAME)}
     for path in home.export.rglob("*"):
@@ -140,7 +140,7 @@ def remove_others(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, unless it says that already."""
+    """Write a text file, unless it is unchanged."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         with files.atomic_write(path) as partial:
             partial.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The dataset card: a template whose every figure is a named query over the published files."""
+"""The dataset card: a template in which every figure is a named query over the published files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "README.md"
 
 
 def render(figures, folder: Path, settings: dict) -> str:
-    """The card of the files below ``folder``; ``figures`` has their queries as views."""
+    """Render the card of the files in ``folder``; ``figures`` has the queries as views."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -51,7 +51,7 @@ def table(
     where: str = "true",
     nothing: str = "None.",
 ) -> str:
-    """Columns of a named query as a Markdown table under their titles, with the query's name."""
+    """Columns of a named query as a Markdown table with titles, followed by the query's name."""
     picked = ", ".join(columns)
     found = figures.execute(
         f"select {picked} from {query} where {where} order by {order}"
@@ -66,10 +66,10 @@ def table(
 
 
 def cell(value, name: str = "") -> str:
-    """A value of the column ``name`` in a Markdown table.
+    """Format a value of the column ``name`` for a Markdown table.
 
-    Dollars, shares and counts are written as people read them; what could end the cell, or start
-    markup, is escaped.
+    Dollars, shares and counts are formatted by the column's name; characters that could end the
+    cell or start markup are escaped.
     """
     if value is None:
         return "no price known" if name == "usd" else ""
@@ -85,13 +85,13 @@ def cell(value, name: str = "") -> str:
         return f"{value:,}"
     text = terminal.printable(str(value)).replace("\n", " ")
     text = text.replace("&", "&amp;").replace("<", "&lt;")
-    # An address in a text of others is no link.
+    # Addresses in external texts must not become links.
     text = text.replace("://", "&#58;//").replace("www.", "www&#46;")
     return re.sub(r"([\\|\[\]`*_~])", r"\\\1", text)
 
 
 def histogram(figures) -> str:
-    """The best score of each scored probe, a line per bin."""
+    """Text histogram of the best scores, one line per bin."""
     lines = []
     for row in rows(figures, "score_histogram"):
         note = "" if row["band"] == "middle" else row["band"].upper()
@@ -102,7 +102,7 @@ def histogram(figures) -> str:
 
 
 def query_text(folder: Path, name: str) -> str:
-    """The text of a query of the folder's file."""
+    """The text of a query in the folder's queries.sql."""
     text = (folder / queries.NAME).read_text(encoding="utf-8")
     (found,) = re.findall(
         rf"^create or replace view {name} as\n(.*?);$", text, re.DOTALL | re.MULTILINE

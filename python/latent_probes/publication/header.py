@@ -1,4 +1,4 @@
-"""The YAML header of the card: where the data lies, its features and sizes as `datasets` counts."""
+"""The YAML header of the card: configs, features, and sizes as `datasets` computes them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import yaml
 
 from latent_probes.publication.tables import Table
 
-# As many single rows `datasets` keeps before it writes them.
+# Number of single rows that `datasets` buffers before writing them.
 SINGLES_AT_ONCE = 1_000
 
 
 def render(folder: Path, published: list[Table], settings: dict) -> str:
-    """The header, its sizes read off the files below ``folder``.
+    """Render the header, with sizes read from the files in ``folder``.
 
-    A table without rows is no config: `datasets` raises where there is nothing to load.
+    A table without rows gets no config, because `datasets` raises if there is nothing to load.
     """
     listed = {
         table: information
@@ -60,7 +60,7 @@ def described(folder: Path, table: Table) -> dict:
 
 
 def sizes_of(paths: list[Path]) -> tuple[int, int]:
-    """Bytes in memory, and rows, of files read as `datasets` reads them: single rows together."""
+    """Bytes in memory and rows of files, read as `datasets` does: single rows are combined."""
     n_bytes = n_rows = 0
     singles: list[pyarrow.RecordBatch] = []
 
@@ -81,7 +81,7 @@ def sizes_of(paths: list[Path]) -> tuple[int, int]:
 
 
 def batches(path: Path) -> Iterator[pyarrow.RecordBatch]:
-    """The rows in batches of the size of the first row group."""
+    """Rows in batches of the size of the first row group."""
     with path.open("rb") as file:
         fragment = pyarrow.dataset.ParquetFileFormat().make_fragment(file)
         if fragment.row_groups:
@@ -91,12 +91,12 @@ def batches(path: Path) -> Iterator[pyarrow.RecordBatch]:
 
 
 def feature(field: pyarrow.Field) -> dict:
-    """A column as `datasets` describes it."""
+    """Description of a column, in the format of `datasets`."""
     return {"name": field.name, **described_type(field.type)}
 
 
 def described_type(kind: pyarrow.DataType) -> dict:
-    """A type as `datasets` describes it."""
+    """Description of a type, in the format of `datasets`."""
     if pyarrow.types.is_list(kind):
         inner = described_type(kind.value_type)
         return {"list": inner.get("struct") or inner.get("dtype") or inner}

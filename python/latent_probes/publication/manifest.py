@@ -1,4 +1,4 @@
-"""What the data set was made of, file by file and round by round, for programs."""
+"""The machine-readable manifest: the data set's rounds and files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "manifest.json"
 def render(
     home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table], settings: dict
 ) -> str:
-    """Rounds with their batches and documents, and the files with their hashes, as JSON."""
+    """Rounds with their batches and documents, and files with their hashes, as JSON."""
     found = connection.execute("from round_manifest order by round_idx")
     names = [column[0] for column in found.description]
     rounds = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -48,14 +48,14 @@ def render(
 
 
 def differences(folder: Path, listed: list[dict]) -> list[str]:
-    """How the files of a data set's folder differ from those that its manifest lists."""
+    """Differences between the files in a data set's folder and its manifest, as messages."""
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     named = {file["path"]: file for file in listed}
     expected = {*named, NAME, card.NAME}
     found = [f"{path} is not listed in the manifest" for path in sorted(there - expected)]
-    found += [f"{path} is not there" for path in sorted(expected - there)]
+    found += [f"{path} is missing" for path in sorted(expected - there)]
     return found + [
-        f"{path} is not the file that the manifest names"
+        f"{path} does not match the hash in the manifest"
         for path in sorted(there & set(named))
         if (folder / path).stat().st_size != named[path]["bytes"]
         or files.hash_of(folder / path) != named[path]["sha256"]
@@ -63,13 +63,13 @@ def differences(folder: Path, listed: list[dict]) -> list[str]:
 
 
 def build_of(listed: list[dict]) -> str:
-    """The hash that names the state of the probes: that of the names and hashes of their files."""
+    """Hash that identifies the state of the probes: over names and hashes of their files."""
     probes = {file["path"]: file["sha256"] for file in listed if file["path"].startswith("data/")}
     return hashlib.sha256(json.dumps(probes).encode()).hexdigest()
 
 
 def contents(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]):
-    """Path, bytes and SHA-256 of each file but this one and the card, in order of paths."""
+    """Path, bytes and SHA-256 of each file except manifest and card, ordered by path."""
     exported = [path for table in published for path, _ in paths(connection, table)]
     for path in sorted([str(path) for path in exported] + [queries.NAME, histogram.NAME]):
         file = home.export / path

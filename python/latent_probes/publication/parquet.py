@@ -1,7 +1,7 @@
-"""Rows of the warehouse as a Parquet file: sorted, a few hundred documents at a time.
+"""Write rows of the warehouse to Parquet: sorted, a few hundred documents at a time.
 
-A row group holds whole documents, so that a document's text, which each of its probes repeats,
-stands once in the dictionary of the group, and whoever reads one document reads one group.
+A row group contains complete documents. A document's text, which each of its probes repeats, is
+then stored once in the group's dictionary, and reading one document reads one group.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import pyarrow.parquet
 
 from latent_probes.publication.tables import Table
 
-# 16 slots of each: row groups of at most 8,192 probes.
+# With 16 slots per document: row groups of at most 8,192 probes.
 DOCUMENTS_AT_ONCE = 512
 SETTINGS = {
     "compression": "zstd",
-    # Written once, sent and read often.
+    # Files are written once, but uploaded and read often.
     "compression_level": 6,
-    # A text that comes sixteen times is to be found again however long the texts between are.
+    # Repeated texts must stay in the dictionary, however long the texts between them are.
     "dictionary_pagesize_limit": 64 << 20,
-    # Readers of a few rows, like the Hub's viewer, decode only the pages with them.
+    # Lets clients that need only a few rows, such as the Hub's viewer, decode only their pages.
     "write_page_index": True,
 }
 
@@ -31,7 +31,7 @@ SETTINGS = {
 def write(
     connection: duckdb.DuckDBPyConnection, table: Table, round_number: int | None, path: Path
 ) -> None:
-    """Write a table, or its rows of one round. Memory is that of one row group."""
+    """Write a table, or its rows of one round, with one row group in memory at a time."""
     columns = ", ".join(f'"{name}"' for name in table.columns)
     query = f"select {columns} from {table.source}"
     schema = connection.sql(f"{query} limit 0").to_arrow_table().schema
@@ -47,7 +47,7 @@ def write(
 def pages(
     connection: duckdb.DuckDBPyConnection, table: Table, round_number: int | None
 ) -> Iterator[tuple[str, list]]:
-    """The conditions, with their parameters, that pick the rows of each row group in turn."""
+    """SQL conditions with parameters that select the rows of each row group, in order."""
     if round_number is None:
         yield "true", []
         return

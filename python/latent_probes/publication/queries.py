@@ -1,7 +1,7 @@
-"""The figures of the card as SQL over the published files: the compiled models of the warehouse.
+"""The card's figures as SQL over the published files: compiled models of the warehouse.
 
-The same text makes the tables of the warehouse, the figures of the card, and, beside it, the file
-with which anybody can make them again.
+The same SQL defines the warehouse's tables, the card's figures, and the published queries.sql with
+which anyone can reproduce them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from latent_probes.common.home import Home
 from latent_probes.publication.tables import Table, paths
 
 NAME = "queries.sql"
-# Seeds that a figure reads.
+# Seeds that the figures read.
 CONSTANTS = ("score_bins", "slot_kinds", "published_columns", "published_tables")
-# Models that read published tables, constants and one another, in this order.
+# Models over published tables, constants and earlier figures, in this order.
 FIGURES = (
     "scored_probes",
     "totals",
@@ -39,11 +39,11 @@ FIGURES = (
     "flattened",
 )
 HEAD = """\
--- Every figure of the card, as a view over the Parquet files beside this one. In their folder:
+-- Every figure of the card, as a view over the Parquet files next to this one. In this folder:
 --
 --     duckdb -init queries.sql -c "from scope_summary"
 --
--- From anywhere else, name the folder in DuckDB before this file is read:
+-- From anywhere else, set the folder before reading this file:
 --
 --     set variable folder = 'somewhere/probes';
 --     .read somewhere/probes/queries.sql
@@ -51,7 +51,7 @@ HEAD = """\
 
 
 def text(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]) -> str:
-    """The file of queries: published tables, constants, figures."""
+    """The text of queries.sql: published tables, constants, figures."""
     parts = [HEAD]
     for table in published:
         rows = f"from read_parquet(coalesce(getvariable('folder'), '.') || '/{table.pattern}')"
@@ -65,7 +65,7 @@ def text(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Tabl
 
 
 def nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
-    """The rows of a table that has no file."""
+    """SQL for an empty table, for a table without files."""
     types = connection.execute(
         "select column_name, data_type from duckdb_columns() "
         "where table_name = ? and database_name = current_database() order by column_index",
@@ -76,7 +76,7 @@ def nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
 
 
 def constant(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """A seed as a statement that makes it."""
+    """SQL that creates the table of a seed."""
     rows = connection.execute(f"from {name} order by all").fetchall()
     columns = ", ".join(sql.identifier(column[0]) for column in connection.description)
     values = ",\n".join(f"    ({', '.join(map(literal, row))})" for row in rows)
@@ -84,7 +84,7 @@ def constant(connection: duckdb.DuckDBPyConnection, name: str) -> str:
 
 
 def literal(value) -> str:
-    """A value of a seed as SQL."""
+    """A value of a seed as an SQL literal."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -93,32 +93,32 @@ def literal(value) -> str:
 
 
 def without_database(compiled: str) -> str:
-    """A compiled model that names relations as this file does."""
+    """A compiled model without database and schema in the names of relations."""
     text = re.sub(r'"\w+"\."main"\."(\w+)"', r"\1", compiled)
-    # Where a model's settings stood.
+    # Left by the model's config block.
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
 @contextmanager
 def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which each query of the folder's file is a view over the folder's files.
+    """A connection in which each query of queries.sql is a view over the folder's files.
 
-    A folder may come from anywhere: its queries define views and tables, and reach no file outside
-    of it. Raises ValueError where they do anything else.
+    The folder can come from anyone: its queries can only define views and tables, and cannot read
+    files outside of it. Raises ValueError if they contain any other statement.
     """
     text = (folder / NAME).read_text(encoding="utf-8")
     if any(
         statement.type != duckdb.StatementType.CREATE
         for statement in duckdb.extract_statements(text)
     ):
-        raise ValueError(f"{NAME} does more than to define views and tables")
+        raise ValueError(f"{NAME} contains statements other than create view and create table")
     connection = duckdb.connect()
     try:
-        # A path that is a pattern is written in two ways.
+        # Needed in both spellings if the path contains wildcards.
         allowed = f"[{sql.literal(folder)}, {sql.file_literal(folder)}]"
         connection.execute(f"set allowed_directories = {allowed}")
         connection.execute("set enable_external_access = false")
-        # Sums of the same numbers in another order are other numbers.
+        # The order of summation changes the last digits.
         connection.execute("set threads = 1")
         connection.execute(f"set variable folder = {sql.file_literal(folder)}")
         connection.execute("set lock_configuration = true")

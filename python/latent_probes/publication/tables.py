@@ -1,4 +1,4 @@
-"""What is published: tables of the warehouse as folders of Parquet files."""
+"""The published tables of the warehouse, as folders of Parquet files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from latent_probes.common import sql
 
 @dataclass(frozen=True)
 class Table:
-    """A config of the data set: a model of the warehouse, its folder, its columns in order.
+    """A config of the data set: a dbt model, its folder, and its columns in order.
 
-    A table that ``is_by_round`` has a file for each round; its ``columns`` leave the round out
-    where the published columns do.
+    A table with ``is_by_round`` has one file per round.
     """
 
     config: str
@@ -28,17 +27,17 @@ class Table:
 
     @property
     def pattern(self) -> str:
-        """The paths of its files, as the Hub and DuckDB match them."""
+        """Glob pattern of its files."""
         return f"{self.folder}/train-*.parquet"
 
     @property
     def source(self) -> str:
-        """What its rows are read from: `train` does not say of which round a probe is."""
+        """The relation to read rows from (`train` itself has no round number)."""
         return "published_probes" if self.model == "train" else self.model
 
     @property
     def order(self) -> str:
-        """What its rows are sorted by, as SQL."""
+        """Sort order of its rows, as SQL."""
         keys = [name for name in ("doc_id", "slot_idx") if name in self.columns]
         return ", ".join(map(sql.identifier, keys)) or "all"
 
@@ -62,10 +61,10 @@ def published(connection: duckdb.DuckDBPyConnection) -> list[Table]:
 
 
 def paths(connection: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[Path, int | None]]:
-    """The files of a table, in order: path below the export folder, and round."""
+    """The files of a table, in order: path relative to the export folder, and round."""
     if not table.is_by_round:
         return [(Path(table.folder) / "train-all.parquet", None)]
-    # A round without probes has reasons to tell, and no texts.
+    # A round without probes still has rejection reasons, but no texts.
     numbers = connection.execute(
         "select round_number from published_rounds where n_probes > 0 or not $holds_texts "
         "order by round_number",
