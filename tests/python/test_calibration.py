@@ -8,7 +8,7 @@ from test_controls import set_controls
 
 from latent_probes.evaluation import calibration
 
-CALIBRATE = ("latent-probes", "calibrate", "--docs", "6", "--levels")
+CALIBRATE = ("latent-probes", "calibrate", "--documents", "6", "--levels")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def calibrated(new_checkout, tmp_path_factory) -> Checkout:
     set_controls(checkout, "1,question_only,1,,", "1,judge_retest,1,,", "3,question_only,1,,")
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     # Without a provider, the price and nothing else.
-    said = checkout.runs("latent-probes", "calibrate", "--docs", "5", "--levels", "-1..0")
+    said = checkout.runs("latent-probes", "calibrate", "--documents", "5", "--levels", "-1..0")
     assert "Requests to send" in said
     assert "--max-cost" in said
     there = at_home(checkout)
@@ -123,13 +123,13 @@ def test_a_calibration_goes_on_and_is_never_published(calibrated):
     assert there.query("select count(*) from requests", "landing") == before
     assert "never published" in there.fails("latent-probes", "export")
     assert "home directory of a calibration" in there.fails(*CALIBRATE, "-1..0")
-    assert "use --docs 6" in calibrated.fails("latent-probes", "calibrate", "--docs", "7")
+    assert "use --documents 6" in calibrated.fails("latent-probes", "calibrate", "--documents", "7")
     assert "round 2 has other settings" in calibrated.fails(*CALIBRATE, "0..1", "--like", "2")
     assert "no level 4" in calibrated.fails(*CALIBRATE, "3..4")
     assert "Recommended" in said
 
 
 def test_too_few_documents_are_said(finished):
-    said = finished.fails("latent-probes", "calibrate", "--docs", "100")
+    said = finished.fails("latent-probes", "calibrate", "--documents", "100")
     assert "are in no round, and 100 are asked for" in said
     assert finished.query("select count(*) from calibration_documents", "landing") == [(0,)]

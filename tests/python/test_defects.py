@@ -59,7 +59,7 @@ def test_a_sweep_shows_the_rate_of_every_level(new_checkout, tmp_path):
         checkout.set_rounds(f"1,3,1,gemma-3-270m,-2,5,{READER},{READER},{READER},false")
         checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
         checkout.runs(
-            *("latent-probes", "calibrate", "--docs", "20", "--levels", "-3..3"),
+            *("latent-probes", "calibrate", "--documents", "20", "--levels", "-3..3"),
             *("--provider", "anthropic-batches", "--max-cost", "50"),
         )
         rows = at_home(checkout).query(

@@ -12,7 +12,7 @@ from latent_probes.cli.working import interruptible, working
 
 
 def calibrate(
-    docs: Annotated[
+    documents: Annotated[
         int, typer.Option(min=1, help="Number of documents, the same at every level.")
     ] = 100,
     levels: Annotated[
@@ -45,7 +45,7 @@ def calibrate(
 
     wanted = calibration.parse_levels(levels)
     here = home.find()
-    there = calibration.prepare(here, docs, wanted, like)
+    there = calibration.prepare(here, documents, wanted, like)
     warehouse.build(there, tested=False)
     plan.show(there)
     if provider is None:

@@ -56,7 +56,7 @@ def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -
         if len(apart) != n_documents and was_sent(there):
             raise CalibrationError(
                 f"the calibration already uses {len(apart):,} documents, which cannot change: "
-                f"use --docs {len(apart)}"
+                f"use --documents {len(apart)}"
             )
         if len(apart) != n_documents:
             drawn = draw_documents(home, settings, n_documents)
@@ -154,7 +154,7 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
     if len(found) < n_documents:
         raise CalibrationError(
             f"only {len(found):,} unused eligible documents of {settings['source_model']}, "
-            f"{n_documents:,} requested: land more rollouts or use --docs {len(found)}"
+            f"{n_documents:,} requested: land more rollouts or use --documents {len(found)}"
         )
     return [doc_id for (doc_id,) in found]
 
