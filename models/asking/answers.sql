@@ -1,4 +1,4 @@
--- One row per answer that is to be published: those from the complement, and how each stands.
+-- One row per answer of the published arm (from the complement), with its state.
 {{ config(materialized='view') }}
 
 select * exclude (arm)

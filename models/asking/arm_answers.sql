@@ -1,5 +1,5 @@
--- One row per answerer request of any arm: which attempt answered it, or how it stands.
--- The text of the answer stays in `responses`.
+-- One row per answerer request of any arm: the attempt that answered it, or its state.
+-- The text of the answer is in `responses`.
 with
 
 states as (

@@ -1,5 +1,6 @@
--- One row per document of a round: its place in a seeded circle, with the first continuation shown.
--- Whoever needs another document takes one that follows, so that answers which land change nothing.
+-- One row per document of a round: its position in a seeded circular order, with the first continuation
+-- shown.
+-- "Another document" is always one that follows in this order, so it does not depend on landed answers.
 select
     shown.round_number,
     shown.doc_id,

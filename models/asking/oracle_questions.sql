@@ -1,5 +1,5 @@
--- One row per method, condition and probe that it was to answer: every published probe of a document
--- and a scope in which it answered any. What it left out is counted.
+-- One row per method, condition and probe to answer: all published probes of the documents and scopes
+-- in which the method answered any. Omitted probes are included, so that they count.
 with
 
 answered as (

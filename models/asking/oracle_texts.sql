@@ -1,5 +1,5 @@
--- One row per written probe and text that a method said of it. The judge reads each text once, whoever
--- said it and how often; nothing at all needs no judge.
+-- One row per written probe and distinct text with which a method answered it. The judge scores each text
+-- once, whichever methods gave it and how often; blank texts need no judge.
 select
     probes.round_number,
     answers.probe_id,

@@ -1,5 +1,5 @@
--- One row per written probe that is also answered from another document: which document of its round.
--- Of a few that follow in the circle, the first that is as long as the complement, else the longest.
+-- One row per written probe that is also answered from another document: that document of its round.
+-- Among the next few in the circular order, the first that is as long as the complement, or the longest.
 with
 
 asked as (

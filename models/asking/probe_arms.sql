@@ -1,4 +1,4 @@
--- One row per written probe and arm that it is answered in: who is shown what of which document.
+-- One row per written probe and arm in which it is answered: the answerer, and the text it is shown.
 with
 
 asked as (
@@ -32,12 +32,12 @@ asked as (
             or arms.arm = 'held_out'
             and probes.probe_id in (select probe_id from {{ ref('oracle_questions') }})
         )
-        -- Where nothing was cut, the whole complement is what was shown anyway.
+        -- If nothing was cut, the full complement was already shown.
         and (arms.arm != 'full_complement' or complement_length > {{ var('complement_characters') }})
 
 ),
 
--- Where the text ends that a reader of the beginning is shown, and begins for one of the end.
+-- End of the text shown from the beginning, and start of the text shown from the end.
 placed as (
 
     select
@@ -47,7 +47,7 @@ placed as (
         case
             when asked.shown != 'other_document'
                 then if(asked.target = 'suffix', asked.complement_end, asked.complement_start)
-            -- As far from the end of the document, and between two words as well.
+            -- At the same distance from the end of the document, and also between two words.
             when asked.target = 'suffix'
                 then
                     {{ word_end('texts.text', 'least(others.text_length, asked.complement_length)') }}

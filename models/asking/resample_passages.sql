@@ -1,6 +1,5 @@
--- One row per suffix probe and continuation of its split that was written once more: how much of it is
--- looked at, and, for words and lenses, whether the atom is there. "At a comparable place" is meant as
--- among siblings.
+-- One row per suffix probe and resampled continuation of its split: the passage that is compared and, for
+-- words and lenses, whether the atom recurs in it, at a comparable position as among siblings.
 with
 
 placed as (
@@ -14,7 +13,7 @@ placed as (
         resamples.prefix_hash,
         resamples.continuation_idx,
         resamples.continuation,
-        -- The model was stopped before it could have said all of it.
+        -- The model was stopped before it could have reached the end of the passage.
         resamples.sampling ->> 'finish_reason' = 'length'
         and length(resamples.continuation) < probes.atom_end - probes.split_offset as was_cut,
         substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start)
@@ -37,7 +36,7 @@ placed as (
 
 ),
 
--- From the split on, as an answer is read; no word is cut.
+-- Starting at the split, like an answer; no word is cut.
 cut as (
 
     select

@@ -1,4 +1,4 @@
--- One row per document and split that suffix probes have: what their source model can go on from.
+-- One row per document and split with suffix probes, from which the source model can be resampled.
 select distinct
     probes.source_model,
     probes.doc_id,

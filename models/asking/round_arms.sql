@@ -1,5 +1,5 @@
--- One row per round and arm in which its written probes are answered: how many, by whom, how often.
--- The levels of a calibration have no controls: their numbers are no numbers of rounds.
+-- One row per round and arm in which its written probes are answered: share, answerer, number of answers.
+-- The levels of a calibration have no controls: their numbers are not round numbers.
 select
     settings.round_number,
     arms.arm,

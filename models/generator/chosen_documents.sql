@@ -1,5 +1,5 @@
--- One row per generator request with a usable answer: the document that it chose,
--- with the spans that were shown to it.
+-- One row per generator request with a usable answer: the chosen document, with the spans shown to the
+-- generator.
 select
     outputs.round_number,
     outputs.doc_id,

@@ -1,5 +1,5 @@
 -- One row per chosen document: the tokens of the source model's tokenizer, as a list of spans.
--- Incremental: what Python finds is found once per text and tokenizer.
+-- Incremental: Python runs once per text and tokenizer.
 {{
     config(
         materialized='incremental',

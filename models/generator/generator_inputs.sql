@@ -1,4 +1,4 @@
--- One row per generator request: what its prompt shows, and the map of the ids in it.
+-- One row per generator request: the inputs of its prompt, and the map of the ids in it.
 -- For the runner, which reads the rows that it is about to send.
 {{ config(materialized='view') }}
 

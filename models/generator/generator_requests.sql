@@ -1,5 +1,5 @@
--- One row per generator request: one per document of a round that can be split anywhere.
--- What was asked once stays a request, whatever thresholds say today.
+-- One row per generator request: one per document of a round with at least one possible split.
+-- A request that was sent stays a request, even if thresholds change.
 select
     'generator-' || {{ identity([
         'shown.round_number',
@@ -16,7 +16,7 @@ select
     shown.row_seed,
     settings.calibration_level,
     settings.generator_model as model,
-    -- The ids of the units are no part of it: they land with the request.
+    -- Unit ids are not included: they land with the request.
     {{ identity([
         'levels.addendum',
         'list(shown.text_hash order by shown.position)',

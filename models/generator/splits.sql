@@ -1,4 +1,4 @@
--- One row per chosen document and split group: where it is split, or why it cannot be.
+-- One row per chosen document and split group: the split, or why there is none.
 with
 
 groups as (
@@ -30,7 +30,7 @@ named as (
 
 ),
 
--- Inside the named sentence: ends of words that white space follows, which are token borders.
+-- Inside the named sentence: word ends that are token boundaries and followed by white space.
 places as (
 
     select
@@ -112,7 +112,7 @@ judged as (
                 or n_sentences_after < {{ var('min_sentences_beside_split') }}
                 then 'too_few_sentences_beside_split'
             when offset_found is null then 'no_valid_split_position'
-            -- Sentences that touch leave no place between them.
+            -- Adjacent sentences without white space have no split position between them.
             when not regexp_full_match(substr(text, offset_found + 1, 1), '[\s\p{Z}]')
                 then 'no_valid_split_position'
         end as rejection_reason,

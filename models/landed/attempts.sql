@@ -1,4 +1,4 @@
--- One row per attempt at a request, as the landing file knows it at this moment.
+-- One row per attempt at a request, from the current state of the landing file.
 {{ config(materialized='view') }}
 
 select

@@ -1,5 +1,5 @@
 -- One row per chosen document and side of its word and lens split: the content words of that side,
--- counted outward, up to the longest index.
+-- counted outward from the split, up to the largest index.
 with
 
 words as (

@@ -1,4 +1,4 @@
--- One row per chosen document, scope, target and index: when this index is drawn.
+-- One row per chosen document, scope, target and index: the order in which indices are drawn.
 -- Sorting by -ln(u) * n draws n with weight 1/n and without replacement: log-uniform.
 select
     chosen.round_number,

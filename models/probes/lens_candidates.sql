@@ -1,5 +1,5 @@
--- One row per chosen document and lens that touches its split and ends on code-point borders,
--- with the siblings that have half of its content words too.
+-- One row per chosen document and lens that is adjacent to its split and ends on code-point boundaries,
+-- with the siblings that contain at least half of its content words.
 with
 
 sides as (
@@ -24,7 +24,7 @@ sides as (
 
 ),
 
--- The lens itself, and the place where the token beyond it begins or ends.
+-- The lens, and the position where the next token beyond it starts or ends.
 lenses as (
 
     select

@@ -1,6 +1,6 @@
--- One row per chosen document, target side and other document of its round that is looked through
--- for a wrong word or lens. The more alike their complements, the more plausible is what stands there.
--- Stated measure: the share of content words near the split that both complements hold (Jaccard).
+-- One row per chosen document, target side and other document of its round that is searched for a wrong
+-- word or lens. The more similar the complements, the more plausible the wrong answer. Similarity is the
+-- Jaccard similarity of the content words near the split.
 with
 
 placed as (

@@ -1,4 +1,4 @@
--- One row per probe: its span, its split, and what is asked. Texts are cut at publication.
+-- One row per probe: its span, split and question. Texts are cut out at publication.
 with
 
 made as (
@@ -20,7 +20,7 @@ identified as (
             'made.split_offset',
             'made.verbalizer_prompt',
         ]) }}
-        -- Two levels of a calibration may ask the same.
+        -- Two levels of a calibration can have the same probe.
         || if(settings.is_calibration, '-' || made.round_number, '') as probe_id,
         made.round_number,
         slots.source_model,
@@ -42,7 +42,7 @@ identified as (
 
 ),
 
--- Whole words between split and atom, signed like the target; null where there is none.
+-- Complete words between split and atom, with the sign of the target; null if there are none.
 distances as (
 
     select

@@ -1,4 +1,4 @@
--- One row per rejected slot, with what the reason means.
+-- One row per rejected slot, with the meaning of the reason.
 select
     slots.round_number,
     slots.source_model,

@@ -1,4 +1,4 @@
--- One row per content word after the split and other sibling that has it at a comparable place.
+-- One row per content word after the split and other sibling that contains it at a comparable position.
 with
 
 wanted as (
@@ -15,7 +15,7 @@ wanted as (
 
 ),
 
--- In the shared prefix every sibling has every word: only the continuations are compared.
+-- Only continuations are compared, since all siblings share the prefix.
 sibling_words as (
 
     select

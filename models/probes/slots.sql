@@ -1,5 +1,5 @@
 -- One row per slot of a round's document: pending, a probe, or rejected with a reason.
--- Nothing disappears: every other count of probes is a count of these rows.
+-- No slot disappears: every other count of probes is a count of these rows.
 with
 
 judged as (

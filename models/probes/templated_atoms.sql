@@ -43,7 +43,7 @@ fitting as (
         ) as choice,
     from worded
     where
-        -- Held by some siblings, but too few: neither typical nor atypical.
+        -- Recurs in some siblings, but too few: neither typical nor atypical.
         (target = 'prefix' or siblings_matched = 0 or is_typical)
         and not regexp_full_match(atom_text, '[\s\p{Z}]*')
         and (

@@ -1,4 +1,4 @@
--- One row per word or lens slot of a chosen document: the probe, or why it is none.
+-- One row per word or lens slot of a chosen document: the probe, or why there is none.
 select
     atoms.round_number,
     atoms.doc_id,

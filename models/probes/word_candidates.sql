@@ -1,4 +1,4 @@
--- One row per chosen document and content word near its split, with the siblings that have it too.
+-- One row per chosen document and content word near its split, with the siblings that also contain it.
 with
 
 words as (

@@ -1,4 +1,4 @@
--- One row per written slot of a chosen document: the probe that the generator wrote, or why it is none.
+-- One row per written slot of a chosen document: the generator's probe, or why there is none.
 with
 
 asked as (
@@ -59,7 +59,7 @@ found as (
 
 ),
 
--- Counted in whole sentences and paragraphs, outward from the split.
+-- Counted in complete sentences and paragraphs, outward from the split.
 measured as (
 
     select
@@ -91,7 +91,7 @@ measured as (
 
 ),
 
--- The only place where a probe is compared with texts; none of them is kept.
+-- The only place where a probe is compared with texts; the texts are not kept.
 compared as (
 
     select

@@ -1,4 +1,4 @@
--- One row per drawn word or lens: the most plausible wrong one of its shape, taken from a neighbour.
+-- One row per drawn word or lens: the most plausible wrong answer of the same form, from a neighbour.
 with
 
 wanted as (
@@ -21,7 +21,7 @@ wanted as (
 
 ),
 
--- The word of the neighbour that is written alike and stands nearest to the same index.
+-- The neighbour's word with the same form that is nearest to the same index.
 words as (
 
     select
@@ -42,7 +42,7 @@ words as (
 
 ),
 
--- The lens of as many tokens at the same side of the neighbour's own split.
+-- The lens with the same number of tokens on the same side of the neighbour's own split.
 lenses as (
 
     select
@@ -64,7 +64,7 @@ lenses as (
 
 ),
 
--- The few most plausible ones of the atom's shape.
+-- The few most plausible ones with the form of the atom.
 likely as (
 
     select *
@@ -108,7 +108,7 @@ standing as (
     join siblings using (round_number, doc_id)
     where
         contains(siblings.text, {{ normalized_text('likely.wrong_answer') }})
-        -- Short lenses stand in every text.
+        -- Short lenses occur in every text.
         and not (likely.scope = 'lens' and likely.n < 4)
 
 )

@@ -1,6 +1,6 @@
 -- One row per scored probe: the texts of its answers, by answer number.
--- The one place where long texts stand twice: responses lie in the order in which they came, and an
--- export that reads document by document would have to look through all of them each time.
+-- The only place where long texts are stored twice: responses are in order of arrival, and an export,
+-- which reads document by document, would have to scan all of them each time.
 select
     probes.round_number,
     probes.doc_id,

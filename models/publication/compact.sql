@@ -1,5 +1,5 @@
 -- One row per published document: its text once, its probes as spans and splits.
--- Nothing of `train` is lost: `flattened` puts it together again.
+-- Lossless: `flattened` rebuilds `train` from it.
 {{ config(materialized='view') }}
 
 select
@@ -25,7 +25,7 @@ select
             'atom_start': atom_start::bigint,
             'atom_end': atom_end::bigint,
             'verbalizer_prompt': verbalizer_prompt,
-            -- Of words and lenses the answer is the atom.
+            -- The answer to a word or lens probe is the atom.
             'target_response': nullif(target_response, atom_text),
             'incorrect_plausible_answer': incorrect_plausible_answer,
             'answers': bb_answer_rollout_answers,

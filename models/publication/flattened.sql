@@ -1,4 +1,4 @@
--- One row per published probe: `train` again, made of `compact` alone.
+-- One row per published probe: `train`, rebuilt from `compact` alone.
 {{ config(materialized='view') }}
 
 with

@@ -1,6 +1,5 @@
--- One row per published document: which documents are nearly the same page, and whether they are for
--- training a method or for testing it. Near duplicates are on one side, and so is a page that several
--- source models went on from.
+-- One row per published document: its cluster of near duplicates, and its fold (train or test). Near
+-- duplicates share a fold, as do documents of several source models with the same page.
 with recursive
 
 documents as (
@@ -10,7 +9,7 @@ documents as (
         published.source_model,
         published.doc_id,
         measures.signature,
-        -- Documents that come later find the numbers of those before as they were.
+        -- Later documents do not change the numbers of earlier ones.
         row_number() over (
             order by published.round_number, published.doc_id, published.source_model
         ) as number,
@@ -26,7 +25,7 @@ documents as (
 
 ),
 
--- What two documents may have in common, and which of them is the first that has it.
+-- Keys that two documents can share, and the first document with each key.
 parts as (
 
     select
@@ -74,7 +73,7 @@ edges as (
 
 ),
 
--- Through how many others does not matter. Clusters are small: what is nearly the same was passed over.
+-- Transitive closure. Clusters are small, because near duplicates are excluded from drawing.
 reached (number, other_number) as (
 
     select

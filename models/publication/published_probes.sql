@@ -1,6 +1,6 @@
 -- One row per published probe: the columns of `train`, its round, and its spans.
--- A view over narrow tables: the text is cut here and nowhere kept twice. The joins name round and
--- document, so that whoever asks for some documents reads little else.
+-- A view over narrow tables: texts are cut out here and not stored twice. The joins use round and document,
+-- so a query for some documents reads little else.
 {{ config(materialized='view') }}
 
 with

@@ -1,5 +1,4 @@
--- One row per round that was started, but those of a calibration: how it was set, and what came of
--- it.
+-- One row per started round, except those of a calibration: its settings and results.
 {{ config(materialized='view') }}
 
 with

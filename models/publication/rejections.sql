@@ -1,4 +1,4 @@
--- One row per slot of a started round that holds no probe, with the reason.
+-- One row per slot of a started round without a probe, with the reason.
 {{ config(materialized='view') }}
 
 select

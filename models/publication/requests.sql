@@ -1,5 +1,5 @@
--- One row per round, stage, models, provider, template, settings, and what came of it: requests that
--- were handed to a provider. Only generator answers that were settled for have a form.
+-- One row per round, stage, models, provider, template, settings and outcome: requests sent to a provider.
+-- Only generator answers that were accepted as final have a format.
 select
     requests.round_number,
     requests.stage,

@@ -1,4 +1,4 @@
--- One row per sentence of a landed continuation: what in it speaks for a detached tail.
+-- One row per sentence of a landed continuation: its evidence for a detached tail.
 -- Incremental: a text is read once per method and rules.
 {{
     config(

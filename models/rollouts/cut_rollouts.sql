@@ -1,5 +1,5 @@
--- One row per landed rollout: how much of it is kept, and whether that is fit to be probed as far as
--- it can tell by itself; if not, why, with the figures that say so.
+-- One row per landed rollout: how much of it is kept, and whether that is eligible as far as the rollout
+-- alone can show; if not, the reason, with the measures behind it.
 with
 
 tails as (
@@ -13,7 +13,7 @@ tails as (
 
 ),
 
--- To the end of the last sentence before the tail. A mark ends what it stands behind.
+-- Up to the end of the last sentence before the tail. A marker also ends the text before it.
 sentences as (
 
     select
@@ -30,7 +30,7 @@ sentences as (
 
 ),
 
--- Of a sentence that a mark divides, the share before it.
+-- For a sentence divided by a marker, the share before it.
 shares as (
 
     select

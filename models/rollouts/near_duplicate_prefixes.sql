@@ -1,5 +1,5 @@
--- One row per usable prefix that is nearly the same page as another one, with the one that goes
--- before it: a page of a started round or of a calibration, else the one that landed first.
+-- One row per usable prefix that is a near duplicate of another one, with the one that takes precedence: a
+-- page of a started round or of a calibration, otherwise the one that landed first.
 with
 
 taken as (
@@ -48,7 +48,7 @@ bands as (
 
 ),
 
--- Each is compared with the first of its band only: of a page that ten thousand copy, every copy is
+-- Each is compared only with the first of its (LSH) band, so each of ten thousand copies of a page is
 -- compared once.
 candidates as (
 

@@ -1,5 +1,5 @@
--- One row per rollout that says nearly the same as an earlier continuation of its prefix, with the
--- first such sibling. Only whole and fit ones are compared: a signature is that of the whole.
+-- One row per rollout that is a near duplicate of an earlier continuation of its prefix, with the first
+-- such sibling. Only uncut, eligible ones are compared: a signature covers the full continuation.
 with
 
 rollouts as (

@@ -1,5 +1,5 @@
--- One row per prefix: its figures, how many fit continuations it has, and whether it may be probed
--- as far as it can tell by itself; if not, why.
+-- One row per prefix: its measures, its number of eligible continuations, and whether it is eligible as far
+-- as the prefix alone can show; if not, the reason.
 with
 
 sentences as (

@@ -1,5 +1,5 @@
--- One row per prefix: what says whether it is fit to be probed, and how like others it is.
--- Incremental: what Python finds is found once per text and method.
+-- One row per prefix: measures of its eligibility and of its similarity to others.
+-- Incremental: Python runs once per text and method.
 {{
     config(
         materialized='incremental',

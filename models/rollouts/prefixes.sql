@@ -1,4 +1,4 @@
--- One row per prefix: whether a round may draw it, and if not, why.
+-- One row per prefix: whether a round may draw it, and if not, the reason.
 select
     fitness.source_model,
     fitness.doc_id,

@@ -1,5 +1,5 @@
--- One row per landed rollout: how much of it is kept, and whether that is fit to be probed; if not,
--- why, with the figures that say so.
+-- One row per landed rollout: how much of it is kept, and whether that is eligible; if not, the reason,
+-- with the measures behind it.
 select
     rollouts.* exclude (exclusion_reason),
     twins.sibling_idx as duplicate_of_idx,

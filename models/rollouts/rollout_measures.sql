@@ -1,5 +1,5 @@
--- One row per landed rollout: what says whether its continuation is fit to be probed.
--- Incremental: what Python finds is found once per text and method.
+-- One row per landed rollout: measures of its continuation's eligibility.
+-- Incremental: Python runs once per text and method.
 {{
     config(
         materialized='incremental',

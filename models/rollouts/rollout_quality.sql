@@ -1,5 +1,4 @@
--- One row per source model, what became of its rollouts, and why: what came, what was cut, what was
--- passed over.
+-- One row per source model, outcome and reason: the number of rollouts that were kept, cut or excluded.
 with
 
 rollouts as (

@@ -1,5 +1,5 @@
--- One row per landed rollout and reason to say that its continuation leaves its document: the place
--- from which on it does, at the beginning of a sentence or at a mark.
+-- One row per landed rollout and reason to cut its continuation: the position where the detached tail
+-- starts, at the beginning of a sentence or at a marker.
 with
 
 sentences as (
@@ -7,7 +7,7 @@ sentences as (
     select
         *,
         ends_at - starts_at as size,
-        -- Code points that speak for a reason, in the order of the reasons below.
+        -- Code points that are evidence for a reason, in the order of the reasons below.
         [
             size * n_repeated_words / greatest(n_words, 1),
             if(is_other_language, size, 0),
@@ -43,7 +43,7 @@ tails as (
 
 ),
 
--- Long words before each sentence, its prefix's too, and from it to the end.
+-- Long words before each sentence (including the prefix), and from the sentence to the end.
 words as (
 
     select
@@ -90,7 +90,7 @@ group by document_id, reason
 
 union all by name
 
--- A line after which hardly a word is known from before it.
+-- A line after which hardly any word occurred before.
 select
     document_id,
     'new_document' as reason,

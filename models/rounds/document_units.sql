@@ -1,5 +1,5 @@
 -- One row per document: its words, sentences and paragraphs, each a list of spans.
--- Incremental: what Python finds is found once per text and method.
+-- Incremental: Python runs once per text and method.
 {{
     config(
         materialized='incremental',

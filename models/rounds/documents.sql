@@ -1,5 +1,5 @@
--- One row per document that a round shows: a prefix and what is kept of one continuation, joined
--- to one text. The only table of the warehouse that holds it.
+-- One row per document that a round shows: a prefix and the kept part of one continuation, joined to one
+-- text. The only table of the warehouse that contains this text.
 with
 
 shown as (

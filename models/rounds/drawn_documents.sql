@@ -1,6 +1,6 @@
 -- One row per document that a round would draw if it started now.
--- Rounds of one source model draw one after the other, each from what the earlier ones left. What is
--- set apart for a calibration is drawn by none of them, and by all its levels.
+-- Rounds of one source model draw in order, each from the documents left by earlier ones. Documents
+-- reserved for a calibration are drawn by no round, but by all levels of the calibration.
 with recursive
 
 waiting as (

@@ -1,4 +1,4 @@
--- One row per round and check of its judge: on how many written probes, by which model.
+-- One row per round and check of its judge: the share of written probes, and the model.
 select
     settings.round_number,
     controls.control,

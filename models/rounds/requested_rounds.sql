@@ -1,5 +1,4 @@
--- One row per round that is asked for: a line of seeds/rounds.csv; in the home of a calibration, which
--- makes no other rounds, a level.
+-- One row per requested round: a line of seeds/rounds.csv or, in a calibration's home, a level.
 select
     *,
     false as is_calibration,

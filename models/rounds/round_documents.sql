@@ -1,6 +1,6 @@
--- One row per document of a round: frozen where the round has started, else proposed.
--- `continuation_idxs` are the siblings that its request shows, in the order shown, and
--- `kept_lengths` how many code points of each continuation it shows.
+-- One row per document of a round: frozen if the round has started, otherwise proposed.
+-- `continuation_idxs` are the siblings that its request shows, in the order shown, and `kept_lengths` the
+-- number of code points shown of each.
 with
 
 fit as (

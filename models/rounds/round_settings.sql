@@ -1,11 +1,11 @@
--- One row per round: what was frozen when it started, else its line.
+-- One row per round: the settings frozen when it started, otherwise those of its line.
 select
     round_number,
     coalesce(started.n_docs, line.n_docs) as n_docs,
     coalesce(started.seed, line.seed) as seed,
     coalesce(started.source_model, line.source_model) as source_model,
     coalesce(started.calibration_level, line.calibration_level) as calibration_level,
-    -- More answers may be asked for at any time, fewer never.
+    -- The number of answers can be increased at any time, but never reduced.
     greatest(started.n_answers, line.n_answers) as n_answers,
     coalesce(started.generator_model, line.generator_model) as generator_model,
     coalesce(started.answerer_model, line.answerer_model) as answerer_model,

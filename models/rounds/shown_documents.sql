@@ -1,4 +1,4 @@
--- One row per document that a generator request shows, with the sentences after which it may be split.
+-- One row per document that a generator request shows, with the sentences after which it can be split.
 with
 
 shown as (
@@ -23,7 +23,7 @@ measured as (
         documents.text_length,
         documents.prefix_length,
         len(units.sentences) as n_sentences,
-        -- The first sentence that ends in text which the source model wrote.
+        -- The first sentence that ends in text written by the source model.
         len(
             list_filter(units.sentences, lambda x: x.ends_at < documents.prefix_length)
         ) + 1 as first_own_sentence,
@@ -37,7 +37,7 @@ select
     * exclude (first_own_sentence),
     'd' || position as label,
     greatest(first_own_sentence, {{ var('min_sentences_beside_split') }}) as first_split,
-    -- A split inside a sentence needs that many whole sentences before it.
+    -- A split inside a sentence needs that many complete sentences before it.
     greatest(first_own_sentence, {{ var('min_sentences_beside_split') }} + 1) as first_split_inside,
     n_sentences - {{ var('min_sentences_beside_split') }} as last_split,
     first_split_inside <= last_split as can_be_chosen,

@@ -1,5 +1,5 @@
 -- One row per written probe and arm: its scores if all answers were judged, or why it has none.
--- A maximum over fewer answers than asked for would make probes look harder than they are.
+-- A maximum over fewer answers than requested would make probes look harder than they are.
 with
 
 counted as (

@@ -1,4 +1,4 @@
--- One row per judge request: the score in [0, 1], or how the request stands. Never 0 for want of a score.
+-- One row per judge request: the score in [0, 1], or the request's state. A missing score is never 0.
 with
 
 states as (

@@ -1,4 +1,4 @@
--- One row per judgement that is to be published: of answers from the complement, by the round's judge.
+-- One row per published judgement: of answers from the complement, by the round's judge.
 {{ config(materialized='view') }}
 
 select * exclude (arm, anchor, oracle_answer_hash, answer_request_id, judge_role, replicate, asked_model)

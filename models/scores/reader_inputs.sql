@@ -1,6 +1,5 @@
--- One row per probe and form in which a language model in this process can read it.
--- question: the complement and the verbalizer. question_only: the verbalizer alone. continuation:
--- the complement of a suffix, which the model goes on with.
+-- One row per probe and form in which a local model can read it. question: complement plus question.
+-- question_only: the question alone. continuation: the complement of a suffix probe, as text to continue.
 select
     probes.probe_id,
     probes.round_number,

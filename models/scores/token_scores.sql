@@ -1,8 +1,8 @@
--- One row per reader, form and probe, as the probe is now: the log-probabilities of its atom and of its
--- wrong answer in nats, and whether the reader's answer is the atom.
+-- One row per local model, form and probe in its current version: the log-probabilities (nats) of its atom
+-- and of its wrong answer, and whether the model's greedy answer is the atom.
 with
 
--- A model that was scored again, with other weights or another template, counts once.
+-- A model that was run again with other weights or another template counts once.
 current_readers as (
 
     select

@@ -1,4 +1,4 @@
--- One row per answered attempt at a request of a calibration: the document it is about, and its cost.
+-- One row per answered attempt of a calibration: its document and its cost.
 with
 
 asked as (

@@ -1,4 +1,4 @@
--- One row per level, scope and measure of a calibration, and for all scopes together, with its interval.
+-- One row per level, scope (and all scopes) and measure of a calibration, with its interval.
 with
 
 summed as (

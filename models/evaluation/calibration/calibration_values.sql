@@ -1,4 +1,4 @@
--- One row per level, document, scope and measure of a calibration: the sum of its values, and of how many.
+-- One row per level, document, scope and measure of a calibration: sum and number of values.
 with
 
 written as (
@@ -97,7 +97,7 @@ group by
 
 union all
 
--- A document is asked whatever its scopes.
+-- Requests and dollars are per document, not per scope.
 select
     calibration_level,
     source_model,

@@ -1,6 +1,6 @@
--- One row, if a calibration has scores: the level whose mean best score is nearest to what is aimed at.
--- Of two as near, the stricter one. A level at which too few slots become probes, or too few of those are
--- scored yet, is left out.
+-- At most one row, if a calibration has scores: the level whose mean best score is nearest to the goal.
+-- Of two equally near levels, the stricter one. Levels with too low an acceptance rate, or with too few
+-- probes scored so far, are not considered.
 select
     scores.calibration_level,
     scores.estimate as score_max_mean,

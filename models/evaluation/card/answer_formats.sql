@@ -1,4 +1,4 @@
--- One row per generator model, form of its answers, and why they were rejected whole, if they were.
+-- One row per generator model, format of its answers and rejection reason of the complete answer, if any.
 select
     answering_model as generator_model,
     answer_format,

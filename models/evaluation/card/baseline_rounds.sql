@@ -1,5 +1,4 @@
--- One row per round with probes that the offline baseline wrote, answered or judged: no language
--- model is behind them.
+-- One row per round with probes that the offline baseline, not a language model, wrote, answered or judged.
 select
     requests.round_number,
     list(distinct requests.stage order by requests.stage) as stages,

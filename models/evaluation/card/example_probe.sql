@@ -1,4 +1,4 @@
--- One row, or none: the scored sentence probe whose best score is nearest the middle.
+-- At most one row: the scored sentence probe whose best score is nearest to the middle.
 select
     verbalizer_prompt,
     right(context, 300) as end_of_context,

@@ -1,4 +1,4 @@
--- One row per scope and reason: slots that hold no probe.
+-- One row per scope and reason: slots without a probe.
 select
     rejection_reason,
     scope,

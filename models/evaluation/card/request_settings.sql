@@ -1,4 +1,4 @@
--- One row per stage, model, template and settings that answers came from: how they were asked.
+-- One row per stage, model, template and settings of the requests that were answered.
 select
     stage,
     stage_order,

@@ -1,4 +1,4 @@
--- One row per round: how far it is.
+-- One row per round: its progress.
 select
     settings.round_number,
     settings.state,

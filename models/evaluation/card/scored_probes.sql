@@ -1,4 +1,4 @@
--- One row per scored probe: its place in the histogram, and its band (hard, middle, easy).
+-- One row per scored probe: its histogram bin and its band (hard, middle, easy).
 select
     train.source_model,
     train.doc_id,

@@ -1,5 +1,5 @@
--- One row per round and stage, per round (stage `all`), and for all rounds (no round number):
--- what was spent, also for each published probe.
+-- One row per round and stage, per round (stage `all`), and for all rounds (null round number):
+-- spend in total and per published probe.
 with
 
 spent as (

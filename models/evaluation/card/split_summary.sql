@@ -1,4 +1,4 @@
--- One row per number of different splits: documents that are split at so many places.
+-- One row per number of distinct splits: documents with that many.
 with
 
 splits as (

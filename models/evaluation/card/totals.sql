@@ -1,4 +1,4 @@
--- One row: what there is in all.
+-- One row: totals of the data set.
 with
 
 published as (

@@ -1,4 +1,4 @@
--- One row per scope and whether the complement was cut for the answerer: scores.
+-- One row per scope and whether the complement was truncated for the answerer: scores.
 select
     probes.scope,
     scores.complement_was_cut,

@@ -1,4 +1,4 @@
--- One row per scope, typicality and band: suffix probes. Word and lens have no band: they are scored locally.
+-- One row per scope, typicality and band: suffix probes. Words and lenses, scored locally, have no band.
 select
     train.scope,
     train.typicality,

@@ -1,5 +1,5 @@
--- One row per suffix probe whose split its source model went on from once more: how often it says the
--- same again. No more can be read from its state than it would say.
+-- One row per suffix probe whose split was resampled: how often the source model says the same again.
+-- A hidden state cannot reveal more than the model would say again.
 with
 
 scored as (
@@ -52,7 +52,7 @@ select
     counted.n_resamples,
     counted.n_cut,
     counted.n_scored,
-    -- As long as a judgement is missing, nothing is said.
+    -- Null as long as a judgement is missing.
     counted.n_scored > 0 and counted.n_scored + counted.n_cut = counted.n_resamples as is_scored,
     case when is_scored then {{ rounded('counted.recurrence_mean') }} end as recurrence_mean,
     case when is_scored then {{ rounded('counted.recurrence_share') }} end as recurrence_share,

@@ -1,5 +1,5 @@
--- One row per method, condition and recurrence, and for any: its scores where the source model says the
--- same never, seldom or often again, over suffix probes of all scopes that a judge scores.
+-- One row per method, condition and recurrence (never, seldom, often, and any): the method's scores, over
+-- suffix probes of all scopes scored by the judge.
 with
 
 by_document as (

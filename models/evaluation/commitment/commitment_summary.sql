@@ -1,5 +1,5 @@
 -- One row per scope, typicality and recurrence, and for all of each: how often the source model says the
--- same again, and what readers of the text score. Scope `all` is all scopes that a judge scores.
+-- same again, and text-only scores. Scope `all` covers the scopes scored by the judge.
 with
 
 by_document as (

@@ -1,5 +1,5 @@
 -- One row per method, measure and group of probes: how often the atom is more likely than the wrong
--- answer, by how much, and how a text-only reader does on the same probes.
+-- answer, by what margin, and how the text-only baseline does on the same probes.
 {% set group = 'method, measure, scope, target, typicality, lens_length' -%}
 with
 
@@ -18,7 +18,7 @@ candidates as (
 
 ),
 
--- Ranks from below, equal values sharing theirs: among all candidates of a group, and among its kind.
+-- Ascending mid-ranks, among all candidates of a group and among candidates of the same kind.
 ranked as (
 
     select
@@ -32,8 +32,8 @@ ranked as (
 
 ),
 
--- Of each probe, the share of the wrong answers that are below its atom, and that of the atoms above its
--- wrong answer. The mean of either is the AUC.
+-- For each probe: the share of wrong answers ranked below its atom, and the share of atoms ranked above
+-- its wrong answer. The mean of either is the AUC.
 placed as (
 
     select
@@ -62,7 +62,7 @@ by_document as (
         sum(margin) as margin,
         list(margin) as margins,
         sum(atom_placement) as atom_placements,
-        -- To first order the AUC varies as this does (Obuchowski, Biometrics 53, 1997).
+        -- First-order approximation of the AUC's variation (Obuchowski, Biometrics 53, 1997).
         sum(atom_placement + wrong_answer_placement) as placements,
     from placed
     group by all

@@ -1,5 +1,5 @@
--- One row per method, measure and group: the text-only reader that is right most often about the same
--- probes. What a text-only reader wins, the wrong answer may lose by being merely odd.
+-- One row per method, measure and group: the text-only baseline with the highest accuracy on the same
+-- probes. Where it is accurate, the wrong answer may simply be implausible text.
 {% set group = 'method, measure, scope, target, typicality, lens_length' -%}
 with
 
@@ -25,7 +25,7 @@ by_document as (
 
 ),
 
--- One that has read but a part of the probes is compared only where there is no other.
+-- A baseline that covers only part of the probes is used only if there is no other.
 best as (
 
     select

@@ -1,5 +1,5 @@
--- One row per method, probe, measure and group that it counts in. Groups: a scope; with a target; with a
--- typicality. Lenses are pooled over their lengths, which lens_length then says, and by length.
+-- One row per method, probe, measure and group that the probe counts in. Groups: scope; scope and target;
+-- scope, target and typicality. Lenses count both by length and pooled over lengths (see lens_length).
 {{ config(materialized='view') }}
 
 select
@@ -32,6 +32,6 @@ join (
     (true, true, true)
 ) as kinds (by_target, by_typicality, by_length)
     on
-        -- A prefix has no typicality: its finest group is that of its target.
+        -- Prefix targets have no typicality: their finest group is that of the target.
         (not kinds.by_typicality or margins.typicality is not null)
         and (not kinds.by_length or margins.scope = 'lens')

@@ -1,12 +1,12 @@
--- One row per method, probe and measure: what the method gives the atom, and what the wrong answer.
--- Measures: the log-probability of all tokens, and per token.
+-- One row per method, probe and measure: the method's log-probability of the atom and of the wrong answer.
+-- Measures: summed over all tokens, and per token.
 with
 
 methods as (
 
     select
         scores.model || ' (' || scores.dtype || '), ' || scores.form as method,
-        -- It is given text and nothing else, in any form.
+        -- Local models are text-only in every form.
         true as is_text_only,
         scores.*,
     from {{ ref('token_scores') }} as scores
@@ -24,7 +24,7 @@ measured as (
         unnest([wrong_answer_logprob, wrong_answer_logprob_per_token]) as wrong_answer_value,
     from methods
     union all by name
-    -- How many tokens it counted, only the method knows. A reader that is evaluated stands above.
+    -- Only the method knows its number of tokens. Local models are already included above.
     select
         oracle || ', ' || condition as method,
         false as is_text_only,

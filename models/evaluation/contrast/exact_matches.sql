@@ -1,4 +1,4 @@
--- One row per reader, scope and target: how often its greedy answer is the atom, word for word.
+-- One row per local model, scope and target: how often its greedy answer matches the atom exactly.
 with
 
 by_document as (

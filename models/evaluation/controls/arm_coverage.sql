@@ -1,4 +1,4 @@
--- One row per round and arm: of how many probes it is to be asked, and how far that is.
+-- One row per round and arm: the number of probes to ask, and the progress.
 with
 
 written as (

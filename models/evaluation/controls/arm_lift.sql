@@ -1,5 +1,5 @@
--- One row per arm, reader, measure and group of probes: how they are answered, and how much better
--- than the same probes from the complement. Groups: all; a scope; with a target; with a typicality.
+-- One row per arm, answerer, measure and group of probes: the arm's result, and its difference from the
+-- complement arm on the same probes. Groups: all; scope; scope and target; scope, target and typicality.
 with
 
 bands as (
@@ -49,7 +49,7 @@ by_document as (
             (arm, answerer_model, measure, source_model, doc_id, scope, target),
             (arm, answerer_model, measure, source_model, doc_id, scope, target, typicality)
         )
-    -- A prefix has no typicality: its finest group is that of its target.
+    -- Prefix targets have no typicality: their finest group is that of the target.
     having grouping(typicality) = 1 or typicality is not null
 
 ),

@@ -1,5 +1,5 @@
--- One row per probe and arm in which it is scored: its scores there, and from the complement.
--- Best scores are compared over as many answers on both sides, for more answers have a better best one.
+-- One row per probe and arm in which it is scored: its scores in that arm and in the complement arm.
+-- Best scores are compared over the same number of answers, because more answers have a better maximum.
 with
 
 paired as (

@@ -1,4 +1,4 @@
--- One row per scope and band, and for all of either together: where the same probes lie by as many
+-- One row per scope and band, and for all of either: the bands of the same probes by an equal number of
 -- new answers.
 with
 

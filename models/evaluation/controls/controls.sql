@@ -1,5 +1,5 @@
--- One row per round and arm: the written probes that it was to cover, and those that it did.
--- The complement is the arm that `train` publishes, for all of them.
+-- One row per round and arm: the written probes to cover, and those covered.
+-- The complement arm, published in `train`, covers all of them.
 {{ config(materialized='view') }}
 
 select

@@ -1,5 +1,5 @@
 -- One row per comparison of the judge, pair of raters and scope, and for all scopes together: how often
--- two scores of one answer lie on two sides of 0.4 and 0.8, and Krippendorff's alpha.
+-- two scores of one answer are on different sides of 0.4 and 0.8, and Krippendorff's alpha.
 with
 
 bands as (

@@ -1,5 +1,5 @@
--- One row per judge, anchor and scope, and for all scopes together: how often the judge is wrong about
--- what it should know.
+-- One row per judge, anchor and scope, and for all scopes together: the judge's error rates on answers
+-- with a known score.
 with
 
 bands as (

@@ -50,7 +50,7 @@ named as (
 
 ),
 
--- Equal values share the middle of their ranks.
+-- Mid-ranks for equal values.
 ranked as (
 
     select

@@ -1,5 +1,5 @@
--- One row per answer from the complement and second score of it: that of the judge, and that of the
--- judge again, of a second judge, or of a person who read the same answer.
+-- One row per answer from the complement and second score of it: the judge's score, and the score of the
+-- judge again, of a second judge, or of a human rater.
 with
 
 seconds as (

@@ -1,5 +1,4 @@
--- One row per finding and scope, and for all scopes together: in how many of the probes that were looked
--- through it was found.
+-- One row per finding and scope, and for all scopes together: the share of checked probes with the finding.
 with
 
 by_document as (

@@ -1,4 +1,4 @@
--- One row per written probe with an earlier one in its document: the one that asks most alike.
+-- One row per written probe with an earlier one in its document: the most similar earlier probe.
 with
 
 texts as (

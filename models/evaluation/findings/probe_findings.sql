@@ -1,4 +1,4 @@
--- One row per written probe and finding: a reason to suspect that it does not measure what it says.
+-- One row per written probe and finding (automatic warning).
 select
     measures.round_number,
     measures.probe_id,

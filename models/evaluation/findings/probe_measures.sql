@@ -1,7 +1,7 @@
--- One row per written probe and finding that it was looked through for: the value that tells.
+-- One row per written probe and finding that it was checked for: the measured value.
 with
 
--- Whether the scores of an arm contradict what the probe is published as.
+-- Whether the scores of an arm contradict the published band.
 contradictions as (
 
     select
@@ -72,7 +72,7 @@ measured as (
             'wrong_answer_copied_from_sibling'
         ]) as finding,
         unnest([
-            -- A claim can be wrong in one way only.
+            -- A label can be wrong in one direction only.
             if(claimed_typicality = 'typical', (n_siblings - n_recurring) / n_siblings, 0),
             if(claimed_typicality = 'atypical', n_recurring / n_siblings, 0),
             wrong_answer_in_sibling,

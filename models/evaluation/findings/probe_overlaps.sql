@@ -1,5 +1,5 @@
--- One row per written probe: how much of its answer other texts hold already, and how much one part of its
--- atom: a clause of a sentence, a sentence of a paragraph, a paragraph of a whole.
+-- One row per written probe: the share of its answer that occurs in other texts, and in a single part of
+-- its atom (a clause of a sentence, a sentence of a paragraph, a paragraph of a whole).
 with
 
 cut as (
@@ -17,7 +17,7 @@ cut as (
             probes.complement_end - probes.complement_start
         ) as complement,
         case
-            -- What marks part if white space follows, and what dashes and brackets part.
+            -- Clauses end at punctuation followed by white space, and at dashes and brackets.
             when probes.scope = 'sentence'
                 then regexp_split_to_array(atom, '[.!?;:,]+[\s\p{Z}]+|[()—–]+')
             else

@@ -28,7 +28,7 @@ words as (
 
 ),
 
--- Split as all texts are here: `don't` is two words, and neither of them is content.
+-- Split like all texts here: `don't` is two words, neither of them a content word.
 function_words as (
 
     select distinct unnest({{ words_of('word') }}) as word

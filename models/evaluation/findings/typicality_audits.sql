@@ -1,5 +1,5 @@
--- One row per written suffix probe whose prefix has other fit continuations: in how many of them its
--- content recurs, and how much of its wrong answer one of them holds.
+-- One row per written suffix probe whose prefix has other eligible continuations: in how many of them its
+-- content recurs, and how much of its wrong answer occurs in one of them.
 with
 
 asked as (
@@ -25,7 +25,7 @@ asked as (
 
 ),
 
--- All that is fit of the pool, whether or not the generator was shown it.
+-- All eligible siblings, whether or not they were shown to the generator.
 siblings as (
 
     select
@@ -81,7 +81,7 @@ counted as (
 
 select
     *,
-    -- As the generator was told to tell, from those that it was shown.
+    -- By the generator's rule, from the siblings it was shown.
     case
         when n_siblings_shown = 0 then null
         when n_shown_recurring >= least(n_siblings_shown, {{ var('typical_siblings') }}) then 'typical'

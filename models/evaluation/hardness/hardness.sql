@@ -1,7 +1,7 @@
--- One row per scored probe and threshold: what its answers say of the rate at which it is solved.
+-- One row per scored probe and threshold: the estimate of its solve rate, given its answers.
 with
 
--- As many rows as answers can come out.
+-- One row per possible number of solving answers.
 posteriors as (
 
     select

@@ -1,4 +1,4 @@
--- One row per scope, threshold and number of answers: the probes that none of so many answers solves.
+-- One row per scope, threshold and number of answers: the probes that none of that many answers solves.
 with
 
 expected as (
@@ -15,7 +15,7 @@ expected as (
 
 ),
 
--- What so many of the answers that there are would have left unsolved, on average over all choices.
+-- Share left unsolved by that many of the existing answers, averaged over all subsets.
 observed as (
 
     select

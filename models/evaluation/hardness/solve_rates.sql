@@ -1,5 +1,5 @@
--- One row per scope and threshold: how the solve rates of its probes are distributed, and what that
--- says of probes that no answer solves, by the number of answers.
+-- One row per scope and threshold: the fitted distribution of solve rates, and what it implies for probes
+-- that no answer solves, by number of answers.
 with
 
 counted as (
@@ -45,7 +45,7 @@ select
     solve_threshold,
     n_probes,
     n_documents,
-    -- Neither is ever 0: that would be no distribution.
+    -- Both parameters must be positive.
     greatest({{ rounded('rates.alpha') }}, 1e-6) as alpha,
     greatest({{ rounded('rates.beta') }}, 1e-6) as beta,
     rates.by_answers,

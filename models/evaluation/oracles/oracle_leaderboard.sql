@@ -1,5 +1,5 @@
--- One row per method and condition, best first: its lift where the text is HARD to read it from, and, to
--- see that it is sane, its score where it is EASY.
+-- One row per method and condition, best first: its lift on HARD probes and, as a sanity check, its score
+-- on EASY probes.
 with
 
 hard as (

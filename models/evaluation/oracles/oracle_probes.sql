@@ -1,5 +1,5 @@
--- One row per method, condition and probe that it was to answer: how it is scored, beside what readers
--- of the text alone score on answers that had no part in choosing the probe's band.
+-- One row per method, condition and probe to answer: the method's score, and the text-only score from
+-- answers that were not used to set the probe's band.
 with
 
 answered as (
@@ -57,7 +57,7 @@ held_out as (
 
 ),
 
--- What a method did not answer scores nothing: to leave out what is hard would pay.
+-- Omitted probes score 0, so that leaving out hard ones does not pay.
 methods as (
 
     select
@@ -75,7 +75,7 @@ methods as (
     from {{ ref('oracle_questions') }} as questions
     left join by_probe using (oracle, condition, probe_id)
     union all by name
-    -- The reader that all methods are held against.
+    -- The text-only baseline that all methods are compared with.
     select
         'text-only answerer' as oracle,
         'no_state' as condition,
@@ -108,7 +108,7 @@ select
     {{ rounded('list_avg(methods.scores)') }} as score_mean,
     {{ rounded('len(list_filter(methods.scores, lambda x: x >= easy_threshold)) / len(methods.scores)') }}
         as easy_answer_share,
-    -- As many answers on both sides.
+    -- The same number of answers on both sides.
     {{ rounded('list_avg(list_slice(held_out.scores, 1, len(methods.scores)))') }} as held_out_mean,
 from methods
 join {{ ref('probes') }} as probes using (probe_id)

@@ -1,6 +1,6 @@
 -- One row per method, condition, group of probes and band, and for all bands: its scores, and its lift over
--- readers of the text alone. Groups: all scopes that a judge scores; a scope; with a target; with a
--- typicality. Lenses of all lengths are taken together.
+-- the text-only baseline. Groups: all scopes scored by the judge; scope; scope and target; scope, target
+-- and typicality. Lenses are pooled over lengths.
 with
 
 by_document as (

@@ -1,5 +1,5 @@
--- One row per method, condition without its real state, and band, and for all bands: how much better
--- the real state makes it, over the same probes of all scopes that a judge scores.
+-- One row per method, control condition (no state or another document's) and band, and for all bands: the
+-- effect of the real state on the same probes, over all scopes scored by the judge.
 with
 
 paired as (
