@@ -39,6 +39,9 @@ select
             'distribution_check': distribution_check,
             'difficulty_check': difficulty_check,
             'source': source
+            {%- for column in added_columns() %},
+            '{{ column.name }}': {{ column.name }}
+            {%- endfor %}
         }
         order by slot_idx
     ) as probes,

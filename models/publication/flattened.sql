@@ -51,5 +51,8 @@ select
     case when probe.scope = 'lens' then tokenizer end as tokenizer,
     generator_model,
     source_model,
+{%- for column in added_columns() %}
+    probe.{{ column.name }},
+{%- endfor %}
 from listed
 order by round_number, doc_id, probe.slot_idx

@@ -1,40 +1,8 @@
--- One row per published probe: the 35 columns of the data set, in their order.
+-- One row per published probe: the columns that the contract lists, in its order.
 {{ config(materialized='view') }}
 
 select
-    doc,
-    scope,
-    verbalizer_prompt,
-    context,
-    atom_text,
-    target_response,
-    incorrect_plausible_answer,
-    bb_answer_rollout_answers,
-    bb_answer_rollout_scores,
-    bb_answer_score_mean,
-    bb_answer_score_max,
-    bb_answer_score_min,
-    row_seed,
-    doc_id,
-    doc_source,
-    doc_idx,
-    split_char_offset,
-    row_splits,
-    doc_choice_rationale,
-    split_rationale,
-    slot_idx,
-    target,
-    typicality,
-    abs_index,
-    signed_index,
-    signed_index_hint,
-    actual_word_distance_from_split,
-    synergy_check,
-    distribution_check,
-    difficulty_check,
-    source,
-    n_tokens_actual,
-    tokenizer,
-    generator_model,
-    source_model,
+{%- for column in published_columns() %}
+    {{ column.name }},
+{%- endfor %}
 from {{ ref('published_probes') }}

@@ -183,6 +183,10 @@ VIOLATIONS = {
         "create or replace view train as select doc, scope, verbalizer_prompt, atom_text, context, "
         "* exclude (doc, scope, verbalizer_prompt, atom_text, context) from kept",
     ],
+    "published_columns_are_listed": [
+        *PUBLISHED,
+        "alter table published_probes add column atom_length bigint",
+    ],
     "typicality_follows_the_siblings": [
         "update probes set siblings_matched = 1 where typicality = 'atypical' and not is_written"
     ],
