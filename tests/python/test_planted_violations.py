@@ -42,14 +42,10 @@ VIOLATIONS = {
         "insert into pending_requests by name select request_id, 2 as attempt, stage, "
         "round_number, model, input_hash from all_requests limit 1",
     ],
-    "probes_use_the_split_of_their_group": [
+    "probes_match_their_slot": [
         *TRAIN,
         "update train set split_char_offset = split_char_offset + 1 where slot_idx = 10",
     ],
-    "rejected_slots_have_a_reason": [
-        "update slots set rejection_reason = null where state = 'rejected'"
-    ],
-    "probe_scope_matches_its_slot": [*TRAIN, "update train set scope = 'lens' where slot_idx = 0"],
     "started_rounds_are_unchanged": ["update requested_rounds set n_docs = n_docs + 1"],
     "answers_and_scores_keep_their_order": [
         *PUBLISHED,
@@ -60,7 +56,6 @@ VIOLATIONS = {
         *PUBLISHED,
         "update published_probes set bb_answer_rollout_answers = bb_answer_rollout_answers[:4]",
     ],
-    "answers_come_from_the_model_asked": ["update responses set model = 'another'"],
     "band_changes_add_up": [
         "insert into band_changes by name select 'all' as scope, 'all' as band, 1 as n_probes"
     ],
@@ -87,9 +82,6 @@ VIOLATIONS = {
     "arm_lift_adds_up": ["update arm_lift set n_probes = n_probes + 1 where scope = 'whole'"],
     "atoms_match_their_scope": [
         "update probes set atom_end = atom_end + 1 where scope = 'paragraph'"
-    ],
-    "atoms_lie_on_the_target_side": [
-        "update probes set target = if(target = 'suffix', 'prefix', 'suffix')"
     ],
     "atom_text_matches_its_span": [
         *PUBLISHED,
@@ -134,10 +126,6 @@ VIOLATIONS = {
     "lenses_are_whole_tokens_next_to_the_split": [
         "update probes set n_tokens = n_tokens + 1 where scope = 'lens'"
     ],
-    "no_long_atom_in_its_complement": [
-        *TRAIN,
-        f"update train set context = context || atom_text {ONE_SUFFIX}",
-    ],
     "no_request_is_asked_too_often": [
         *PENDING,
         "insert into pending_requests by name select request_id, 9 as attempt, stage, "
@@ -176,7 +164,6 @@ VIOLATIONS = {
         *TRAIN,
         "update train set target_response = 'another' where scope = 'word'",
     ],
-    "baseline_output_is_labelled": [*TRAIN, "update train set source = 'haiku'"],
     # Two columns of one type, swapped: a contract does not see it.
     "train_has_the_published_columns": [
         "create table kept as from train",
@@ -205,17 +192,58 @@ VIOLATIONS = {
         *PUBLISHED,
         f"update published_probes set incorrect_plausible_answer = left(doc, 20) {ONE_SUFFIX}",
     ],
-    # Generic tests of ours, by one use of each.
-    "between_round_controls_share__1__0": [
+}
+
+# Rules about the rows of a table, by the table and the rule that is reported: each kind of rule,
+# and each fact that has a sentence of its own.
+BROKEN_RULES = {
+    ("probes", "probe_id is not null"): [
+        "update probes set probe_id = null where slot_idx = 0",
+    ],
+    ("probes", "probe_id is unique"): ["insert into probes from probes limit 1"],
+    ("slots", "round_number, doc_id, slot_idx is unique"): ["insert into slots from slots limit 1"],
+    ("requests", "n_requests is not null"): [
+        "update requests set n_requests = null where stage = 'judge'"
+    ],
+    ("arm_answers", "state is one of pending, open, answered, stale, failed"): [
+        "update arm_answers set state = 'lost' where answer_number = 2"
+    ],
+    ("round_controls", "share between 0 and 1"): [
         "insert into round_controls by name select 1 as round_number, 'held_out' as control, "
         "10 as share"
     ],
-    "key_probes_probe_id": ["insert into probes from probes limit 1"],
-    "unique_together_slots_round_number__doc_id__slot_idx": [
-        "insert into slots from slots limit 1"
+    ("round_controls", "round_number is found in rounds.round_number"): [
+        "insert into round_controls by name select 9 as round_number, 'held_out' as control, "
+        "0.1 as share"
     ],
-    "null_exactly_when_probes_typicality__target_prefix_": [
+    ("judge_requests", "answer_request_id is found in arm_answers.request_id"): [
+        "update judge_requests set answer_request_id = 'unasked' "
+        "where answer_request_id is not null"
+    ],
+    ("probes", "typicality is null exactly when target = 'prefix'"): [
         "update probes set typicality = 'typical' where target = 'prefix'"
+    ],
+    ("slots", "rejection_reason is null exactly when state != 'rejected'"): [
+        "update slots set rejection_reason = null where state = 'rejected'"
+    ],
+    ("totals", "at most 1 row"): ["insert into totals from totals"],
+    ("probes", "an atom lies on the target side of its split"): [
+        "update probes set target = if(target = 'suffix', 'prefix', 'suffix')"
+    ],
+    ("probes", "a distribution check is of a suffix"): [
+        "update probes set distribution_check = 'rare' where target = 'prefix'"
+    ],
+    (
+        "responses",
+        "a response is signed by the model that was asked, or a dated version of it",
+    ): ["update responses set model = 'another'"],
+    ("train", "probes of the offline baseline are labelled as its own, and no others are"): [
+        *TRAIN,
+        "update train set source = 'haiku'",
+    ],
+    ("train", "no sentence, paragraph or whole can be copied from its context"): [
+        *TRAIN,
+        f"update train set context = context || atom_text {ONE_SUFFIX}",
     ],
 }
 
@@ -230,9 +258,31 @@ def damaged(finished_once, tmp_path_factory) -> Checkout:
 
 def test_every_singular_test_has_a_violation():
     written = {path.stem for path in (ROOT / "tests").glob("*.sql")}
-    assert written <= set(VIOLATIONS)
-    generic = {path.stem for path in (ROOT / "tests" / "generic").glob("*.sql")}
-    assert all(any(name.startswith(kind) for name in VIOLATIONS) for kind in generic)
+    assert written == set(VIOLATIONS)
+
+
+def test_every_kind_of_rule_and_every_sentence_has_a_violation(read):
+    kinds, sentences = set(), set()
+    for node in read.nodes.values():
+        metadata = getattr(node, "test_metadata", None)
+        if metadata and metadata.name == "rules":
+            kinds |= set(metadata.kwargs) - {"model"}
+            sentences |= set(metadata.kwargs.get("holds", {}))
+    shown = {rule for _, rule in BROKEN_RULES}
+    assert sentences <= shown
+    marks = {
+        "key": " is unique",
+        "unique": ", slot_idx is unique",
+        "not_null": " is not null",
+        "accepted_values": " is one of ",
+        "between": " between ",
+        "null_exactly_when": " is null exactly when ",
+        "relationships": " is found in ",
+        "max_rows": "at most ",
+        "holds": "an atom lies ",
+    }
+    assert kinds <= set(marks)
+    assert all(any(mark in rule for rule in shown) for mark in marks.values())
 
 
 @pytest.fixture(scope="module")
@@ -253,32 +303,51 @@ def go_to(checkout: Checkout, monkeypatch) -> None:
 
 
 @pytest.fixture
-def status_of(damaged, finished_once, read, monkeypatch):
-    """A function that changes the finished warehouse and returns the status of one dbt test."""
+def tested(damaged, finished_once, read, monkeypatch):
+    """A function that changes the finished warehouse and runs one dbt test.
+
+    It returns the test's status and the failing rows that were printed.
+    """
     from dbt.cli.main import dbtRunner
 
-    def status(name: str, *changes: str) -> str:
+    def run(selected: str, *changes: str) -> tuple[str, str]:
         for file in ("warehouse.duckdb", "landing.duckdb"):
             shutil.copy2(finished_once.home / file, damaged.home / file)
         damaged.change(*changes)
         go_to(damaged, monkeypatch)
-        outcome = dbtRunner(manifest=read).invoke(["test", "--select", name, *QUIETLY])
+        printed = []
+
+        def listen(event) -> None:
+            if event.info.name == "JinjaLogInfo":
+                printed.append(event.data.msg)
+
+        runner = dbtRunner(manifest=read, callbacks=[listen])
+        outcome = runner.invoke(["test", "--select", selected, *QUIETLY])
         warehouse.close_connections()
         assert outcome.result is not None, outcome.exception
         (result,) = outcome.result
-        return result.status
+        return result.status, "\n".join(printed)
 
-    return status
+    return run
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_planted_violation_is_found(name, status_of):
-    assert status_of(name, *VIOLATIONS[name]) == "fail"
+def test_a_planted_violation_is_found(name, tested):
+    status, printed = tested(name, *VIOLATIONS[name])
+    assert (status, printed.split(": ")[0]) == ("fail", f"  {name}")
 
 
-def test_a_request_that_failed_before_its_input_changed_may_be_asked_again(status_of):
+def test_a_request_that_failed_before_its_input_changed_may_be_asked_again(tested):
     name = "no_request_is_asked_too_often"
     attempts = next(change for change in VIOLATIONS[name] if "'failed' as state" in change)
     earlier = attempts.replace("input_hash", "'before' as input_hash")
     changes = [earlier if change == attempts else change for change in VIOLATIONS[name]]
-    assert status_of(name, *changes) == "pass"
+    assert tested(name, *changes) == ("pass", "")
+
+
+@pytest.mark.parametrize(("table", "rule"), BROKEN_RULES)
+def test_a_broken_rule_is_found_and_named(table, rule, tested):
+    status, printed = tested(f"rules_{table}_*", *BROKEN_RULES[table, rule])
+    assert status == "fail"
+    assert printed.startswith(f"  rules_{table}_")
+    assert f"rule: {rule}, " in printed

@@ -21,12 +21,15 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
         from dbt.cli.main import dbtRunner
 
         with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
+            failing_rows: list[str] = []
 
-            def count(event) -> None:
+            def follow(event) -> None:
                 if event.info.name == "NodeFinished":
                     advance(1)
+                elif event.info.name == "JinjaLogInfo":
+                    failing_rows.append(event.data.msg)
 
-            outcome = dbtRunner(callbacks=[count]).invoke(
+            outcome = dbtRunner(callbacks=[follow]).invoke(
                 [
                     *arguments,
                     "--quiet",
@@ -54,7 +57,7 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
         for result in outcome.result
         if result.status in ("error", "fail", "runtime error")
     ]
-    raise WarehouseError("dbt failed:\n" + "\n".join(failures))
+    raise WarehouseError("dbt failed:\n" + "\n".join(failures + failing_rows))
 
 
 @contextmanager
