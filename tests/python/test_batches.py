@@ -418,7 +418,9 @@ def test_nothing_is_sent_again_while_nobody_can_look(home, service):
 
 def test_a_service_that_never_answers_is_left_with_the_batch_unknown(home, service):
     service.settle_seconds = 0.0
-    with pytest.raises(UnreachableError, match="run again later, it is looked for first"):
+    with pytest.raises(
+        UnreachableError, match="run again later, which first checks whether it was accepted"
+    ):
         planted_and_handed_in(home, service, *["lose"] * (batches.MOST_SENDS + 1))
     assert known(home) == ("intended", None, batches.MOST_SENDS, False)
     assert len(rows(home, "from claims")) == 3
@@ -493,7 +495,7 @@ def test_an_unheard_batch_is_looked_for_again_after_a_wait(home, service):
 def test_a_batch_whose_body_is_gone_is_released_and_not_sent(home, service):
     batch_id = plant(home, service)
     batches.body_file(home, batch_id).unlink()
-    with pytest.raises(ProviderError, match=r"body file .* is gone"):
+    with pytest.raises(ProviderError, match=r"body file .* is missing"):
         hand_in(home, service, batch_id)
     assert known(home) == ("released", None, 0, False)
     assert service.sent_at == []
@@ -681,7 +683,7 @@ def test_what_is_there_lands_when_results_stay_cut_off(home, service):
 def test_a_batch_without_any_result_lands_nothing_and_is_not_given_up(home, service, mood, content):
     planted_and_handed_in(home, service, mood)
     service.held[0].contents = [content]
-    with pytest.raises(ProviderError, match="nothing was landed"):
+    with pytest.raises(ProviderError, match="nothing landed"):
         batches.collect(home, service)
     assert len(service.downloads) == batches.MOST_DOWNLOADS
     assert known(home)[:2] == ("submitted", "batch-1")
@@ -695,7 +697,7 @@ def test_a_batch_without_any_result_lands_nothing_and_is_not_given_up(home, serv
 def test_foreign_results_of_a_batch_that_was_named_to_us_are_an_error(home, service):
     planted_and_handed_in(home, service)
     service.held[0].contents = [lines(*map(result, ids("theirs", 3)))]
-    with pytest.raises(ProviderError, match="are not those of the batch"):
+    with pytest.raises(ProviderError, match="do not belong to the submitted batch"):
         batches.collect(home, service)
     assert known(home) == ("submitted", "batch-1", 1, False)
     assert disowned(home) == []
@@ -717,7 +719,7 @@ def test_results_that_stay_different_from_the_counts_land_as_they_are(home, serv
     assert batches.collect(home, service) == 3
     assert len(service.downloads) == batches.MOST_DOWNLOADS
     assert outcomes(home) == ALL_SUCCEEDED
-    assert "3 results are succeeded, where 2 are counted" in capsys.readouterr().out
+    assert "3 results are succeeded, but the provider counts 2" in capsys.readouterr().out
 
 
 def test_results_that_agree_with_the_counts_are_downloaded_once(home, service):
@@ -816,7 +818,7 @@ def test_a_batch_that_is_no_longer_listed_is_given_up_by_nobody(home, service):
     planted_and_handed_in(home, service)
     service.held.clear()
     service.settle_seconds = 0.0
-    with pytest.raises(ProviderError, match=r"does not list batch-1, .*Nothing was given up"):
+    with pytest.raises(ProviderError, match=r"does not list batch-1, .*still open here"):
         batches.collect(home, service)
     assert known(home) == ("submitted", "batch-1", 1, False)
     assert len(rows(home, "from claims")) == 3

@@ -111,8 +111,8 @@ def test_nothing_is_sent_that_could_go_over_the_limit(checkout):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     # A generator request is expected to cost $0.12, and 28,000 tokens of answer cost $0.25 alone.
     said = checkout.fails(*RUN_WITH_LIMIT, "0.2")
-    assert "$0.00 are spent, $0.00 may follow" in said
-    assert "over --max-cost 0.20" in said
+    assert "$0.00 spent, $0.00 reserved" in said
+    assert "would exceed --max-cost 0.20" in said
     assert "20 requests were not sent" in said
     assert checkout.query("select count(*) from requests", "landing") == [(0,)]
 
@@ -122,10 +122,10 @@ def test_a_batch_is_cut_to_what_the_limit_allows(checkout):
     price_the_baseline(checkout)
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     asked = "select stage, count(*) from requests group by all order by min(attempt), stage desc"
-    assert "over --max-cost 4.00" in checkout.fails(*RUN_WITH_LIMIT, "4", "--once")
+    assert "would exceed --max-cost 4.00" in checkout.fails(*RUN_WITH_LIMIT, "4", "--once")
     # 13 answers fit at full length. They were shorter, so that the other 7 fit after them.
     assert checkout.query(asked, "landing") == [("generator", 13)]
-    assert "over --max-cost 4.00" in checkout.fails(*RUN_WITH_LIMIT, "4", "--once")
+    assert "would exceed --max-cost 4.00" in checkout.fails(*RUN_WITH_LIMIT, "4", "--once")
     asked = dict(checkout.query(asked, "landing"))
     assert asked["generator"] == 20
     assert 0 < asked["answerer"] < 13 * 6 * 5
@@ -153,15 +153,15 @@ def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
     assert (stage, spent) == ("generator", 0)
     assert reserved == pytest.approx(5.80, abs=0.01)
     # The baseline asks only when it is collected: under another limit it does not.
-    with pytest.raises(runner.RunError, match=r"\$5.80 may follow"):
+    with pytest.raises(runner.RunError, match=r"\$5.80 reserved"):
         runner.answer_pending(here, provider, once=True, max_cost=5)
     # One more request costs less than $0.30, and would lead over the limit all the same.
     checkout.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
-    with pytest.raises(pending.QueueError, match=r"\$0.00 are spent, \$5.80 may follow"):
+    with pytest.raises(pending.QueueError, match=r"\$0.00 spent, \$5.80 reserved"):
         runner.answer_pending(here, provider, once=True, max_cost=6)
     assert checkout.query("select distinct round_number from requests", "landing") == [(1,)]
     # Once it has landed, it costs what it has cost.
-    with pytest.raises(pending.QueueError, match=r"\$0.56 are spent, \$5.\d\d may follow"):
+    with pytest.raises(pending.QueueError, match=r"\$0.56 spent, \$5.\d\d reserved"):
         runner.answer_pending(here, Lexical(here.batches / "lexical"), once=True, max_cost=6)
     assert checkout.query(
         "select round_number, count(*) from requests where stage = 'generator' "
@@ -175,7 +175,7 @@ def test_an_unknown_price_cannot_be_limited(checkout):
     prices.write_text(prices.read_text().splitlines()[0] + "\n")
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     said = checkout.fails("latent-probes", "run", "--provider", "lexical", "--max-cost", "1")
-    assert "no price is known for 'lexical'" in said
+    assert "'lexical' has no known price" in said
 
 
 def test_an_unknown_price_behind_a_known_one_cannot_be_limited(checkout):
@@ -187,7 +187,7 @@ def test_an_unknown_price_behind_a_known_one_cannot_be_limited(checkout):
     server = StandIn()
     person = checkout.talking_to(server)
     run = ("latent-probes", "run", "--provider", "anthropic-messages", "--max-cost")
-    assert "no price is known for 'unpriced'" in person.fails(*run, "5")
+    assert "'unpriced' has no known price" in person.fails(*run, "5")
     assert "no sum of dollars" in person.fails(*run, "nan")
     assert server.ledger.posts == []
     server.close()

@@ -1,1 +1,1 @@
-"""From what is pending to what has landed: rendered, submitted, collected."""
+"""The request queue: pending requests are rendered, submitted, collected and landed."""

@@ -1,25 +1,24 @@
-"""The life of a batch, from the intent that is committed to the answers that have landed.
+"""The life of a batch, from the committed intent to the landed answers.
 
-The API of a provider knows no idempotency key and no label, and an answer to "take this batch" may
-be lost. So that nothing is lost and nothing is paid twice:
+Provider APIs have no idempotency keys and no labels, and the reply to a submission can be lost. To
+lose nothing and pay for nothing twice:
 
-1. The body is on the disk, and the intent with its request ids is committed, before anything is
-   sent. The intent holds the newest batch that the provider listed before: its mark.
-2. A batch is sent with no retry. A clear refusal means that it was not taken. After anything else,
-   a kill included, it is unknown whether it was.
-3. What is unknown is settled before anything more is sent: a batch newer than the mark and of
-   exactly as many requests is ours. Sizes of open batches are unique. Several are copies: the
-   oldest is adopted, the others are canceled. Only if none shows up within the settle window is
-   the batch sent again.
-4. Results are read whole, and held against the intent and the provider's counts, before they land
-   in one transaction. A batch that was adopted, and whose results are not ours, is disowned, and
-   the intent is unknown again.
+1. Before anything is sent, the body is on disk and the intent, with its request ids, is committed.
+   The intent records the newest batch that the provider listed before: its mark.
+2. A batch is sent without retries. A clear refusal means that it was not accepted. After any other
+   failure, including a kill, it is unknown whether it was.
+3. Unknown batches are settled before anything else is sent: a batch newer than the mark with
+   exactly the same number of requests is ours, because open batches have distinct sizes. If there
+   are several, they are copies: the oldest is adopted, the others are canceled. Only if none
+   appears within the settle window is the batch sent again.
+4. Results are downloaded completely and checked against the intent and the provider's counts before
+   they land in one transaction. An adopted batch whose results are not ours is disowned, and the
+   intent is unknown again.
 
-What this cannot promise: a batch that the provider takes later than the settle window after it
-was sent is paid twice, for as long as it takes to see and cancel the copy. A batch that
-somebody else sends in the same workspace, after the mark, with exactly as many requests, while
-ours is unknown, is taken for ours until its results come, or canceled as a copy: give the project
-a workspace of its own.
+Limits: a batch that the provider accepts later than the settle window is paid twice, until the copy
+is seen and canceled. A batch that another user sends in the same workspace, after the mark, with
+exactly the same number of requests, while ours is unknown, is taken for ours until its results
+arrive, or canceled as a copy: use a separate workspace for this project.
 """
 
 from __future__ import annotations
@@ -43,41 +42,41 @@ from latent_probes.providers import (
     UnreachableError,
 )
 
-# Clocks of one service may differ by so much.
+# Clocks of one service can differ by this much.
 CLOCK_SKEW = timedelta(seconds=60)
 LONGEST_WAIT_SECONDS = 600.0
 MOST_SENDS = 5
 MOST_DOWNLOADS = 6
-# Errors of a request that may not come again; any other, if most of a batch has it, stops the run.
+# Transient errors of a request; any other error that most of a batch has stops the run.
 PASSING_ERRORS = ("api_error", "overloaded_error", "rate_limit_error", "timeout_error")
 FEW_ERRORS = 10
 
 
 def open_at(home: Home) -> list[Batch]:
-    """The batches that are on their way."""
+    """The open batches."""
     with landing.opened(home.landing) as connection:
         return landing.open_batches(connection)
 
 
 def body_file(home: Home, batch_id: str) -> Path:
-    """Where the requests of a batch lie."""
+    """Path of a batch's requests."""
     return home.batches / f"{batch_id}.jsonl"
 
 
 def results_file(home: Home, batch_id: str) -> Path:
-    """Where the results of a batch lie once they are known to be whole."""
+    """Path of a batch's results, once they are known to be complete."""
     return home.batches / f"{batch_id}.results.jsonl"
 
 
-# Handing in ----------------------------------------------------------------------------------
+# Submitting ----------------------------------------------------------------------------------
 
 
 def settle(home: Home, provider: Provider, *, patient: bool) -> None:
-    """Find out about batches that were intended but not heard of, and send those not taken."""
+    """Find out whether intended batches were accepted, and send those that were not."""
     open_batches = open_at(home)
     wanted = {batch.batch_id for batch in open_batches}
     for path in home.batches.glob("*.jsonl*"):
-        # Written before an intent that was never committed, or landed and not yet swept.
+        # Left by an intent that was never committed, or landed but not yet deleted.
         if path.name.split(".")[0] not in wanted:
             path.unlink()
     for batch in open_batches:
@@ -86,11 +85,11 @@ def settle(home: Home, provider: Provider, *, patient: bool) -> None:
 
 
 def hand_in(home: Home, provider: Provider, batch_id: str, *, patient: bool) -> None:
-    """Get an intended batch to the provider once, however often that has to be tried.
+    """Submit an intended batch exactly once, with as many tries as needed.
 
-    ``patient``: wait while the provider is busy, instead of giving up with RefusedError. Raises
-    ProviderError if the batch was refused; it is released then. Raises UnreachableError, and
-    leaves the batch unknown, if the provider is not to be heard.
+    ``patient``: wait while the provider is busy instead of raising RefusedError. Raises
+    ProviderError if the batch was refused, and releases it. Raises UnreachableError if the provider
+    does not reply, and leaves the batch unknown.
     """
     n_unheard = 0
     while True:
@@ -106,11 +105,11 @@ def hand_in(home: Home, provider: Provider, batch_id: str, *, patient: bool) -> 
             n_unheard += 1
             if n_unheard == MOST_SENDS:
                 raise UnreachableError(
-                    f"{provider.name} does not take a batch of {batch.n_requests:,} requests: "
-                    f"{error}; run again later, it is looked for first"
+                    f"{provider.name} did not accept a batch of {batch.n_requests:,} requests: "
+                    f"{error}; run again later, which first checks whether it was accepted"
                 ) from None
             terminal.say(
-                f"{provider.name} was not heard ({error}); looking whether it took the batch"
+                f"no reply from {provider.name} ({error}); checking whether it accepted the batch"
             )
 
 
@@ -118,7 +117,7 @@ def send(home: Home, provider: Provider, batch_id: str) -> None:
     """Send a batch and record its id; or record that it was refused, and raise RefusedError."""
     body = body_file(home, batch_id)
     if not body.exists():
-        raise RefusedError(f"its body file {body} is gone")
+        raise RefusedError(f"body file {body} is missing")
     with landing.opened(home.landing) as connection:
         landing.sending(connection, batch_id)
     try:
@@ -134,11 +133,11 @@ def send(home: Home, provider: Provider, batch_id: str) -> None:
 def wait_for(
     home: Home, provider: Provider, batch_id: str, error: RefusedError, patient: bool
 ) -> None:
-    """Wait until a busy provider may take a batch; release the batch if that is not to be.
+    """Wait until a busy provider may accept a batch; release the batch if it will not.
 
-    If an earlier sending was not heard of, the batch stays unknown, and the next run looks again.
+    If an earlier submission had no reply, the batch stays unknown and the next run checks again.
     """
-    # A wait of nothing is as good as none named.
+    # A wait of 0 counts as not given.
     seconds = error.wait_seconds or provider.poll_seconds
     if error.can_wait and patient and seconds <= LONGEST_WAIT_SECONDS:
         terminal.say(f"{provider.name} is busy ({error}); trying again in {seconds:,.0f} seconds")
@@ -155,7 +154,7 @@ def wait_for(
 
 
 def adopt(home: Home, provider: Provider, batch: Batch) -> bool:
-    """Take up a batch whose taking was not heard of; False if it surely was not taken."""
+    """Adopt a batch whose submission had no reply; False if it was certainly not accepted."""
     deadline = time.monotonic() + provider.settle_seconds
     while True:
         is_last_look = time.monotonic() >= deadline
@@ -182,7 +181,7 @@ def adopt(home: Home, provider: Provider, batch: Batch) -> bool:
 
 
 def unknown_copies(home: Home, provider: Provider, batch: Batch) -> list[ListedBatch]:
-    """What the provider lists that nobody knows, newer than the mark of a batch and of its size."""
+    """Unknown batches in the provider's list that are newer than a batch's mark and of its size."""
     with landing.opened(home.landing) as connection:
         known = landing.known_ids(connection)
     return [
@@ -193,10 +192,10 @@ def unknown_copies(home: Home, provider: Provider, batch: Batch) -> list[ListedB
 
 
 def newer_than_mark(provider: Provider, batch: Batch) -> Iterator[ListedBatch]:
-    """What the provider has taken since a batch was intended, newest first."""
+    """Batches that the provider accepted since a batch was intended, newest first."""
     for listed in provider.list():
         if listed.provider_batch_id == batch.mark_id:
-            # Not the end: what was taken just after the mark may be listed just behind it.
+            # Continue: a batch accepted just after the mark can be listed just after it.
             continue
         if batch.mark_created_at and listed.created_at < batch.mark_created_at - CLOCK_SKEW:
             return
@@ -204,13 +203,13 @@ def newer_than_mark(provider: Provider, batch: Batch) -> Iterator[ListedBatch]:
 
 
 def cancel_surplus(home: Home, provider: Provider, batch: Batch, surplus: ListedBatch) -> None:
-    """Cancel a second copy of a batch, and never look at it again."""
+    """Cancel a second copy of a batch, and ignore it from now on."""
     provider.cancel(surplus.provider_batch_id)
     with landing.opened(home.landing) as connection:
         landing.disown(connection, batch.batch_id, surplus.provider_batch_id, "surplus")
     terminal.say(
         f"canceled {surplus.provider_batch_id}, a second copy of {batch.n_requests:,} requests: "
-        "what of it was answered by now is billed, and no part of `spend`"
+        "requests answered by now are billed, but not included in `spend`"
     )
 
 
@@ -218,16 +217,16 @@ def cancel_surplus(home: Home, provider: Provider, batch: Batch, surplus: Listed
 
 
 def collect(home: Home, provider: Provider) -> int:
-    """Land every submitted batch that has ended; return how many requests were in them.
+    """Land every submitted batch that has ended; return the number of their requests.
 
-    Raises ProviderError, after everything else has landed, if the provider no longer lists one.
+    Raises ProviderError, after everything else has landed, if the provider does not list a batch.
     """
     batches = {batch.provider_batch_id: batch for batch in open_at(home)}
     batches.pop(None, None)
     if not batches:
         return 0
     for batch in batches.values():
-        # A batch that was sent again: the first sending may turn up later than the window.
+        # A batch that was sent again: the first one can appear after the settle window.
         if batch.n_sends > 1:
             for surplus in unknown_copies(home, provider, batch):
                 cancel_surplus(home, provider, batch, surplus)
@@ -239,15 +238,15 @@ def collect(home: Home, provider: Provider) -> int:
             n_landed += land_results(home, provider, batch, listed)
         if not unseen:
             break
-    # A kill after the download finds the results here.
+    # Left by a process that was killed after the download.
     kept = [batch for batch in unseen.values() if results_file(home, batch.batch_id).exists()]
     n_landed += sum(land_results(home, provider, batch, None) for batch in kept)
     for batch in unseen.values():
         if batch not in kept and age_of(batch) > provider.settle_seconds:
             raise ProviderError(
                 f"{provider.name} does not list {batch.provider_batch_id}, a batch of "
-                f"{batch.n_requests:,} requests: is the key of the workspace that sent it? "
-                "Nothing was given up"
+                f"{batch.n_requests:,} requests: check that the key belongs to the workspace that "
+                "sent it. The batch is still open here"
             )
     return n_landed
 
@@ -258,9 +257,9 @@ def age_of(batch: Batch) -> float:
 
 
 def land_results(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | None) -> int:
-    """Download, check and land the results of a batch; return how many requests it had.
+    """Download, check and land the results of a batch; return its number of requests.
 
-    0 if they turned out to be somebody else's.
+    Returns 0 if the results belong to another user's batch.
     """
     results = results_file(home, batch.batch_id)
     if not results.exists() and not fetch(home, provider, batch, listed):
@@ -280,10 +279,10 @@ def land_results(home: Home, provider: Provider, batch: Batch, listed: ListedBat
 
 
 def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | None) -> bool:
-    """Download the results of a batch until they are whole; False if they are somebody else's.
+    """Download the results of a batch until they are complete; False if they are another user's.
 
-    What the provider does not show at first it may show later, as it keeps what was paid for;
-    only after many tries is what is there taken for all that there is.
+    Results that are missing at first can appear later, since the provider keeps what was paid for.
+    Only after many tries are the available results taken as all.
     """
     results = results_file(home, batch.batch_id)
     partial = results.with_name(f"{results.name}.part")
@@ -303,36 +302,39 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
             return False
         if n_downloads < MOST_DOWNLOADS:
             terminal.wait(
-                provider.poll_seconds * 2 ** (n_downloads - 1), "downloading it again in a while"
+                provider.poll_seconds * 2 ** (n_downloads - 1), "downloading the results again soon"
             )
     else:
         if not set(counts) - {"stray"}:
             raise ProviderError(
-                f"the results of {batch.provider_batch_id} are not those of the batch that it "
-                f"was: {fault}; nothing was landed"
+                f"the results of {batch.provider_batch_id} do not belong to the submitted batch: "
+                f"{fault}; nothing landed"
             )
-        terminal.say(f"{batch.provider_batch_id}: what is there is landed")
+        terminal.say(
+            f"{batch.provider_batch_id}: results still incomplete after all retries ({fault}); "
+            "landing what is available"
+        )
     files.replace(partial, results)
     return True
 
 
 def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -> str | None:
-    """What is wrong with downloaded results, if anything is."""
+    """What is wrong with downloaded results; None if nothing is."""
     if counts.get("stray"):
-        return f"{counts['stray']:,} of its lines are unreadable, repeated or not ours"
+        return f"{counts['stray']:,} lines are unreadable, repeated or not ours"
     n_results = sum(counts.values())
     if n_results != batch.n_requests:
-        return f"it has {n_results:,} results for {batch.n_requests:,} requests"
+        return f"{n_results:,} results for {batch.n_requests:,} requests"
     if listed and listed.counts is not None:
         for outcome, n_counted in listed.counts.items():
             n_found = counts.get(outcome, 0)
             if n_found != n_counted:
-                return f"{n_found:,} results are {outcome}, where {n_counted:,} are counted"
+                return f"{n_found:,} results are {outcome}, but the provider counts {n_counted:,}"
     return None
 
 
 def dominant_error(connection: duckdb.DuckDBPyConnection, batch: Batch) -> str | None:
-    """One error that most requests of a batch have, and that will not pass by itself."""
+    """The permanent error that most requests of a batch have, if any."""
     error, n_errors, n_attempts, has_success = landing.one(
         connection,
         """
@@ -353,7 +355,7 @@ def dominant_error(connection: duckdb.DuckDBPyConnection, batch: Batch) -> str |
         select
             max_by(error, n_errors),
             coalesce(max(n_errors), 0),
-            -- With those that could not be encoded, which are no requests of the provider's.
+            -- Includes requests that could not be encoded and were never sent.
             (select count(*) from requests where batch_id = $batch_id),
             exists (
                 from responses
@@ -370,12 +372,12 @@ def dominant_error(connection: duckdb.DuckDBPyConnection, batch: Batch) -> str |
         return None
     return (
         f"{n_errors:,} of {n_attempts:,} requests failed with the same error: {error}. "
-        "Mend that, then run again: they are asked again, up to the limit of max_attempts"
+        "Fix the cause and run again; these requests will be retried up to max_attempts times"
     )
 
 
 def described(counts: dict[str, int]) -> str:
-    """Counts of outcomes in words, most frequent first."""
+    """Counts of outcomes as text, most frequent first."""
     return ", ".join(
         f"{n:,} {outcome}" for outcome, n in sorted(counts.items(), key=lambda item: -item[1])
     )
@@ -385,7 +387,7 @@ def described(counts: dict[str, int]) -> str:
 
 
 def cancel(home: Home, provider: Provider, batch: Batch) -> None:
-    """Stop a batch: cancel it at the provider, or release it if it was never taken."""
+    """Cancel a batch at the provider, or release it if it was never accepted."""
     if batch.state == "intended" and not (batch.n_sends and adopt(home, provider, batch)):
         with landing.opened(home.landing) as connection:
             landing.release(connection, batch.batch_id)

@@ -1,4 +1,4 @@
-"""Requests as bytes: inputs from the warehouse, rendered and encoded as a provider wants them."""
+"""Requests as bytes: inputs from the warehouse, rendered, and encoded for a provider."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pyarrow
 from latent_probes.providers import EncodingError, Provider, Request
 from latent_probes.queue import pending, rendering
 
-# Requests of each stage and model whose tokens are counted for a plan.
+# Requests per stage and model whose tokens are counted for a plan.
 COUNTED_AT_MOST = 20
 ROWS_AT_ONCE = 256
 
 
 @dataclass
 class Sent:
-    """What found room in a body, request by request: its id, its unit map, and its fault.
+    """The requests of a body: id, unit map and fault of each.
 
-    A request with a fault could not be encoded, and stands in no body.
+    A request with a fault could not be encoded and is not in the body.
     """
 
     request_ids: list[str] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Sent:
 
     @property
     def n_lines(self) -> int:
-        """How many lines the body has."""
+        """Number of lines in the body."""
         return self.faults.count(None)
 
     def table(self) -> pyarrow.Table:
@@ -59,10 +59,10 @@ def encoded(
     sent: Sent,
     advance: Callable[[int], None],
 ) -> Iterator[bytes]:
-    """The lines of a body file for requests of one stage, up to the size that the provider takes.
+    """The lines of a body file for requests of one stage, up to the provider's maximum size.
 
-    ``chosen`` are rows of ``pending.requests``. The number of lines is none of ``taken``,
-    where a few more bytes can make it so. Fills ``sent``.
+    ``chosen`` are rows of ``pending.requests``. The number of lines avoids the sizes in ``taken``
+    if a few more bytes are enough for that. Fills ``sent``.
     """
     stage = chosen["stage"][0].as_py()
     schema = rendering.schema(stage)
@@ -80,7 +80,7 @@ def encoded(
     names = [column[0] for column in connection.description]
     n_bytes = n_lines = 0
     is_full = False
-    # Read to the end even when full: the connection wants it before its next statement.
+    # Read to the end even when full: the connection needs it before its next statement.
     while rows := connection.fetchmany(ROWS_AT_ONCE):
         for values in rows:
             if is_full:
@@ -112,7 +112,7 @@ def encoded(
 
 
 def fault(request: Request, error: EncodingError) -> str:
-    """The result of a request that was never sent, in the form of a provider's."""
+    """The result of a request that could not be sent, in the format of a provider's result."""
     return json.dumps(
         {
             "custom_id": request.custom_id,
@@ -130,7 +130,7 @@ def fault(request: Request, error: EncodingError) -> str:
 def sampled(
     connection: duckdb.DuckDBPyConnection, provider: Provider
 ) -> list[tuple[str, str, str, bytes]]:
-    """Some pending requests of each stage and model: request_id, model, prompt_hash, line.
+    """A sample of pending requests of each stage and model: request_id, model, prompt_hash, line.
 
     Request ids are hashes, so the first ones are a sample.
     """

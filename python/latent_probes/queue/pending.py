@@ -1,4 +1,4 @@
-"""The queue as a run sees it: what is pending, in the order of asking, and what it may cost."""
+"""Pending requests in the order of asking, and their maximum cost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from latent_probes.providers import Provider
 
 
 class QueueError(Exception):
-    """The queue cannot be read or asked; the message says why and what to do."""
+    """The queue cannot be sent; the message gives the reason and the remedy."""
 
 
 def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> list[str]:
-    """The models of pending requests that the provider answers for.
+    """The models of pending requests that the provider serves.
 
-    Raises QueueError if there are others only: what asks for one model is never answered by
+    Raises QueueError if it serves none of them: a request for one model is never answered by
     another.
     """
     pending = connection.execute(
@@ -30,20 +30,23 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
         model, stage, round_number = unserved[0]
         raise QueueError(
             f"round {round_number} asks for {model!r} ({stage}), which --provider {provider.name} "
-            "does not serve: choose another provider, or write another model into the round's "
-            "line of seeds/rounds.csv before it starts"
+            "does not serve: choose another provider, or change the model in the round's line of "
+            "seeds/rounds.csv before the round starts"
         )
     for model, stage, round_number in unserved:
-        terminal.say(f"left alone: {stage} requests of round {round_number} for {model}")
+        terminal.say(
+            f"skipped {stage} requests of round {round_number}: {provider.name} does not serve "
+            f"{model}"
+        )
     return sorted({row[0] for row in pending if row not in unserved})
 
 
 def requests(
     connection: duckdb.DuckDBPyConnection, provider: Provider, max_cost: float | None
 ) -> pyarrow.Table:
-    """The pending requests that the provider serves, in the order in which they are asked.
+    """The pending requests that the provider serves, in the order of asking.
 
-    Only the first of them, as far as their longest answers surely fit under ``max_cost``.
+    With ``max_cost``, only the first ones, whose maximum answer lengths fit under it.
     """
     connection.execute(
         """
@@ -78,10 +81,10 @@ def requests(
 def next_batch(
     queue: pyarrow.Table, start: int, provider: Provider, taken: set[int]
 ) -> pyarrow.Table:
-    """The requests of ``queue`` from ``start`` on that go into one batch.
+    """The requests of ``queue``, starting at ``start``, that go into one batch.
 
-    They are of one stage, no more than the provider takes, and as many as no open batch has:
-    ``taken`` are the sizes of those. A batch that was not heard of is known by its size.
+    They are of one stage and at most the provider's maximum. Their number differs from the sizes of
+    open batches (``taken``), because a batch without a reply is identified by its size.
     """
     rows = queue.slice(start, provider.max_requests)
     if not rows.num_rows:
@@ -93,7 +96,7 @@ def next_batch(
 
 
 def committed(connection: duckdb.DuckDBPyConnection) -> tuple[float, float]:
-    """Dollars that were spent, and that may at worst follow for what is open.
+    """Dollars spent, and dollars reserved for open requests at maximum answer length.
 
     Raises QueueError if a price is unknown.
     """
@@ -113,13 +116,13 @@ def refuse_unpriced(connection: duckdb.DuckDBPyConnection, unpriced_models: str)
     unpriced = landing.first(connection, f"{unpriced_models} order by model limit 1")
     if unpriced:
         raise QueueError(
-            f"no price is known for {unpriced[0]!r}, so --max-cost cannot be kept: "
+            f"{unpriced[0]!r} has no known price, so --max-cost cannot be enforced: "
             "add a line to seeds/model_prices.csv"
         )
 
 
 def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> None:
-    """Say that the limit of cost is why something was not asked, if it is."""
+    """Raise QueueError if requests were not sent because of the cost limit."""
     if max_cost is None:
         return
     with landing.opened(home.landing) as connection:
@@ -131,7 +134,7 @@ def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> 
     next_usd = left["max_usd_so_far"][0].as_py()
     if spent + reserved + next_usd > max_cost:
         raise QueueError(
-            f"${spent:.2f} are spent, ${reserved:.2f} may follow for what is on its way, and the "
-            f"next request may cost up to ${next_usd:.4f}: over --max-cost {max_cost:.2f}, so "
-            f"{left.num_rows:,} requests were not sent"
+            f"{left.num_rows:,} requests were not sent: ${spent:.2f} spent, ${reserved:.2f} "
+            f"reserved for open requests and up to ${next_usd:.4f} for the next one would exceed "
+            f"--max-cost {max_cost:.2f}"
         )

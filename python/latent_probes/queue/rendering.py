@@ -1,7 +1,7 @@
 """Render the prompts: templates in ``prompts/``, inputs from the ``*_inputs`` models.
 
-Texts from outside are data in a prompt: whatever in them looks like one of the fences or ids
-around them is defused, which changes how it is shown and nothing that is counted.
+External texts are data in a prompt: anything in them that looks like one of our fences or ids is
+escaped, which changes how it is shown but not what is counted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import regex
 
 FOLDER = Path(__file__).parent / "prompts"
 STAGES = ("generator", "answerer", "judge")
-# Also with invisible characters in them, or in full width: a model reads over that.
+# Also with invisible or full-width characters, which a model would read the same way.
 INVISIBLE = r"[\s\p{Cf}]*"
 NAMES = "|".join(
     INVISIBLE.join("[_-]" if letter == "_" else letter for letter in name)
@@ -34,7 +34,7 @@ def render(stage: str, inputs: dict) -> str:
     """The prompt of one request.
 
     ``inputs`` is a row of ``generator_inputs``, ``answerer_inputs`` or ``judge_inputs``. A
-    variable that the template names and nobody gives is an error (jinja2.UndefinedError).
+    missing variable of the template is an error (jinja2.UndefinedError).
     """
     if stage == "generator":
         documents = [
@@ -55,7 +55,7 @@ def render(stage: str, inputs: dict) -> str:
 
 
 def prompt_hash(stage: str) -> str:
-    """SHA-256 of the stage's template and schema, its first 16 hex digits."""
+    """First 16 hex digits of the SHA-256 of the stage's template and schema."""
     digest = hashlib.sha256((FOLDER / f"{stage}.md").read_bytes())
     digest.update(json.dumps(schema(stage)).encode())
     return digest.hexdigest()[:16]
@@ -63,7 +63,7 @@ def prompt_hash(stage: str) -> str:
 
 @functools.cache
 def schema(stage: str) -> dict | None:
-    """The JSON schema of the stage's answer; None where the answer is plain text."""
+    """The JSON schema of the stage's answer; None if the answer is plain text."""
     path = FOLDER / f"{stage}.schema.json"
     return json.loads(path.read_text()) if path.exists() else None
 
@@ -76,20 +76,20 @@ def template(stage: str) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Prompts are plain text; `defused` does what is needed.
+        # Prompts are plain text; `defused` does the escaping.
         autoescape=False,
     )
     return environment.get_template(f"{stage}.md")
 
 
 def shown_document(shown: dict, text: str) -> dict:
-    """A document as the generator sees it: paragraphs of sentences under their ids."""
+    """A document as shown to the generator: paragraphs of sentences with their ids."""
     label = shown["label"]
     sentences = [
         {
             "label": f"{label}.s{number}",
             "starts_at": span["starts_at"],
-            # A sentence never reaches over a line, and a line break would end its row.
+            # A sentence is on one line, and a line break would end its row.
             "text": defused(text[span["starts_at"] : span["ends_at"]]),
         }
         for number, span in enumerate(shown["sentences"], start=1)
@@ -115,5 +115,5 @@ def shown_document(shown: dict, text: str) -> dict:
 
 
 def defused(text: str) -> str:
-    """``text`` with nothing in it that could pass for a fence or an id of ours."""
+    """Escape everything in ``text`` that looks like one of our fences or ids."""
     return UNIT_ID.sub("(", FENCE.sub("‹", text))

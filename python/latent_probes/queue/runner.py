@@ -1,7 +1,7 @@
-"""Drain the queue: read what is pending, render, hand it to a provider, land what comes back.
+"""Drain the queue: read pending requests, render them, submit them, land the results.
 
-Every step may be killed at any moment and run again; ``batches`` says how. What may be asked, and
-what it costs, is for the warehouse to say.
+Every step can be killed and rerun at any time; see ``batches``. Which requests to ask, and their
+cost, comes from the warehouse.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from latent_probes.queue import batches, bodies, pending, rendering
 
 
 class RunError(Exception):
-    """The queue cannot be drained; the message says why and what to do."""
+    """The queue cannot be drained; the message gives the reason and the remedy."""
 
 
 def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: float | None) -> None:
-    """Ask everything that should be asked, until nothing is pending.
+    """Send all pending requests and land the answers until the queue is empty.
 
-    With ``once``: land what has ended, submit what is pending, and leave. Nothing is sent that
-    could, with all that was sent before, cost more than ``max_cost`` dollars; QueueError says so
-    when nothing else is left to do. Raises HomeError if another command is at work.
+    With ``once``: land finished batches, submit pending requests, and return. Sends nothing that
+    could bring total spend above ``max_cost`` dollars; raises QueueError if this limit is all that
+    is left. Raises HomeError if another command is using the home.
     """
     with locked(home):
         refuse_other_providers(home, provider)
@@ -35,7 +35,7 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
         has_landed = False
         while True:
             try:
-                # What is unknown is found out before anything more is sent.
+                # Unknown batches are settled before anything else is sent.
                 batches.settle(home, provider, patient=not once)
                 n_landed = batches.collect(home, provider)
                 if n_landed or has_landed:
@@ -45,11 +45,11 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
             except UnreachableError as error:
                 if once:
                     raise
-                # Something may have landed before the provider fell silent.
+                # Something may have landed before the provider became unreachable.
                 has_landed = True
                 terminal.wait(
                     provider.poll_seconds,
-                    f"{provider.name} is not to be heard ({error}); trying again",
+                    f"{provider.name} is unreachable ({error}); retrying",
                 )
                 continue
             if once:
@@ -70,7 +70,7 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
 
 
 def count_tokens(home: Home, provider: Provider) -> None:
-    """Have the provider count the tokens of some pending requests of each stage and model."""
+    """Count the tokens of a sample of pending requests with the provider."""
     counts = []
     with locked(home):
         with landing.opened(home.landing) as connection:
@@ -86,9 +86,9 @@ def count_tokens(home: Home, provider: Provider) -> None:
 
 
 def cancel_batches(home: Home, create_provider) -> None:
-    """Cancel every batch that is on its way; ``create_provider`` makes one from its name.
+    """Cancel all open batches; ``create_provider`` creates a provider from its name.
 
-    What was answered by then still lands, with the next run or here.
+    Answers completed by then still land, here or in the next run.
     """
     with locked(home):
         open_batches = batches.open_at(home)
@@ -105,7 +105,7 @@ def cancel_batches(home: Home, create_provider) -> None:
 
 
 def refuse_other_providers(home: Home, provider: Provider) -> None:
-    """Batches that another provider holds must be landed by it."""
+    """Raise if a batch is open at another provider, which must land it first."""
     for batch in batches.open_at(home):
         if batch.provider != provider.name:
             raise RunError(
@@ -116,7 +116,7 @@ def refuse_other_providers(home: Home, provider: Provider) -> None:
 
 
 def refuse_open_cost(home: Home, provider: Provider, max_cost: float | None) -> None:
-    """What was meant to be sent under a higher limit, and was not sent yet, is not sent now."""
+    """Raise if batches intended under a higher limit would exceed this one."""
     unsent = [
         batch
         for batch in batches.open_at(home)
@@ -129,14 +129,14 @@ def refuse_open_cost(home: Home, provider: Provider, max_cost: float | None) -> 
         spent, reserved = pending.committed(connection)
     if spent + reserved > max_cost:
         raise RunError(
-            f"${spent:.2f} are spent, and ${reserved:.2f} may follow for what was begun under "
-            f"another limit: over --max-cost {max_cost:.2f}. Allow more, or drop it with "
+            f"${spent:.2f} spent and ${reserved:.2f} reserved for batches prepared under another "
+            f"limit exceed --max-cost {max_cost:.2f}. Raise the limit, or drop the batches with "
             "`latent-probes cancel`"
         )
 
 
 def submit(home: Home, provider: Provider, max_cost: float | None, *, patient: bool) -> int:
-    """Hand in everything that is pending, batch by batch; return how many requests."""
+    """Submit all pending requests, batch by batch; return their number."""
     with landing.opened(home.landing) as connection:
         warehouse.attach(home, connection)
         requests = pending.requests(connection, provider, max_cost)
@@ -167,8 +167,8 @@ def intend(
 ) -> tuple[str, bodies.Sent]:
     """Write a body file with the first of ``chosen``, and commit the intent to send it.
 
-    Returns the batch's id and what stands in it. ``mark`` is the newest batch that the provider
-    lists, ``taken`` are the sizes of open batches.
+    Returns the batch's id and its requests. ``mark`` is the newest batch in the provider's list,
+    ``taken`` are the sizes of open batches.
     """
     stage = chosen["stage"][0].as_py()
     sent = bodies.Sent()
@@ -211,6 +211,6 @@ def intend(
     except duckdb.ConstraintException as error:
         raise RunError(
             "a pending request is already open or answered in the landing file; nothing was sent. "
-            f"Delete the warehouse file and run again; if it stays, report it. {error}"
+            f"Delete the warehouse file and run again; if this persists, report it. {error}"
         ) from error
     return batch_id, sent

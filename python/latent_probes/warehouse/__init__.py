@@ -1,6 +1,6 @@
-"""The warehouse: built by dbt in this process, and read by everything that asks, shows or exports.
+"""The warehouse: built by dbt in this process, read by the queue, the reports and the export.
 
-``functions`` is the dbt plugin, with what SQL cannot do.
+``functions`` is the dbt plugin with the functions that SQL lacks.
 """
 
 from latent_probes.warehouse.builds import (

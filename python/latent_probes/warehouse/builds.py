@@ -1,4 +1,4 @@
-"""Build and test the warehouse, and only what has changed since the last build."""
+"""Build and test the warehouse, limited to what changed since the last build."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from latent_probes.warehouse.dbt import call_dbt
 from latent_probes.warehouse.opening import attach
 from latent_probes.warehouse.stamps import changed_tables, is_current, stamp, stamped, state
 
-# Unit tests are about the project, not about what has landed: `make test` runs them.
+# Unit tests check the project, not the landed data: `make test` runs them.
 NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 BUILD = ("build", *NO_UNIT_TESTS, "--exclude-resource-type", "test")
@@ -19,13 +19,13 @@ TESTS_BEFORE_SPENDING = (
     "open_or_answered_requests_are_not_pending",
     "no_request_is_asked_too_often",
     "committed_spend_covers_every_attempt",
-    # Every test of the lines that ask for controls: a name that means nothing would ask nothing,
-    # and a share of 10 all probes.
+    # All tests of the requested controls: an unknown name would ask nothing, and a share of 10
+    # would ask all probes.
     "round_controls",
     "second_models_differ_from_the_first",
 )
 
-# What a run reads before it asks.
+# Models that a run reads before it sends requests.
 ASKED_FROM = (
     *("pending_prices", "committed_spend", "round_documents"),
     *("generator_inputs", "answerer_inputs", "judge_inputs"),
@@ -34,15 +34,15 @@ ASKED_FROM = (
 
 
 def build(home: Home, *, tested: bool) -> None:
-    """Make the warehouse current; with ``tested``, also run every data test.
+    """Bring the warehouse up to date; with ``tested``, also run all data tests.
 
-    Does nothing where neither the landing file nor the project has changed since the last
-    build, and only what lies behind the landing tables that changed where nothing else did.
-    Raises WarehouseError if a model cannot be built or a test fails.
+    Does nothing if neither the landing file nor the project has changed since the last build. If
+    only landing tables changed, builds only the models downstream of them. Raises WarehouseError if
+    a model cannot be built or a test fails.
     """
     if not is_current(home, tested=False):
         selected = [f"source:landing.{name}+" for name in changed_tables(home)]
-        # What lands or is edited while dbt is at work is for the next build.
+        # Taken before the build: changes made while dbt runs belong to the next build.
         tables, built_of = landing.contents(home.landing), state(home)
         call_dbt(home, [*BUILD, *(["--select", *selected] if selected else [])], "building")
         stamp(home, built_of, tables, tested=False)
@@ -53,17 +53,17 @@ def build(home: Home, *, tested: bool) -> None:
 
 
 def build_before_run(home: Home) -> None:
-    """Make current what a run reads before it asks. What is told of it waits until it has ended."""
+    """Update the models that a run reads before it sends requests; reports follow after the run."""
     if not is_current(home, tested=False):
         selected = [f"+{name}" for name in ASKED_FROM]
         call_dbt(home, [*BUILD, "--select", *selected], "building the queue")
 
 
 def build_queue(home: Home) -> None:
-    """Bring the queue up to date with the responses that have landed since the last build.
+    """Update the queue with the responses that landed since the last build.
 
-    Only what lies between them: seeds, rollouts and rounds do not change within a run, and what is
-    written about them only where a generator has answered.
+    Builds only the models in between: seeds, rollouts and rounds do not change within a run, and
+    models of probes only change if a generator has answered.
     """
     arguments = ["run", "--select", "responses+,+pending_prices", "responses+,+committed_spend"]
     if not has_unread_generation(home):
@@ -73,16 +73,16 @@ def build_queue(home: Home) -> None:
 
 
 def test_queue(home: Home) -> None:
-    """Run the tests that must hold before money is spent; raise WarehouseError if one fails.
+    """Run the tests that must pass before money is spent; raise WarehouseError if one fails.
 
-    Does nothing where the last build passed every test and nothing has changed since.
+    Does nothing if the last build passed all tests and nothing has changed since.
     """
     if not is_current(home, tested=True):
         call_dbt(home, ["test", "--select", *TESTS_BEFORE_SPENDING], "testing rounds and queue")
 
 
 def has_unread_generation(home: Home) -> bool:
-    """Whether answers of a generator have landed that the warehouse has not read."""
+    """Whether generator answers have landed that are not in the warehouse yet."""
     with landing.opened(home.landing) as connection:
         attach(home, connection)
         ((n_unread,),) = connection.execute(

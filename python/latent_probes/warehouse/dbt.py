@@ -1,4 +1,4 @@
-"""Call dbt in this process, and read what it compiled."""
+"""Run dbt in this process, and read the SQL that it compiled."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from latent_probes.common.home import Home
 
 
 class WarehouseError(Exception):
-    """dbt failed; the message names what and why."""
+    """dbt failed; the message gives the node and the reason."""
 
 
 def call_dbt(home: Home, arguments: list[str], what: str) -> None:
     """Run dbt with ``arguments``; raise WarehouseError with what failed."""
     with without_collector():
-        # dbt takes seconds to import.
+        # Importing dbt takes seconds.
         from dbt.cli.main import dbtRunner
 
         with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
@@ -33,7 +33,7 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
                 [
                     *arguments,
                     "--quiet",
-                    # Files for other tools: writing them takes a sixth of a build.
+                    # Artifacts for other tools: writing them takes a sixth of a build.
                     "--no-write-json",
                     "--log-level",
                     "none",
@@ -62,7 +62,7 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
 
 @contextmanager
 def without_collector():
-    """Nobody looks for garbage: what dbt makes it needs to its end, and looking costs a twelfth."""
+    """Disable the garbage collector: dbt keeps its objects to the end, and collecting costs 8 %."""
     gc.disable()
     try:
         yield
@@ -71,17 +71,17 @@ def without_collector():
 
 
 def close_connections() -> None:
-    """Let go of the files that dbt opened; it would keep them as long as this process lives."""
+    """Close the files that dbt opened, which it would keep open for the life of the process."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    # There is nothing to close, and `env` says so, where dbt came to no connection.
+    # `env` raises if dbt never connected, in which case there is nothing to close.
     with suppress(Exception):
         DuckDBConnectionManager.env().close()
     DuckDBConnectionManager.close_all_connections()
 
 
 def compiled(home: Home, models: Iterable[str]) -> dict[str, str]:
-    """The SQL of models, as the last build compiled it, by their names."""
+    """The SQL of models, as compiled by the last build, by name."""
     folder = home.folder / "target" / "compiled" / "latent_probes" / "models"
 
     def found() -> dict[str, str]:
@@ -91,6 +91,6 @@ def compiled(home: Home, models: Iterable[str]) -> dict[str, str]:
     try:
         return found()
     except KeyError:
-        # The folder was cleaned since.
+        # The folder has been cleaned since.
         call_dbt(home, ["compile", "--select", *models], "compiling")
         return found()

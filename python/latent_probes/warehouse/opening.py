@@ -1,4 +1,4 @@
-"""Read the warehouse, and the settings of the project that built it."""
+"""Read the warehouse and the settings of its project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from latent_probes.warehouse.dbt import WarehouseError
 
 @contextmanager
 def opened(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection to the warehouse, its tables found without a database name."""
+    """A read-only connection to the warehouse, in which tables need no database name."""
     connection = duckdb.connect(str(home.warehouse), read_only=True)
     try:
         yield connection
@@ -33,7 +33,7 @@ def settings(home: Home) -> dict:
 
 
 def is_calibration(home: Home) -> bool:
-    """Whether the home is that of a calibration, whose probes are never published."""
+    """Whether this is a calibration's home, whose probes are never published."""
     with landing.opened(home.landing) as connection:
         return bool(landing.stated_levels(connection))
 
@@ -48,6 +48,6 @@ def attach(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         except duckdb.IOException as error:
             if time.monotonic() > deadline:
                 raise WarehouseError(
-                    f"{home.warehouse} is held by another process; end it and run again. {error}"
+                    f"{home.warehouse} is locked by another process; stop it and run again. {error}"
                 ) from error
             time.sleep(0.2)

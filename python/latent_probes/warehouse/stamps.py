@@ -1,4 +1,4 @@
-"""Notes of what the warehouse was built from, so that only what has changed is built again."""
+"""Records of what the warehouse was built from, so that only changes are rebuilt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCES = (
 
 
 def stamp(home: Home, built_of: dict, tables: dict[str, str], *, tested: bool) -> None:
-    """Note of what the warehouse, as it is now, was built, and whether its tests passed."""
+    """Record the inputs of the current warehouse, and whether its tests passed."""
     noted = {
         "state": built_of | {"warehouse": files.same_database(home.warehouse)},
         "tables": tables,
@@ -30,7 +30,7 @@ def stamp(home: Home, built_of: dict, tables: dict[str, str], *, tested: bool) -
 
 
 def stamped(home: Home) -> dict | None:
-    """What the last build noted; None if there is no such note, or no warehouse."""
+    """The record of the last build; None if there is no record or no warehouse."""
     if not home.stamp.exists() or not home.warehouse.exists():
         return None
     noted = json.loads(home.stamp.read_text())
@@ -38,16 +38,16 @@ def stamped(home: Home) -> dict | None:
 
 
 def is_current(home: Home, tested: bool) -> bool:
-    """Whether the last build was of what is there now."""
+    """Whether the last build used the current inputs."""
     noted = stamped(home)
     return noted is not None and noted["state"] == state(home) and (noted["tested"] or not tested)
 
 
 def changed_tables(home: Home) -> list[str]:
-    """The tables of the landing file that changed since the last build; none if all is to be built.
+    """The landing tables that changed since the last build; empty if everything must be rebuilt.
 
-    All is to be built where the project changed, or somebody else wrote the warehouse: also a build
-    that came to no end.
+    Everything must be rebuilt if the project changed, or if the warehouse was written by anything
+    else, including a build that did not finish.
     """
     noted = stamped(home)
     if noted is None:
@@ -60,7 +60,7 @@ def changed_tables(home: Home) -> list[str]:
 
 
 def state(home: Home) -> dict:
-    """What a build depends on, and what it made."""
+    """Identity of a build's inputs and of its result."""
     return {
         "landing": files.same_database(home.landing),
         "warehouse": files.same_database(home.warehouse),
@@ -69,7 +69,7 @@ def state(home: Home) -> dict:
 
 
 def project_hash(project: Path) -> str:
-    """SHA-256 over everything in the project that a build or an export reads."""
+    """SHA-256 of all files of the project that a build or an export reads."""
     digest = hashlib.sha256()
     for pattern in SOURCES:
         for source in sorted(project.glob(pattern)):

@@ -1,23 +1,23 @@
-"""The dbt-duckdb plugin: what SQL cannot do, as functions over Arrow vectors.
+"""The dbt-duckdb plugin: functions that SQL lacks, over Arrow vectors.
 
 ``text_units(text, language)``            words, sentences and paragraphs of a text, as spans
-``text_units_method(language)``           the name and version of that method
-``text_measures(before, text, language)`` what says whether a text is fit to be probed
-``text_measures_method(language)``        the name and version of that method
+``text_units_method(language)``           name and version of that method
+``text_measures(before, text, language)`` measures that decide whether a text is eligible
+``text_measures_method(language)``        name and version of that method
 ``token_spans(text, tokenizer, files)``   the tokens of a text, as spans
 ``tokenizer_version(tokenizer, files)``   the tokenizer's name and a hash of its files
-``repair_json(text)``                     damaged JSON mended to a valid object, or null
+``repair_json(text)``                     damaged JSON repaired to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
-``mean_interval(sums, counts, n, seed)``  the interval of a mean, by a bootstrap over documents
-``mean_intervals(sums, counts, n, seed)`` those of several means over the same probes
-``spread_interval(sums, n, seed)``        that of a standard deviation
+``mean_interval(sums, counts, n, seed)``  interval of a mean, by a bootstrap over documents
+``mean_intervals(sums, counts, n, seed)`` intervals of several means over the same probes
+``spread_interval(sums, n, seed)``        interval of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 ``correlation_interval(sums, n, seed)``   a correlation, with its interval
 ``solve_rates(counts, rate, most, n, seed)``  the distribution of solve rates in a group of probes
 ``beta_quantile(share, alpha, beta)``     a quantile of a beta distribution
-``beta_share_above(value, alpha, beta)``  its share above a value
+``beta_share_above(value, alpha, beta)``  its probability mass above a value
 
-No function here calls a language model: a rebuild of the warehouse never spends money.
+No function calls a language model: rebuilding the warehouse never spends money.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Plugin(BasePlugin):
     """Creates the landing file before dbt attaches it, and registers the functions."""
 
     def update_connection_config(self, creds, config):
-        # dbt-duckdb retries neither a missing nor a locked attached file.
+        # dbt-duckdb does not retry if an attached file is missing or locked.
         for attachment in creds.attach or []:
             landing.prepare(Path(attachment.path))
 

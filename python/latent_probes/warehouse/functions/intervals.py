@@ -1,13 +1,13 @@
-"""Intervals by bootstrap, with documents as the unit: probes of one document are not independent.
+"""Bootstrap intervals with documents as the unit, since probes of a document are not independent.
 
-What is estimated is a function of sums over documents: a mean over probes is the sum of its values
-by the number of its probes. A replicate weighs each document with a draw of the Poisson
-distribution of mean 1, which is drawing as many documents with replacement, but for their exact
-number (Chamandy et al., "Estimating uncertainty for massive data streams", 2012).
+An estimate is a function of sums over documents: a mean over probes is the sum of values divided by
+the number of probes. A replicate weights each document with a draw from the Poisson distribution of
+mean 1, which approximates drawing the same number of documents with replacement (Chamandy et al.,
+"Estimating uncertainty for massive data streams", 2012).
 
 The interval is the expanded percentile interval (Hesterberg, "What teachers should know about the
-bootstrap", The American Statistician 69, 2015): the percentiles that the t distribution asks for,
-as plain ones are too narrow where documents are few.
+bootstrap", The American Statistician 69, 2015), with percentiles from the t distribution, because
+plain percentile intervals are too narrow for few documents.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from collections.abc import Callable
 import numpy
 
 LEVEL = 0.95
-# With fewer documents there is no interval worth the name.
+# With fewer documents, no interval is given.
 FEWEST_DOCUMENTS = 5
-# A variance below this share of the mean square is rounding: all values are equal.
+# A variance below this share of the mean square is rounding error: all values are equal.
 LEAST_VARIANCE = 1e-12
 # Weights drawn at a time.
 WEIGHTS_AT_ONCE = 1 << 22
 
 
 def poisson_quantiles() -> numpy.ndarray:
-    """The draw that each of 65,536 equally likely numbers stands for."""
+    """Map 65,536 equally likely numbers to draws of the Poisson distribution."""
     probabilities = numpy.exp(-1) / numpy.cumprod([1, *range(1, 12)])
     places = (numpy.arange(1 << 16) + 0.5) / (1 << 16)
     return numpy.searchsorted(numpy.cumsum(probabilities), places).astype(numpy.float32)
@@ -43,9 +43,9 @@ def interval(
 ) -> tuple[float, float] | None:
     """The 95 % interval of a statistic; None for fewer than five documents.
 
-    ``sums`` has a row per document and a column per sum; ``statistic`` makes of a row of totals,
-    each a weighted sum over documents, its value, for many rows at once. Replicates in which it is
-    not a number are left out. Equal arguments give an equal interval, on any machine.
+    ``sums`` has one row per document and one column per sum; ``statistic`` maps rows of totals
+    (weighted sums over documents) to values, vectorized. Replicates in which the value is NaN are
+    dropped. Equal arguments give an equal interval on any machine.
     """
     if len(sums) < FEWEST_DOCUMENTS:
         return None
@@ -55,7 +55,7 @@ def interval(
 
 
 def ends(values: numpy.ndarray, n_documents: int) -> tuple[float, float] | None:
-    """The ends of the interval, from a statistic's value in each replicate; None if it has none."""
+    """The ends of the interval, from the values in all replicates; None if there are none."""
     values = values[numpy.isfinite(values)]
     if not len(values):
         return None
@@ -67,7 +67,7 @@ def ends(values: numpy.ndarray, n_documents: int) -> tuple[float, float] | None:
 def mean_interval(
     sums: numpy.ndarray, counts: numpy.ndarray, n_replicates: int, seed: int
 ) -> tuple[float, float] | None:
-    """The interval of a mean over probes, by each document's sum of values and number of probes."""
+    """The interval of a mean over probes, from each document's sum and number of values."""
     return interval(
         numpy.column_stack([sums, counts]),
         lambda totals: totals[:, 0] / totals[:, 1],
@@ -79,9 +79,9 @@ def mean_interval(
 def mean_intervals(
     sums: numpy.ndarray, counts: numpy.ndarray, n_replicates: int, seed: int
 ) -> list[tuple[float, float] | None]:
-    """The intervals of several means over the same probes, a column of ``sums`` each.
+    """The intervals of several means over the same probes, one column of ``sums`` each.
 
-    They share their replicates, whose drawing takes most of the time.
+    They share the replicates, because drawing these takes most of the time.
     """
     n_documents, n_means = sums.shape
     if n_documents < FEWEST_DOCUMENTS:
@@ -95,7 +95,7 @@ def mean_intervals(
 def spread_interval(
     sums: numpy.ndarray, n_replicates: int, seed: int
 ) -> tuple[float, float] | None:
-    """The interval of a standard deviation, by each document's sum, sum of squares and number."""
+    """The interval of a standard deviation, from each document's sum, sum of squares and number."""
 
     def spread(totals: numpy.ndarray) -> numpy.ndarray:
         values, squares, counts = totals.T
@@ -107,8 +107,8 @@ def spread_interval(
 def alpha(totals: numpy.ndarray) -> numpy.ndarray:
     """Krippendorff's alpha of two raters with the interval metric, for many rows of totals at once.
 
-    Columns: pairs, squared differences, sums of both scores, sums of both squares. 1 less the
-    disagreement that was observed by the one that chance gives ("Computing Krippendorff's
+    Columns: pairs, squared differences, sums of both scores, sums of both squares. Alpha is 1 minus
+    observed disagreement divided by disagreement expected by chance ("Computing Krippendorff's
     alpha-reliability", 2011).
     """
     pairs, differences, sums, squares = totals.T
@@ -129,9 +129,9 @@ def correlation(totals: numpy.ndarray) -> numpy.ndarray:
 
 
 def variation_of(values, sums, squares) -> numpy.ndarray:
-    """How many squares more than equal values have, times their number.
+    """Sum of squared deviations times the number of values.
 
-    Equal values vary by the rounding of their sums, and nothing can be said of them: 0.
+    0 for equal values, whose deviation is only rounding error.
     """
     variation = values * squares - sums**2
     return numpy.where(variation > LEAST_VARIANCE * values * squares, variation, 0)
@@ -143,10 +143,10 @@ def estimated(
     n_replicates: int,
     seed: int,
 ) -> tuple[float, float | None, float | None] | None:
-    """A statistic and its interval, by the totals of each document.
+    """A statistic and its interval, from the totals of each document.
 
-    None where it is no number, as where all values are equal; without an interval for fewer than
-    five documents.
+    None if it is not a number, for example if all values are equal; without an interval for fewer
+    than five documents.
     """
     with numpy.errstate(divide="ignore", invalid="ignore"):
         (estimate,) = statistic(sums.sum(axis=0, keepdims=True))
@@ -167,8 +167,8 @@ def correlation_interval(sums: numpy.ndarray, n_replicates: int, seed: int):
 
 
 def replicated(sums: numpy.ndarray, n_replicates: int, seed: int) -> numpy.ndarray:
-    """The totals of each replicate: a row each, with the columns of ``sums``."""
-    # The bits of a generator are the same in every version, unlike the distributions made of them.
+    """The totals of each replicate, one row each, with the columns of ``sums``."""
+    # The raw bits of a generator are stable across versions, unlike its distributions.
     bits = numpy.random.PCG64(seed)
     n_documents = len(sums)
     n_words = (n_documents + 3) // 4
@@ -184,7 +184,7 @@ def replicated(sums: numpy.ndarray, n_replicates: int, seed: int) -> numpy.ndarr
 
 def expanded_tail(n_documents: int) -> float:
     """The share of replicates beyond each end of the interval."""
-    # A quarter of a second to import.
+    # Importing takes a quarter of a second.
     from scipy.special import ndtr, stdtrit
 
     quantile = stdtrit(n_documents - 1, (1 + LEVEL) / 2)

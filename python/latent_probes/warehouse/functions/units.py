@@ -1,8 +1,8 @@
-"""The units of a text, each as spans of code points: words, sentences, paragraphs, tokens.
+"""The units of a text as spans of code points: words, sentences, paragraphs, tokens.
 
-Pure functions on strings. A span is a pair ``(starts_at, ends_at)`` with
-``text[starts_at:ends_at]`` the unit; spans are in order, never empty, and hold no white
-space at their ends.
+Pure functions on strings. A span is a pair ``(starts_at, ends_at)`` such that
+``text[starts_at:ends_at]`` is the unit; spans are in order, never empty, and have no leading
+or trailing white space.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import sentencex
 
 Span = tuple[int, int]
 
-# Letters and digits with their marks; an apostrophe or hyphen inside belongs to the word.
+# Letters and digits with their combining marks; inner apostrophes and hyphens belong to the word.
 WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
-# Web text holds no blank lines, so a paragraph is a line.
+# Extracted web text has no blank lines, so a paragraph is a line.
 LINE = regex.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 
 METHOD = f"words 1, sentencex {importlib.metadata.version('sentencex')}"
@@ -33,7 +33,7 @@ def word_spans(text: str) -> Iterator[Span]:
 
 
 def paragraph_spans(text: str) -> Iterator[Span]:
-    """Non-empty lines of ``text``, without the white space around them."""
+    """Non-empty lines of ``text``, without surrounding white space."""
     for match in LINE.finditer(text):
         span = trimmed(text, *match.span())
         if span:
@@ -41,10 +41,9 @@ def paragraph_spans(text: str) -> Iterator[Span]:
 
 
 def sentence_spans(text: str, language: str) -> Iterator[Span]:
-    """Sentences of ``text``, never reaching over a paragraph's end.
+    """Sentences of ``text``, which never cross the end of a paragraph.
 
-    ``language`` is an ISO 639-1 code; ``sentencex`` falls back to English rules for
-    languages that it does not know.
+    ``language`` is an ISO 639-1 code; ``sentencex`` uses English rules for unknown languages.
     """
     for paragraph_start, paragraph_end in paragraph_spans(text):
         paragraph = text[paragraph_start:paragraph_end]
@@ -59,7 +58,7 @@ def sentence_spans(text: str, language: str) -> Iterator[Span]:
 
 
 def trimmed(text: str, start: int, end: int) -> Span | None:
-    """The span without white space at its ends; None if nothing else is in it."""
+    """The span without surrounding white space; None if there is nothing else."""
     piece = text[start:end]
     start += len(piece) - len(piece.lstrip())
     end -= len(piece) - len(piece.rstrip())
@@ -67,21 +66,21 @@ def trimmed(text: str, start: int, end: int) -> Span | None:
 
 
 def token_spans(texts: Sequence[str], tokenizer: str, files: str) -> list[list[Span]]:
-    """Spans of the tokens of each text, special tokens taken as plain text.
+    """Spans of the tokens of each text, with special tokens as plain text.
 
     A code point that is spread over several tokens is in the span of each of them.
     """
-    # encode_batch_fast would be quicker, but it leaves the offsets out.
+    # encode_batch_fast is faster, but gives no offsets.
     encodings = load_tokenizer(tokenizer, files).encode_batch(list(texts), add_special_tokens=False)
     return [encoding.offsets for encoding in encodings]
 
 
 @functools.cache
 def tokenizer_folder(tokenizer: str, files: str) -> Path:
-    """Where the tokenizer's ``tokenizer.json`` lies.
+    """The folder of the tokenizer's ``tokenizer.json``.
 
-    ``files`` is ``hub`` (fetch ``tokenizer`` from the Hugging Face Hub), the name of an
-    installed package that ships the files, or a folder.
+    ``files`` is ``hub`` (download ``tokenizer`` from the Hugging Face Hub), the name of an
+    installed package with the files, or a folder.
     """
     if files == "hub":
         from huggingface_hub import hf_hub_download
@@ -99,11 +98,11 @@ def tokenizer_folder(tokenizer: str, files: str) -> Path:
 
 @functools.cache
 def load_tokenizer(tokenizer: str, files: str):
-    """The ``tokenizers.Tokenizer``, loaded once a process."""
+    """The ``tokenizers.Tokenizer``, loaded once per process."""
     from tokenizers import Tokenizer
 
     loaded = Tokenizer.from_file(str(tokenizer_folder(tokenizer, files) / "tokenizer.json"))
-    # Web text that spells a special token is text.
+    # A special token spelled out in external text must stay text.
     loaded.encode_special_tokens = True
     return loaded
 
