@@ -162,7 +162,7 @@ def test_an_answer_that_names_no_batch_leaves_open_whether_it_was_taken(
     scripted, tmp_path, content
 ):
     server = scripted(lambda _: Answer(content))
-    with pytest.raises(UnreachableError, match="an answer"):
+    with pytest.raises(UnreachableError, match="the response"):
         provider_of().submit(body_of(tmp_path))
     assert len(server.asked) == 1
 
@@ -291,7 +291,7 @@ def test_a_list_that_fails_on_its_second_page_is_not_taken_for_a_short_one(
 )
 def test_a_list_that_is_none_is_not_taken_for_an_empty_one(scripted, content):
     scripted(lambda _: Answer(content))
-    with pytest.raises(UnreachableError, match="an answer"):
+    with pytest.raises(UnreachableError, match="the response"):
         list(provider_of().list())
 
 
@@ -396,7 +396,7 @@ def test_a_batch_that_there_is_not_cannot_be_canceled(provider):
 @pytest.mark.parametrize("content", NO_ANSWERS)
 def test_a_batch_is_only_canceled_if_the_api_says_so(scripted, content):
     scripted(lambda _: Answer(content))
-    with pytest.raises(UnreachableError, match="an answer"):
+    with pytest.raises(UnreachableError, match="the response"):
         provider_of().cancel("msgbatch_1")
 
 
@@ -416,5 +416,5 @@ def test_what_cannot_be_counted_says_why(provider):
 @pytest.mark.parametrize("content", NO_ANSWERS)
 def test_a_count_from_somebody_else_is_not_believed(scripted, content):
     scripted(lambda _: Answer(content))
-    with pytest.raises(UnreachableError, match="an answer"):
+    with pytest.raises(UnreachableError, match="the response"):
         provider_of().count(anthropic_api.encode(request_of(0)))

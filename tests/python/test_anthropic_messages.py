@@ -336,7 +336,7 @@ def test_an_answer_that_is_no_message_is_asked_for_again_and_then_stops(
     are_right = False
     server = scripted(lambda _: Answer() if are_right else Answer(content))
     asking = Asking(tmp_path, 2, in_flight=1)
-    assert type(asking.stops("an answer")) is UnreachableError
+    assert type(asking.stops("the response")) is UnreachableError
     assert len(server.asked) == 3
     assert asking.kept() == {}
     are_right = True

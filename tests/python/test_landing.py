@@ -271,7 +271,7 @@ def test_a_file_that_stays_held_is_refused_by_name(path):
     landing.prepare(path)
     with held(path, seconds=30) as process:
         started = time.monotonic()
-        with pytest.raises(landing.LandingError, match="held by another process; end it"):
+        with pytest.raises(landing.LandingError, match="locked by another process; stop it"):
             landing.connect(path, timeout_seconds=0.3)
         assert 0.3 <= time.monotonic() - started < 5
         process.kill()

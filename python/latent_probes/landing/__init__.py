@@ -1,8 +1,8 @@
-"""The landing file: what came from outside, as it came. The only DDL and the only writer.
+"""The landing file: all raw data, unchanged. The only package with DDL, and the only writer.
 
-Rows are added and never rewritten, but for the state of a batch and the claims that guard
-against asking twice. Everything else is a model over these tables; the warehouse may be
-deleted at any time, this file may not.
+Rows are added and never rewritten, except for the state of a batch and the claims that prevent
+asking twice. Everything else is a model over these tables: the warehouse can be deleted at any
+time, this file must be kept.
 """
 
 from latent_probes.landing.batches import (

@@ -1,4 +1,4 @@
-"""Record what is asked: batches with their attempts, from the intent to where they are now."""
+"""Record batches and their attempts, from the intent to their current state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latent_probes.landing.opening import transaction
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch on its way, as the landing file knows it."""
+    """An open batch, as recorded in the landing file."""
 
     batch_id: str
     provider: str
@@ -27,16 +27,16 @@ class Batch:
 
 
 def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -> None:
-    """Commit the intent to send a batch, with what it freezes, before anything is sent.
+    """Commit the intent to send a batch, and the settings it freezes, before anything is sent.
 
     ``batch`` has batch_id, provider, n_requests, mark_id and mark_created_at. The table
-    ``intended`` holds its attempts, with a ``fault`` where one could not be encoded: that one
+    ``intended`` contains its attempts, with a ``fault`` if one could not be encoded: that one
     is answered with the fault, the others are sent. ``warehouse`` is the name under which the
-    warehouse is attached. Raises duckdb.ConstraintException, and leaves things as they were, if
-    one of the requests is already open or answered.
+    warehouse is attached. Raises duckdb.ConstraintException, and changes nothing, if one of the
+    requests is already open or answered.
     """
     with transaction(connection):
-        # An answer that the warehouse found unusable hands its claim on; an open one never does.
+        # An answer that the warehouse found unusable passes its claim on; an open one never does.
         connection.execute(
             """
             update claims
@@ -66,7 +66,7 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
                 and round_number not in (select round_number from started_rounds)
             """
         )
-        # More answers may be asked for later, fewer never: what was asked is kept.
+        # The number of answers can only increase later: sent requests are kept.
         connection.execute(
             f"""
             update started_rounds
@@ -127,19 +127,19 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
 
 
 def sending(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Record that a batch is about to be sent: from now on the provider may have it."""
+    """Record that a batch is about to be sent: afterwards the provider may have it."""
     connection.execute("update batches set n_sends = n_sends + 1 where batch_id = ?", [batch_id])
 
 
 def refused(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Record that the last sending of a batch was refused, so that it may be sent again."""
+    """Record that the last submission of a batch was refused, so it can be sent again."""
     connection.execute("update batches set n_sends = n_sends - 1 where batch_id = ?", [batch_id])
 
 
 def submitted(
     connection, batch_id: str, provider_batch_id: str, *, was_adopted: bool = False
 ) -> None:
-    """Record under which id the provider has a batch."""
+    """Record the provider's id of a batch."""
     connection.execute(
         """
         update batches
@@ -161,10 +161,10 @@ def submitted(
 def disown(
     connection: duckdb.DuckDBPyConnection, batch_id: str, provider_batch_id: str, reason: str
 ) -> None:
-    """Record that a batch of the provider is not the one that we go by.
+    """Record that a batch of the provider is not ours.
 
-    A batch that went by it is intended again. If it went by somebody else's, one of what was
-    taken for its copies may be the right one: they can be adopted again.
+    A batch that had adopted it is intended again. The right one may be among those that were taken
+    for its copies, so these can be adopted again.
     """
     with transaction(connection):
         if reason == "foreign":
@@ -190,9 +190,9 @@ def disown(
 
 
 def release(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Give back the claims of a batch that was certainly never taken.
+    """Release the claims of a batch that was certainly never accepted.
 
-    A round of which nothing else was sent is no longer frozen.
+    A round without any other sent request is no longer frozen.
     """
     with transaction(connection):
         connection.execute(
@@ -210,7 +210,7 @@ def release(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
 
 
 def unfreeze_rounds(connection: duckdb.DuckDBPyConnection) -> None:
-    """Forget the settings of rounds of which nothing was sent."""
+    """Drop the frozen settings of rounds without any sent request."""
     for table in ("started_rounds", "started_round_documents"):
         connection.execute(
             f"""
@@ -241,7 +241,7 @@ def open_batches(connection: duckdb.DuckDBPyConnection) -> list[Batch]:
 
 
 def known_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """The ids of all batches of a provider's list that we know, used or disowned."""
+    """The provider's ids of all known batches, used or disowned."""
     rows = connection.execute(
         """
         select provider_batch_id from batches where provider_batch_id is not null
@@ -255,7 +255,7 @@ def known_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
 def add_token_counts(
     connection: duckdb.DuckDBPyConnection, counts: list[tuple[str, str, str, int]]
 ) -> None:
-    """Land what a provider counted: request_id, model, prompt_hash, input tokens."""
+    """Land a provider's token counts: request_id, model, prompt_hash, input tokens."""
     with transaction(connection):
         connection.executemany(
             "insert or replace into token_counts values (?, ?, ?, ?, now() at time zone 'utc')",

@@ -1,4 +1,4 @@
-"""Set documents apart for a calibration, and state its levels in the landing file of its home."""
+"""Reserve documents for a calibration, and record its levels in the landing file of its home."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SETTINGS = ("seed", "source_model", "n_answers", "generator_model", "answerer_mo
 
 
 def set_apart(connection: duckdb.DuckDBPyConnection, source_model: str, doc_ids: list[str]) -> None:
-    """Keep these documents for a calibration, and no others: from now on no round draws them."""
+    """Reserve exactly these documents for a calibration: no round draws them any more."""
     with transaction(connection):
         connection.execute("delete from calibration_documents")
         connection.executemany(
@@ -23,12 +23,12 @@ def set_apart(connection: duckdb.DuckDBPyConnection, source_model: str, doc_ids:
 
 
 def calibration_documents(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """Source model and doc_id of every document that is set apart."""
+    """Source model and doc_id of every reserved document."""
     return connection.execute("from calibration_documents order by all").fetchall()
 
 
 def stated_levels(connection: duckdb.DuckDBPyConnection) -> list[dict]:
-    """The levels that were stated in this file, with their settings."""
+    """The levels recorded in this file, with their settings."""
     rows = connection.execute(
         f"select calibration_level, {', '.join(SETTINGS)} from calibration_rounds order by 1"
     ).fetchall()
@@ -38,10 +38,10 @@ def stated_levels(connection: duckdb.DuckDBPyConnection) -> list[dict]:
 def add_levels(
     connection: duckdb.DuckDBPyConnection, origin: Path, settings: dict, levels: list[int]
 ) -> None:
-    """State levels in the file of a calibration's home, with the documents set apart in ``origin``.
+    """Record levels in the file of a calibration's home, with the documents reserved in ``origin``.
 
-    ``origin`` is the landing file that they come from; their rollouts are copied. All of it, or
-    nothing; what was stated before stays.
+    ``origin`` is the landing file that they come from; their rollouts are copied. Lands all or
+    nothing; levels recorded earlier are unchanged.
     """
     connection.execute(f"attach {sql.literal(origin)} as origin (read_only)")
     try:

@@ -1,4 +1,4 @@
-"""Land what language models in this process make of probes."""
+"""Land the scores of local models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from latent_probes.landing.opening import one, transaction
 
 
 def known_scores(connection: duckdb.DuckDBPyConnection, reader_hash: str):
-    """What a reader has scored: an Arrow table of probe_id, form and input_hash."""
+    """What a local model has scored: an Arrow table of probe_id, form and input_hash."""
     return connection.sql(
         "select probe_id, form, input_hash from local_scores where reader_hash = ?",
         params=[reader_hash],
@@ -16,10 +16,10 @@ def known_scores(connection: duckdb.DuckDBPyConnection, reader_hash: str):
 
 
 def add_scores(connection: duckdb.DuckDBPyConnection, reader: dict, scores) -> int:
-    """Land scores of a reader, and the reader itself with the first of them; return how many.
+    """Land scores of a local model, and its ``readers`` row with the first ones; return the number.
 
-    ``reader`` has the columns of ``readers``, ``scores`` is an Arrow table of those of
-    ``local_scores``, both but for landed_at. All lands, or nothing; what has landed stays.
+    ``reader`` has the columns of ``readers``, ``scores`` is an Arrow table with those of
+    ``local_scores``, both without landed_at. Lands all or nothing; landed rows never change.
     """
     connection.register("incoming_scores", scores)
     try:

@@ -1,4 +1,4 @@
-"""Open the landing file, alone and in whole transactions."""
+"""Open the landing file, exclusively and in complete transactions."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import duckdb
 from latent_probes.common import sql
 from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 
-# Tables that no model reads, and columns that are long.
+# Tables that no model reads, and long columns.
 UNREAD = ["claims", "landing_version"]
 TEXTS = ["prefix", "continuation", "body", "unit_map", "answer", "line"]
 LOCK_TIMEOUT_SECONDS = 60.0
 
 
 class LandingError(Exception):
-    """The landing file cannot be used; the message says why and what to do."""
+    """The landing file cannot be used; the message gives the reason and the remedy."""
 
 
 def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> duckdb.DuckDBPyConnection:
-    """Open the landing file for writing, waiting while another process holds it.
+    """Open the landing file for writing, waiting while another process has it open.
 
-    Raises LandingError if it is still held after ``timeout_seconds``, is not a DuckDB file,
+    Raises LandingError if it is still locked after ``timeout_seconds``, is not a DuckDB file,
     or was written by a newer version of latent-probes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> duckdb
                 raise LandingError(f"{path} cannot be opened: {error}") from error
             if time.monotonic() > deadline:
                 raise LandingError(
-                    f"{path} is held by another process; end it and run again. {error}"
+                    f"{path} is locked by another process; stop it and run again. {error}"
                 ) from error
             time.sleep(0.1)
     try:
@@ -52,7 +52,7 @@ def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> duckdb
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Create what is missing and upgrade what is older; refuse a file of a newer version."""
+    """Create missing tables and upgrade older ones; refuse a file of a newer version."""
     known = connection.execute(
         "select 1 from duckdb_tables() where table_name = 'landing_version'"
     ).fetchall()
@@ -63,11 +63,11 @@ def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     (version,) = one(connection, "select max(version) from landing_version")
     if version > VERSION or version < min(UPGRADES):
         raise LandingError(
-            f"{path} has version {version}, this latent-probes reads versions "
+            f"{path} has version {version}, but this latent-probes reads only versions "
             f"{min(UPGRADES)} to {VERSION}: install the version that wrote it"
         )
     with transaction(connection):
-        # In a file of this version, too, a table may be missing that came before it was released.
+        # A file of this version can also lack a table that was added before its release.
         connection.execute(TABLES)
         for older in range(version, VERSION):
             connection.execute(UPGRADES[older])
@@ -76,13 +76,13 @@ def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def prepare(path: Path) -> None:
-    """Make sure that the landing file exists and that nobody holds it."""
+    """Make sure that the landing file exists and is not locked."""
     connect(path).close()
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the landing file that is closed at the end of the block."""
+    """A connection to the landing file, closed at the end of the block."""
     connection = connect(path)
     try:
         yield connection
@@ -91,10 +91,10 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def contents(path: Path) -> dict[str, str]:
-    """What tells whether a table has changed: the number of its rows, and a hash of them.
+    """Fingerprints of the tables, to detect changes: number of rows and a hash.
 
-    Not of their texts, which are what came and are never rewritten. Opened as for writing: waits
-    while another process holds the file, and creates a table that an older file lacks.
+    Texts are not hashed, since they are never rewritten. Opens the file for writing: waits while
+    another process has it open, and creates tables that an older file lacks.
     """
     with opened(path) as connection:
         columns = connection.execute(
@@ -121,7 +121,7 @@ def contents(path: Path) -> dict[str, str]:
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All statements of the block, or none of them."""
+    """Run all statements of the block, or none of them."""
     connection.execute("begin")
     try:
         yield
@@ -136,7 +136,7 @@ def first(
     query: str,
     parameters: list[Any] | dict[str, Any] | None = None,
 ) -> tuple[Any, ...] | None:
-    """The first row of a query, or None; reads the rest, as the connection asks."""
+    """The first row of a query, or None; reads the rest, as the connection requires."""
     rows = connection.execute(query, parameters).fetchall()
     return rows[0] if rows else None
 

@@ -1,4 +1,4 @@
-"""Land what methods answer that read a hidden state."""
+"""Land the answers of activation oracles."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from latent_probes.landing.opening import one, transaction
 
 
 def add_oracle_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
-    """Land answers of a method under a condition; return how many were new.
+    """Land answers of a method under a condition; return the number of new ones.
 
-    ``answers`` is an Arrow table with the columns of `oracle_answers` but for the time. All lands,
-    or nothing. What was landed before stays as it is.
+    ``answers`` is an Arrow table with the columns of `oracle_answers` except the time. Lands all
+    or nothing; landed rows never change.
     """
     connection.register("incoming_answers", answers)
     try:
@@ -32,7 +32,7 @@ def add_oracle_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
 
 
 def differing_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
-    """How many of these answers landed before with another text or other log-probabilities."""
+    """Number of these answers that have landed with another text or other log-probabilities."""
     connection.register("incoming_answers", answers)
     try:
         (found,) = one(

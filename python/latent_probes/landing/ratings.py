@@ -1,4 +1,4 @@
-"""Land what people say of answers."""
+"""Land human ratings of answers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from latent_probes.landing.opening import one, transaction
 
 
 def add_ratings(connection: duckdb.DuckDBPyConnection, ratings) -> int:
-    """Land scores of a person; return how many were new.
+    """Land the scores of a human rater; return the number of new ones.
 
     ``ratings`` is an Arrow table of rater, answer_request_id, answer_hash, score and file_hash.
-    All lands, or nothing. What was landed before stays as it is.
+    Lands all or nothing; landed rows never change.
     """
     connection.register("incoming_ratings", ratings)
     try:

@@ -1,4 +1,4 @@
-"""Land what source models write once more from the splits of their texts."""
+"""Land resampled continuations from splits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from latent_probes.landing.opening import one, transaction
 
 
 def known_resamples(connection: duckdb.DuckDBPyConnection, source_model: str):
-    """What has landed of a source model: an Arrow table of prefix_hash and continuation_idx."""
+    """Landed resamples of a source model: an Arrow table of prefix_hash and continuation_idx."""
     return connection.sql(
         "select prefix_hash, continuation_idx from resamples where source_model = ?",
         params=[source_model],
@@ -18,7 +18,7 @@ def known_resamples(connection: duckdb.DuckDBPyConnection, source_model: str):
 
 
 def resample_settings(connection: duckdb.DuckDBPyConnection, source_model: str) -> list[dict]:
-    """The settings of all that resamples of a source model have landed from."""
+    """The settings of all samplers from which resamples of a source model have landed."""
     rows = connection.execute(
         """
         select details -> 'settings'
@@ -35,10 +35,10 @@ def resample_settings(connection: duckdb.DuckDBPyConnection, source_model: str) 
 
 
 def add_resamples(connection: duckdb.DuckDBPyConnection, source: dict, resamples) -> int:
-    """Land continuations of splits, and what sampled them with the first; return how many.
+    """Land resampled continuations, and their sampler with the first ones; return the number.
 
-    ``source`` has the columns of ``rollout_sources`` but for n_rows and landed_at, ``resamples`` is
-    an Arrow table of those of ``resamples``. All lands, or nothing; what has landed stays.
+    ``source`` has the columns of ``rollout_sources`` except n_rows and landed_at, ``resamples`` is
+    an Arrow table with those of ``resamples``. Lands all or nothing; landed rows never change.
     """
     connection.register("incoming_resamples", resamples)
     try:
@@ -70,9 +70,9 @@ def add_resamples(connection: duckdb.DuckDBPyConnection, source: dict, resamples
 
 
 def sampling_settings(connection: duckdb.DuckDBPyConnection, source_model: str) -> list[tuple]:
-    """Temperature, top_p, top_k and min_p of the rollouts of a source model, each combination once.
+    """Distinct combinations of temperature, top_p, top_k and min_p of a source model's rollouts.
 
-    What is not known is null.
+    Unknown settings are null.
     """
     return connection.execute(
         """

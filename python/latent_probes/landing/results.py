@@ -1,4 +1,4 @@
-"""Land what was answered: a file of results, read line by line and landed in one transaction."""
+"""Land a file of results, read line by line, in one transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow
 from latent_probes.landing.opening import one, transaction
 
 LINES_AT_ONCE = 256
-# An escape that is a character, or two that are one; what no group holds is half a character.
+# An escaped character, or a surrogate pair; anything else that matches is a lone surrogate.
 HIGH, LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 ESCAPE = re.compile(rf"({HIGH}{LOW}|\\(?!u[dD][89a-fA-F]).)|{HIGH}|{LOW}")
 LINES = pyarrow.schema(
@@ -26,10 +26,10 @@ LINES = pyarrow.schema(
 
 
 def stage_results(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
-    """Read a file of results into the temporary table ``staged``: a row per line, in order.
+    """Read a file of results into the temporary table ``staged``, one row per line, in order.
 
-    A line is ``{"custom_id": …, "result": {"type": …, …}}``. Where it is no such line, or no
-    valid JSON, its request_id is null. A line without any text is none.
+    A line is ``{"custom_id": …, "result": {"type": …, …}}``. For any other line, or invalid JSON,
+    request_id is null. Empty lines are skipped.
     """
     with results.open("rb") as file:
         connection.register(
@@ -65,9 +65,9 @@ def stage_results(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
 
 
 def batches_of_lines(file: BinaryIO) -> Iterator[pyarrow.RecordBatch]:
-    """The lines of a file that hold anything, some at a time.
+    """The non-empty lines of a file, in batches.
 
-    Bytes that are no text are escaped: a download may be cut off inside a character.
+    Invalid UTF-8 is escaped: a download can be cut off inside a character.
     """
     rows: list[tuple[int, str, bool]] = []
     for line_number, raw in enumerate(file, start=1):
@@ -94,14 +94,14 @@ def batch_of_lines(rows: list[tuple[int, str, bool]]) -> pyarrow.RecordBatch:
 
 
 def without_lone_surrogates(line: str) -> str:
-    """A line of JSON as it is, but for halves of characters, which no database can hold."""
+    """A line of JSON without lone surrogates, which a database cannot store."""
     return ESCAPE.sub(lambda found: found[1] or r"\ufffd", line) if r"\u" in line else line
 
 
 def staged_counts(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict[str, int]:
-    """How many lines of ``staged`` there are, by outcome.
+    """Number of lines in ``staged`` by outcome.
 
-    Under ``stray``: those that answer no attempt of the batch, or one that is answered already.
+    ``stray``: lines that match no attempt of the batch, or one that is already answered.
     """
     return dict(
         connection.execute(
@@ -129,9 +129,9 @@ def staged_counts(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict[
 
 
 def results_are_foreign(connection: duckdb.DuckDBPyConnection, batch_id: str) -> bool:
-    """Whether ``staged`` holds results, and none of them is of the batch.
+    """Whether ``staged`` contains results, but none of this batch.
 
-    Results that are cut off or unreadable say nothing of whose they are.
+    Truncated or unreadable results are not evidence either way.
     """
     (is_foreign,) = one(
         connection,
@@ -151,10 +151,10 @@ def results_are_foreign(connection: duckdb.DuckDBPyConnection, batch_id: str) ->
 
 
 def add_responses(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Land what is ``staged`` of a batch, and close the batch: all of it, or nothing.
+    """Land the ``staged`` results of a batch and close the batch, all or nothing.
 
-    An attempt without a result is landed as missing, so that it can be asked again. A line that
-    answers no attempt of the batch is kept as a stray.
+    An attempt without a result lands as missing, so it can be asked again. A line that matches no
+    attempt of the batch is kept as a stray.
     """
     with transaction(connection):
         connection.execute(

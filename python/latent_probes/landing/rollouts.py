@@ -1,4 +1,4 @@
-"""Land rollouts."""
+"""Land rollouts from files and samplers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Siblings:
 
 
 def add_rollouts(connection: duckdb.DuckDBPyConnection) -> int:
-    """Land the rows of ``incoming`` whose keys are new, and their ``incoming_sources``.
+    """Land the rows of ``incoming`` with new keys, and their ``incoming_sources``.
 
-    Returns how many. Both are tables of the connection, of the columns of ``rollouts`` and
-    ``rollout_sources``; all lands, or nothing.
+    Returns the number of rows. Both are tables of the connection, with the columns of ``rollouts``
+    and ``rollout_sources``. Lands all or nothing.
     """
     with transaction(connection):
         (added,) = one(
@@ -54,10 +54,10 @@ def add_rollouts(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def add_sampled(connection: duckdb.DuckDBPyConnection, source: dict, rows) -> int:
-    """Land rollouts of a sampler, and the sampler itself with the first of them; return how many.
+    """Land rollouts of a sampler, and the sampler with the first ones; return the number.
 
-    ``source`` has source_hash, kind, name and details; ``rows`` is an Arrow table of the columns
-    of ``rollouts``, with source_name and row_number. All lands, or nothing.
+    ``source`` has source_hash, kind, name and details; ``rows`` is an Arrow table with the columns
+    of ``rollouts``, source_name and row_number. Lands all or nothing.
     """
     connection.execute(
         """
@@ -78,7 +78,7 @@ def add_sampled(connection: duckdb.DuckDBPyConnection, source: dict, rows) -> in
 def sources_of(
     connection: duckdb.DuckDBPyConnection, source_model: str
 ) -> list[tuple[str, str, str | None]]:
-    """Kind, name and details of all that rollouts of a source model have landed from."""
+    """Kind, name and details of all sources of a source model's rollouts."""
     return connection.execute(
         """
         select kind, name, details
@@ -94,7 +94,7 @@ def sources_of(
 
 
 def known_siblings(connection: duckdb.DuckDBPyConnection, source_model: str) -> dict[str, Siblings]:
-    """What has landed of a source model, by doc_id."""
+    """Landed siblings of a source model, by doc_id."""
     rows = connection.execute(
         """
         select doc_id, any_value(doc_source), any_value(prefix), list(continuation_idx)
@@ -113,7 +113,7 @@ def known_siblings(connection: duckdb.DuckDBPyConnection, source_model: str) -> 
 def sampled_tokens(
     connection, keys: list[tuple[str, str, int]]
 ) -> dict[tuple[str, str, int], tuple[list[int], list[int]]]:
-    """The ids fed and sampled, where both have landed, by source model, document and index."""
+    """Prompt and sampled token ids, if both have landed, by source model, document and index."""
     source_models, doc_ids, indices = map(list, zip(*keys, strict=True))
     rows = connection.execute(
         """

@@ -1,4 +1,4 @@
-"""The tables of the landing file, and the version that says what they look like."""
+"""The tables of the landing file, and the version of their schema."""
 
 VERSION = 4
 
@@ -247,7 +247,7 @@ create table if not exists claims (
 );
 """
 
-# What brings a file of that version to the next one.
+# Statements that upgrade a file of each version to the next one.
 UPGRADES = {
     2: """
 alter table rollouts rename file_hash to source_hash;
@@ -278,6 +278,6 @@ set kept_lengths = (
 );
 alter table started_round_documents alter column kept_lengths set not null;
 """,
-    # Nobody knows how the requests before were set.
+    # The settings of earlier requests are unknown.
     3: "alter table requests add column if not exists settings json;",
 }

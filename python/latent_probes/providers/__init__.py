@@ -1,8 +1,8 @@
-"""Who answers requests. A provider is a batch service: it takes a file of requests, answers in
-its own time, and hands out a file of results. See ``Provider`` for the methods it has.
+"""Providers answer requests. A provider is a batch service: it takes a file of requests, answers
+them in its own time, and returns a file of results. See ``Provider`` for its methods.
 
-A body is a file of JSON lines, one a request, whose ``custom_id`` names it. A file of results is
-one of JSON lines, one a request, in any order:
+A body is a file of JSON lines, one per request, identified by ``custom_id``. A file of results has
+JSON lines too, one per request, in any order:
 ``{"custom_id": …, "result": {"type": "succeeded", "message": {…}}}``, where another type than
 ``succeeded`` says why there is no message. Message and results are those of Anthropic's Messages
 and Message Batches APIs, whoever answers.
@@ -20,14 +20,14 @@ from latent_probes.common.home import Home
 
 
 class ProviderError(Exception):
-    """The provider cannot go on; the message says why and what to do."""
+    """The provider cannot continue; the message gives the reason and the remedy."""
 
 
 class RefusedError(ProviderError):
-    """A batch was clearly not taken: nothing of it will be answered or paid.
+    """A batch was clearly not accepted: none of it will be answered or paid for.
 
-    ``can_wait``: the provider is only busy, and may take it later; ``wait_seconds`` says when,
-    where it is known.
+    ``can_wait``: the provider is only busy and may accept it later; ``wait_seconds`` is the time
+    to wait, if known.
     """
 
     def __init__(self, message: str, *, can_wait: bool = False, wait_seconds: float | None = None):
@@ -37,11 +37,11 @@ class RefusedError(ProviderError):
 
 
 class UnreachableError(ProviderError):
-    """The provider could not be heard: what was asked of it may have happened or not."""
+    """The provider did not reply: the requested operation may or may not have happened."""
 
 
 class EncodingError(ProviderError):
-    """A request cannot be written as JSON; the message says why."""
+    """A request cannot be written as JSON; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Request:
 
 @dataclass(frozen=True)
 class ListedBatch:
-    """A batch as the provider lists it.
+    """A batch in the provider's list.
 
-    ``created_at`` is its time in UTC, without a time zone. ``counts`` are its results by outcome
-    once it has ended, where the provider tells.
+    ``created_at`` is in UTC, without a time zone. ``counts`` are its results by outcome once it has
+    ended, if the provider reports them.
     """
 
     provider_batch_id: str
@@ -79,51 +79,51 @@ class ListedBatch:
 
 
 class Provider(Protocol):
-    """The border to whoever answers.
+    """Interface of a provider.
 
-    A method that talks to a service raises UnreachableError if it cannot be heard, and
-    ProviderError if it says no.
+    A method that calls a service raises UnreachableError if there is no reply, and ProviderError
+    if the service refuses.
     """
 
     name: str
-    # A batch holds at most as many requests, and about as many bytes.
+    # Maximum requests, and approximate maximum bytes, of a batch.
     max_requests: int
     max_bytes: int
     poll_seconds: float
-    # What is handed in costs nothing before it is downloaded.
+    # Whether a submitted batch costs nothing until its results are downloaded.
     asks_when_collected: bool
-    # A batch whose taking was not heard of is in the list within so many seconds, if it was taken.
+    # An accepted batch appears in the list within this many seconds.
     settle_seconds: float
 
     def serves(self, model: str) -> bool:
         """Whether the provider answers for ``model``."""
 
     def encode(self, request: Request) -> bytes:
-        """The line of the body file that carries ``request``, without its line break.
+        """The line of the body file for ``request``, without a line break.
 
-        Raises EncodingError if it holds what JSON cannot.
+        Raises EncodingError if it cannot be written as JSON.
         """
 
     def count(self, line: bytes) -> int:
-        """Input tokens of an encoded request, which costs nothing to ask."""
+        """Input tokens of an encoded request (free)."""
 
     def submit(self, body: Path) -> str:
-        """Hand in a body file, once; return the provider's batch id.
+        """Submit a body file, once; return the provider's batch id.
 
-        Raises RefusedError if it was clearly not taken. Any other error leaves open whether it was.
+        Raises RefusedError if it was clearly not accepted; after any other error this is unknown.
         """
 
     def list(self) -> Iterator[ListedBatch]:
-        """The batches that the provider knows, newest first."""
+        """The provider's batches, newest first."""
 
     def download(self, provider_batch_id: str, results: Path) -> None:
-        """Write the results of an ended batch to ``results``, as they come."""
+        """Write the results of an ended batch to ``results``, unchanged."""
 
     def cancel(self, provider_batch_id: str) -> None:
-        """Ask the provider to stop a batch; what was answered can still be downloaded."""
+        """Ask the provider to cancel a batch; completed answers can still be downloaded."""
 
     def forget(self, provider_batch_id: str) -> None:
-        """Let go of a batch whose results have landed; a service may keep it all the same."""
+        """Delete a batch whose results have landed; a service may keep it anyway."""
 
 
 NAMES = ("anthropic-batches", "anthropic-messages", "lexical")

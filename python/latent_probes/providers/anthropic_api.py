@@ -1,7 +1,7 @@
-"""What both Anthropic providers share: the client, the form of a request, what an error means.
+"""Shared by both Anthropic providers: the client, the format of a request, the meaning of errors.
 
-Key and address come from the environment: ANTHROPIC_API_KEY, and ANTHROPIC_BASE_URL for a server
-of one's own that serves ``/v1/messages`` (vLLM, llama.cpp, Ollama). Neither is ever written down.
+Key and address come from the environment: ANTHROPIC_API_KEY, and ANTHROPIC_BASE_URL for your own
+``/v1/messages`` server (vLLM, llama.cpp, Ollama). Neither is ever stored.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import orjson
 from latent_probes.providers import EncodingError, ProviderError, Request, UnreachableError
 from latent_probes.providers.lexical import MODEL as LEXICAL
 
-# A model may think and write for minutes before the first byte of its answer.
+# A model can think and write for minutes before the first byte of its answer.
 TIMEOUT = httpx2.Timeout(600.0, connect=30.0)
-# What is wrong with a request, a key or an account stays wrong.
+# Errors of a request, a key or an account, which retries cannot fix.
 FATAL_STATUS = {400, 401, 402, 403, 404, 405, 413, 422}
 SPEND_LIMITS = {
     "enforced_spend_limit_reached",
     "contract_spend_limit_reached",
     "linked_organization_spend_limit_reached",
 }
-# A proxy may answer with a whole page.
+# A proxy can answer with a full web page.
 LONGEST_MESSAGE = 500
 
 Kind = TypeVar("Kind")
@@ -37,38 +37,39 @@ Kind = TypeVar("Kind")
 def connect(max_retries: int) -> anthropic.Anthropic:
     """A client with key and address from the environment.
 
-    Raises ProviderError if there is no key, or if nothing can be sent with what there is. Neither
-    is repeated in the message, as an address can hold a password.
+    Raises ProviderError if the key is missing or either is invalid. The message repeats neither,
+    because an address can contain a password.
     """
     try:
         client = anthropic.Anthropic(max_retries=max_retries, timeout=TIMEOUT)
     except httpx2.InvalidURL:
-        raise ProviderError("ANTHROPIC_BASE_URL is no address") from None
+        raise ProviderError("ANTHROPIC_BASE_URL is not a valid address") from None
     except anthropic.AnthropicError as error:
-        raise ProviderError(f"the client cannot be made: {error}") from None
+        raise ProviderError(f"cannot create the client: {error}") from None
     if client.base_url.scheme not in ("http", "https") or not client.base_url.host:
         raise ProviderError("ANTHROPIC_BASE_URL must be http://… or https://…")
     key = client.api_key or client.auth_token
     if not (key or client.credentials):
         raise ProviderError(
-            "no key: set ANTHROPIC_API_KEY (any text, for a server of your own that asks for none)"
+            "no key: set ANTHROPIC_API_KEY (to any text, for your own server that needs none)"
         )
     if key and not (key.isascii() and key.isprintable() and key == key.strip()):
         raise ProviderError(
-            "ANTHROPIC_API_KEY has a line break, a space at its end or a character that no key has"
+            "ANTHROPIC_API_KEY contains a line break, a space at an end, or a character that is "
+            "not allowed in a key"
         )
     return client
 
 
 def serves(model: str) -> bool:
-    """Any model but the offline baseline; a model that does not exist is the API's to refuse."""
+    """Any model except the offline baseline; the API itself refuses unknown models."""
     return model != LEXICAL
 
 
 def encode(request: Request) -> bytes:
     """The request as a line of JSON: its custom_id, and the parameters of a message.
 
-    Sampling parameters are left out: models refuse them, and 1.0 is the default temperature.
+    Sampling parameters are omitted: models refuse them, and the default temperature is 1.0.
     """
     parameters: dict = {
         "model": request.model,
@@ -78,7 +79,7 @@ def encode(request: Request) -> bytes:
     if request.thinking == "budget" and request.thinking_tokens:
         parameters["thinking"] = {"type": "enabled", "budget_tokens": request.thinking_tokens}
     elif request.thinking == "adaptive":
-        # Left out it would be on, and a judge with 16 tokens would think and say nothing.
+        # By default it would be on, and a judge with 16 tokens would think without answering.
         parameters["thinking"] = {"type": "adaptive" if request.thinking_tokens else "disabled"}
     if request.schema is not None:
         parameters["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
@@ -91,7 +92,7 @@ def encode(request: Request) -> bytes:
 def count(client: anthropic.Anthropic, line: bytes) -> int:
     """Input tokens of an encoded request, as the API counts them."""
     parameters = orjson.loads(line)["params"]
-    # Counting looks at the input alone.
+    # Only the input is counted.
     del parameters["max_tokens"]
     try:
         response = post(client, "/v1/messages/count_tokens", orjson.dumps(parameters))
@@ -103,9 +104,9 @@ def count(client: anthropic.Anthropic, line: bytes) -> int:
 def post(
     client: anthropic.Anthropic, path: str, content: bytes | Iterator[bytes], **options
 ) -> httpx2.Response:
-    """Send JSON as it is; return the answer as it comes.
+    """Send JSON unchanged; return the raw response.
 
-    No redirect is followed: most turn a POST into a GET, which would succeed and send nothing.
+    Redirects are not followed: most turn a POST into a GET, which would succeed without sending.
     """
     headers = {"Content-Type": "application/json", **options.pop("headers", {})}
     return client.post(
@@ -117,23 +118,23 @@ def post(
 
 
 def field(response: httpx2.Response, name: str, kind: type[Kind]) -> Kind:
-    """A field of an answer.
+    """A field of a response.
 
-    Raises UnreachableError if it is not there: what answered is not the API, though it said 200.
+    Raises UnreachableError if it is missing: the response is not from the API, despite status 200.
     """
     try:
-        # Less strict than orjson: half a character in an answer is no reason to pay for another.
+        # orjson would refuse a lone surrogate, which is no reason to pay for another answer.
         answer = json.loads(response.content)
     except ValueError as error:
-        raise UnreachableError(f"an answer that is no JSON: {error}") from None
+        raise UnreachableError(f"the response is not JSON: {error}") from None
     value = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(value, kind):
-        raise UnreachableError(f"an answer without {name!r}")
+        raise UnreachableError(f"the response has no {name!r}")
     return value
 
 
 def explained(error: Exception) -> ProviderError:
-    """What an error of the SDK means to a run; it names no header and no key."""
+    """Translate an error of the SDK to one of ours, without headers or keys."""
     if isinstance(error, anthropic.APIStatusError):
         said = str(error.api_message or error.message)
         if len(said) > LONGEST_MESSAGE:
@@ -143,13 +144,13 @@ def explained(error: Exception) -> ProviderError:
         if is_redirect or error.status_code in FATAL_STATUS or error.error_code in SPEND_LIMITS:
             return ProviderError(f"{message}{remedy(error)}")
         return UnreachableError(message)
-    # The text of a cause may repeat a header.
+    # The text of a cause can contain a header.
     cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
     return UnreachableError(f"{type(error).__name__}: {error}{cause}")
 
 
 def remedy(error: anthropic.APIStatusError) -> str:
-    """What to do about an error that stays."""
+    """The remedy for a permanent error."""
     if error.status_code < 400:
         return " (a redirect: check ANTHROPIC_BASE_URL)"
     if error.status_code == 401:
@@ -170,7 +171,7 @@ def was_never_connected(error: Exception) -> bool:
 
 
 def wait_seconds(error: Exception) -> float | None:
-    """How long the server asks us to wait; None if it does not say."""
+    """Seconds that the server asks to wait; None if not given."""
     if not isinstance(error, anthropic.APIStatusError):
         return None
     headers = error.response.headers

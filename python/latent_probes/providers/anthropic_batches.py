@@ -1,7 +1,7 @@
-"""Claude by the Message Batches API: half the price, within a day, usually within an hour.
+"""Claude through the Message Batches API: half the price, within a day, usually within an hour.
 
-The API knows no idempotency key and no label, so a batch is sent with no retry of the SDK's own;
-what is asked of it otherwise (lists, results) may be retried freely.
+The API has no idempotency keys and no labels, so a batch is sent without the SDK's retries; other
+calls (lists, results) can be retried freely.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from anthropic.types.messages import MessageBatch
 from latent_probes.providers import ListedBatch, RefusedError, UnreachableError, anthropic_api
 from latent_probes.providers.anthropic_api import encode, serves
 
-# It says that the batch was not taken, as does what is fatal.
+# This status, like the fatal ones, means that the batch was not accepted.
 BUSY_STATUS = 429
 READ_SIZE = 1 << 20
 LIST_SIZE = 100
 
 
 class AnthropicBatches:
-    """The Message Batches API. The client is made when it is first needed."""
+    """The Message Batches API."""
 
     name = "anthropic-batches"
-    # The API takes 100,000 requests and 256 MB; with less, a batch in doubt costs little.
+    # The API accepts 100,000 requests and 256 MB; smaller batches limit the cost of a copy.
     max_requests = 10_000
     max_bytes = 64 << 20
     poll_seconds = 30.0
@@ -42,11 +42,11 @@ class AnthropicBatches:
         self.client = anthropic_api.connect(max_retries=4)
 
     def count(self, line: bytes) -> int:
-        """What the API counts."""
+        """Input tokens, as counted by the API."""
         return anthropic_api.count(self.client, line)
 
     def submit(self, body: Path) -> str:
-        """Send the file as it lies on the disk, once."""
+        """Send the file unchanged, once."""
         try:
             response = anthropic_api.post(
                 self.client,
@@ -76,9 +76,9 @@ class AnthropicBatches:
         """All batches of the key's workspace, newest first."""
         with errors_explained():
             for page in self.client.messages.batches.list(limit=LIST_SIZE).iter_pages():
-                # An empty list would mean that nothing was taken, and be believed.
+                # Anything else could pass for an empty list, meaning that nothing was accepted.
                 if not isinstance(page.data, list):
-                    raise UnreachableError("an answer that is no list of batches")
+                    raise UnreachableError("the response is not a list of batches")
                 yield from map(listed, page.data)
 
     def download(self, provider_batch_id: str, results: Path) -> None:
@@ -94,32 +94,32 @@ class AnthropicBatches:
                 file.write(chunk)
 
     def cancel(self, provider_batch_id: str) -> None:
-        """Cancel the batch; one that has ended stays as it is."""
+        """Cancel the batch; one that has ended is unchanged."""
         with (
             errors_explained(),
             suppress(anthropic.ConflictError, anthropic.BadRequestError),
         ):
             if self.client.messages.batches.cancel(provider_batch_id).id != provider_batch_id:
-                raise UnreachableError("an answer that is not the canceled batch")
+                raise UnreachableError("the response is not the canceled batch")
 
     def forget(self, provider_batch_id: str) -> None:
-        """The API keeps results for 29 days; nothing needs to be done."""
+        """Nothing to do: the API keeps results for 29 days."""
 
 
 @contextmanager
 def errors_explained() -> Iterator[None]:
-    """Errors of the SDK as those of a provider."""
+    """Translate errors of the SDK to those of a provider."""
     try:
         yield
     except (anthropic.AnthropicError, httpx2.HTTPError) as error:
         raise anthropic_api.explained(error) from None
     except (AttributeError, TypeError, ValueError) as error:
-        # So it ends where a proxy says 200 and something that is not of the API.
-        raise UnreachableError(f"an answer that cannot be read: {error}") from None
+        # Raised if a proxy returns status 200 with content that is not from the API.
+        raise UnreachableError(f"the response cannot be read: {error}") from None
 
 
 def listed(batch: MessageBatch) -> ListedBatch:
-    """A batch as the API shows it."""
+    """Convert a batch of the API."""
     counts = batch.request_counts.to_dict()
     return ListedBatch(
         provider_batch_id=batch.id,
@@ -133,7 +133,7 @@ def listed(batch: MessageBatch) -> ListedBatch:
 def request_body(body: Path) -> Iterator[bytes]:
     """The lines of a body file as one JSON object.
 
-    JSON holds no raw line break inside a string, so each one parts two requests.
+    JSON strings contain no raw line breaks, so each one separates two requests.
     """
     yield b'{"requests":['
     remaining = body.stat().st_size - 1
@@ -146,5 +146,5 @@ def request_body(body: Path) -> Iterator[bytes]:
 
 
 def length_of_request_body(body: Path) -> int:
-    """How many bytes ``request_body`` gives."""
+    """Number of bytes that ``request_body`` yields."""
     return len(b'{"requests":[') + body.stat().st_size - 1 + len(b"]}")

@@ -1,8 +1,8 @@
-"""Any server of ``/v1/messages``: Claude without a batch's wait, or a model of one's own.
+"""Any ``/v1/messages`` server: Claude without waiting for a batch, or your own model.
 
-It plays a batch service in a folder: a batch that was handed in is kept there, and asked when its
-results are downloaded, a few messages at a time. Every answer is appended to a file of the folder
-before anything else is done with it, so that a kill loses at most what is in flight.
+Emulates a batch service in a folder: a submitted batch is stored there and sent when its results
+are downloaded, a few messages at a time. Every answer is first appended to a file in the folder, so
+a kill loses at most the messages in flight.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from latent_probes.providers.anthropic_api import encode, serves
 from latent_probes.providers.spool import Spool
 
 MOST_TRIES = 8
-# Doubled with each try, where the server does not say how long to wait.
+# Doubled with each try, unless the server says how long to wait.
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_OWN_WAIT_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 600.0
-# Statuses that say something of one request, and nothing of the next.
+# Statuses that concern one request only.
 FAULTS_OF_A_REQUEST = {400, 413, 422}
-# But an empty account says 400 too: so many equal errors in a row stop the run.
+# An account without credit also gets 400: this many equal errors in a row stop the run.
 MOST_EQUAL_ERRORS = 20
 
 
 class AnthropicMessages:
-    """The Messages API. ``folder`` stands for the batch service."""
+    """The Messages API. ``folder`` emulates the batch service."""
 
     name = "anthropic-messages"
     max_requests = 10_000
     max_bytes = 64 << 20
     poll_seconds = 10.0
     asks_when_collected = True
-    # What was handed in is on the disk.
+    # Submitted batches are on disk.
     settle_seconds = 0.0
 
     serves = staticmethod(serves)
@@ -58,19 +58,19 @@ class AnthropicMessages:
         self.n_answered = 0
 
     def count(self, line: bytes) -> int:
-        """What the API counts."""
+        """Input tokens, as counted by the API."""
         return anthropic_api.count(self.client, line)
 
     def submit(self, body: Path) -> str:
-        """Keep the body; nothing is asked yet."""
+        """Store the body; nothing is sent yet."""
         return self.spool.keep(body)
 
     def list(self) -> Iterator[ListedBatch]:
-        """What is kept."""
+        """The stored batches."""
         return self.spool.list()
 
     def download(self, provider_batch_id: str, results: Path) -> None:
-        """Ask what is not answered yet, then copy the answers to ``results``."""
+        """Send all unanswered requests, then copy the answers to ``results``."""
         body = self.spool.body(provider_batch_id)
         answers = self.spool.answers(provider_batch_id)
         drop_torn_line(answers)
@@ -84,7 +84,7 @@ class AnthropicMessages:
         shutil.copyfile(answers, results)
 
     def cancel(self, provider_batch_id: str) -> None:
-        """Ask no more: what is not answered yet comes back as canceled."""
+        """Record all unanswered requests as canceled."""
         body = self.spool.body(provider_batch_id)
         answers = self.spool.answers(provider_batch_id)
         drop_torn_line(answers)
@@ -101,9 +101,9 @@ class AnthropicMessages:
         self.spool.forget(provider_batch_id)
 
     def ask_all(self, requests: list[bytes], answers: Path, advance) -> None:
-        """Ask requests, some at a time, and append each answer as it comes.
+        """Send requests, some at a time, and append each answer on arrival.
 
-        An error ends it when what is in flight has come; so does Ctrl-C.
+        After an error or Ctrl-C, it ends when the messages in flight are answered.
         """
         pending = iter(requests)
         lock = threading.Lock()
@@ -144,15 +144,15 @@ class AnthropicMessages:
             finally:
                 stopped.set()
         if causes:
-            # Of what came after it, much is its consequence.
+            # Later errors are mostly consequences of the first.
             raise causes[0]
 
     def ask(self, request: bytes, stopped: threading.Event) -> tuple[bytes, str | None] | None:
-        """The line of the result of one request, and what was wrong with the request.
+        """The result line of one request, and the error of the request, if any.
 
-        Waits and tries again while the server is busy. When that takes too long it is the fault of
-        this request, if others were answered meanwhile; else UnreachableError is raised.
-        ProviderError is raised for what would befall every request. None if it was stopped.
+        Waits and retries while the server is busy. If that takes too long, it counts as an error of
+        this request if others were answered meanwhile, otherwise UnreachableError is raised. Raises
+        ProviderError for errors that affect every request. Returns None if stopped.
         """
         n_answered = self.n_answered
         asked = orjson.loads(request)
@@ -178,11 +178,11 @@ class AnthropicMessages:
                 reason = error
             if not isinstance(reason, UnreachableError):
                 raise reason
-            # A wait of nothing is as good as none named: it would use up all tries at once.
+            # Without a wait, all tries would be used up immediately.
             seconds = seconds or min(FIRST_WAIT_SECONDS * 2**tries, LONGEST_OWN_WAIT_SECONDS)
             if seconds > LONGEST_WAIT_SECONDS:
                 raise ProviderError(f"{reason} (it asks to wait {seconds:,.0f} seconds)")
-            # All wait together: a server that is busy for one is busy for all.
+            # All workers wait together, since a busy server is busy for all.
             self.not_before = max(self.not_before, time.monotonic() + seconds)
         if self.n_answered == n_answered:
             raise reason
@@ -190,9 +190,9 @@ class AnthropicMessages:
         return result_line(custom_id, "errored", error=orjson.dumps(error)), None
 
     def waited(self, stopped: threading.Event) -> bool:
-        """Wait until the server may be asked again, however often that is put off.
+        """Wait until the server can be called again, even if that is postponed repeatedly.
 
-        False if it was stopped.
+        False if stopped.
         """
         while not stopped.wait(max(0.0, self.not_before - time.monotonic())):
             if self.not_before <= time.monotonic():
@@ -201,16 +201,16 @@ class AnthropicMessages:
 
 
 def result_line(custom_id: str, outcome: str, **raw: bytes) -> bytes:
-    """A line of results; ``raw`` is what the server said, as it came but for its line breaks."""
+    """A line of results; ``raw`` is the server's response, unchanged except for line breaks."""
     line = orjson.dumps({"custom_id": custom_id, "result": {"type": outcome}})[:-2]
     for name, value in raw.items():
-        # Raw line breaks in JSON stand between its parts, never inside a string.
+        # Raw line breaks in JSON are never inside a string.
         line += b',"' + name.encode() + b'":' + value.replace(b"\r", b" ").replace(b"\n", b" ")
     return line + b"}}\n"
 
 
 def as_json(content: bytes) -> bytes:
-    """What a server said, if it is JSON; else as a JSON string."""
+    """A server's response, if it is JSON; otherwise as a JSON string."""
     try:
         orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -219,12 +219,12 @@ def as_json(content: bytes) -> bytes:
 
 
 def append(answers: Path, line: bytes) -> None:
-    """Add a line to a file, on the disk; if that fails, the file stays as it was."""
+    """Append a line to a file and flush it to disk; on failure, the file is unchanged."""
     with answers.open("ab", buffering=0) as file:
         end = file.tell()
         try:
             if file.write(line) < len(line):
-                raise OSError(f"no room for an answer in {answers}")
+                raise OSError(f"no disk space for an answer in {answers}")
             os.fsync(file.fileno())
         except OSError:
             file.truncate(end)
@@ -232,7 +232,7 @@ def append(answers: Path, line: bytes) -> None:
 
 
 def drop_torn_line(answers: Path) -> None:
-    """Cut off a last line that a kill left unfinished; make the file if there is none."""
+    """Remove a last line that a kill left incomplete; create the file if it is missing."""
     answers.touch()
     with answers.open("r+b") as file:
         end = 0

@@ -1,10 +1,10 @@
-"""The offline baseline: answers by counting words, so that everything runs without a model.
+"""The offline baseline: answers by counting words, so everything runs without a model.
 
-Deterministic and text-only. It reads the prompts that a language model would read and answers in
-the form that they ask for. It is no language model: what it writes tests the pipeline and gives a
-floor, and everything that it made is signed ``lexical``.
+Deterministic and text-only. It reads the same prompts as a language model and answers in the
+requested format. It is not a language model: its output tests the pipeline and gives a lower bound,
+and is labelled ``lexical`` everywhere.
 
-As a service it keeps the batches that it was given in a folder, and answers them when they are
+It emulates a batch service: batches are stored in a folder and answered when their results are
 downloaded.
 """
 
@@ -35,25 +35,25 @@ FREQUENT = frozenset(
 
 
 class Lexical:
-    """The offline provider. ``folder`` stands for the service."""
+    """The offline provider. ``folder`` emulates the batch service."""
 
     name = "lexical"
     max_requests = 10_000
     max_bytes = 256 << 20
     poll_seconds = 0.1
     asks_when_collected = True
-    # What was handed in is on the disk.
+    # Submitted batches are on disk.
     settle_seconds = 0.0
 
     def __init__(self, folder: Path):
         self.spool = Spool(folder, "lexical")
 
     def serves(self, model: str) -> bool:
-        """Only itself: a round that asks for a language model is never answered offline."""
+        """Only the model `lexical`: a round with a language model is never answered offline."""
         return model == MODEL
 
     def encode(self, request: Request) -> bytes:
-        """One JSON object with the stage, the id and the prompt."""
+        """A JSON object with the stage, the id and the prompt."""
         return json.dumps(
             {
                 "custom_id": request.custom_id,
@@ -63,15 +63,15 @@ class Lexical:
         ).encode()
 
     def count(self, line: bytes) -> int:
-        """Words, as there are no tokens."""
+        """Number of words, since there are no tokens."""
         return len(json.loads(line)["prompt"].split())
 
     def submit(self, body: Path) -> str:
-        """Keep the body."""
+        """Store the body."""
         return self.spool.keep(body)
 
     def list(self) -> Iterator[ListedBatch]:
-        """What is kept."""
+        """The stored batches."""
         return self.spool.list()
 
     def download(self, provider_batch_id: str, results: Path) -> None:
@@ -84,7 +84,7 @@ class Lexical:
                 file.write(json.dumps(answer(json.loads(line)), ensure_ascii=False) + "\n")
 
     def cancel(self, provider_batch_id: str) -> None:
-        """There is nothing to stop: an answer costs nothing and comes at once."""
+        """Nothing to do: answers are free and immediate."""
 
     def forget(self, provider_batch_id: str) -> None:
         """Delete the batch."""
@@ -92,9 +92,9 @@ class Lexical:
 
 
 def answer(request: dict) -> dict:
-    """The result of one request: a message in the form of the Messages API.
+    """The result of one request: a message in the format of the Messages API.
 
-    Its usage counts words, as there are no tokens.
+    Its usage counts words, since there are no tokens.
     """
     prompt = request["prompt"]
     text = {
@@ -120,17 +120,17 @@ def answer(request: dict) -> dict:
 
 
 def content_words(text: str) -> list[str]:
-    """Lower-cased words of four letters or more that are not too frequent, in order."""
+    """Lower-cased words of at least four letters that are not too frequent, in order."""
     return [word for word in map(str.lower, WORD.findall(text)) if word not in FREQUENT]
 
 
 def draw(custom_id: str, *key: object) -> int:
-    """A number that depends on the request and the key alone."""
+    """A pseudo-random number that depends only on the request and the key."""
     return int.from_bytes(hashlib.sha256(repr((custom_id, *key)).encode()).digest()[:8])
 
 
 def fenced(prompt: str, name: str) -> str:
-    """The text between the last pair of tags of that name; empty where there is none."""
+    """The text between the last pair of tags of that name; empty if there is none."""
     found = regex.findall(rf"(?s)<{name}>\n(.*?)\n</{name}>", prompt)
     return found[-1] if found else ""
 
@@ -165,7 +165,7 @@ def read_documents(prompt: str) -> dict[str, dict]:
 
 
 def write_probes(prompt: str, custom_id: str) -> str:
-    """Choose the document with most paragraphs, split it in the middle, ask for what is rare."""
+    """Choose the document with the most paragraphs, split it in the middle, ask for rare words."""
     documents = read_documents(prompt)
     label = max(
         (label for label in documents if documents[label]["ranges"]),
@@ -234,7 +234,7 @@ def probe(
     side = " ".join(document["sentences"][unit] for unit in complement)
     words = content_words(atom)
     near = Counter(content_words(side))
-    # The thread that leads to the atom: what both sides hold, else what the complement holds most.
+    # The topic leading to the atom: words on both sides, otherwise the complement's most frequent.
     thread = list(dict.fromkeys([word for word in words if word in near])) or [
         word for word, _ in near.most_common(3)
     ]
@@ -270,13 +270,13 @@ def probe(
 
 
 def answer_question(prompt: str, custom_id: str) -> str:
-    """Some content words of the sentences that hold most of what the question names.
+    """Some content words of the sentences with the most words of the question.
 
-    Which words is drawn for each request, so that each answer number gives another answer.
+    The words are drawn for each request, so answers to the same question differ.
     """
     question = fenced(prompt, "question")
     asked = set(content_words(question))
-    # The passage that is asked about, where it is shown; the question, where nothing else is.
+    # The passage in question, if shown; otherwise the question itself.
     text = fenced(prompt, "passage") or fenced(prompt, "text") or question
     sentences = [
         words
@@ -290,7 +290,7 @@ def answer_question(prompt: str, custom_id: str) -> str:
 
 
 def judge_answer(prompt: str, custom_id: str) -> str:
-    """The share of the smaller set of content words that stands in the larger one."""
+    """The share of the smaller set of content words that is also in the larger one."""
     truth = set(content_words(fenced(prompt, "ground_truth")))
     given = set(content_words(fenced(prompt, "answer")))
     smaller = min(len(truth), len(given))

@@ -1,6 +1,6 @@
-"""A folder that stands for a batch service: what is handed in is kept there until it is forgotten.
+"""A folder that emulates a batch service: submitted batches are stored there until deleted.
 
-The id of a batch is the hash of its body, so handing one in twice is the same as once.
+The id of a batch is the hash of its body, so submitting it twice has no effect.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from latent_probes.providers import ListedBatch, ProviderError
 
 
 class Spool:
-    """The batches of one provider. Every batch has ended: it is answered when it is wanted."""
+    """The batches of one provider. All count as ended: they are answered on download."""
 
     def __init__(self, folder: Path, prefix: str):
         self.folder = folder
         self.prefix = prefix
 
     def keep(self, body: Path) -> str:
-        """Keep a copy of a body file; return the batch's id."""
+        """Store a copy of a body file; return the batch's id."""
         batch_id = f"{self.prefix}-{hash_of(body)}"
         with atomic_write(self.folder / f"{batch_id}.jsonl") as kept:
             shutil.copyfile(body, kept)
         return batch_id
 
     def list(self) -> Iterator[ListedBatch]:
-        """The batches that are kept, newest first."""
+        """The stored batches, newest first."""
         kept = [(path.stat().st_mtime, path) for path in self.folder.glob("*.jsonl")]
         for changed_at, path in sorted(kept, reverse=True):
             with path.open("rb") as file:
@@ -48,7 +48,7 @@ class Spool:
         return body
 
     def answers(self, batch_id: str) -> Path:
-        """The file for answers of a batch, as they come."""
+        """The file to which answers of a batch are appended."""
         return self.folder / f"{batch_id}.answers"
 
     def forget(self, batch_id: str) -> None:
