@@ -275,8 +275,8 @@ def test_what_a_server_says_of_itself_is_recorded_without_its_address(serving, t
     sample(path, serving(CompletionsServer()), 1, PREFIXES[:1])
     with landing.opened(path) as connection:
         ((_, _, details),) = landing.sources_of(connection, "base")
-    assert json.loads(details)["environment"]["server"] == {"owned_by": "vllm"}
-    assert "127.0.0.1" not in details
+    assert details["environment"]["server"] == {"owned_by": "vllm"}
+    assert "127.0.0.1" not in json.dumps(details)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

@@ -89,7 +89,6 @@ def test_settings_stand_at_every_rollout_and_its_source(undisturbed, tiny):
     )
     with landing.opened(undisturbed) as connection:
         ((kind, name, details),) = landing.sources_of(connection, "tiny")
-    details = json.loads(details)
     assert (kind, name) == ("sampler", "tiny")
     assert details["settings"]["model"] == "tiny"
     assert details["settings"]["dtype"] == "float32"
@@ -163,7 +162,7 @@ def test_a_rollout_does_not_depend_on_its_batch(undisturbed, tiny):
 
 
 def test_other_settings_for_the_same_name_are_refused(undisturbed, tiny):
-    with pytest.raises(sampling.SamplingError, match=r"temperature 1.0, not 0.5.*--source-mod"):
+    with pytest.raises(sampling.SamplingError, match=r"temperature 1.0 and not 0.5.*--source-mod"):
         sample(undisturbed, tiny, settings=replace(SETTINGS, temperature=0.5))
 
 

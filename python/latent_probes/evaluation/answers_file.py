@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pyarrow
 
 from latent_probes.common import sql
 
@@ -50,7 +51,7 @@ class OracleError(Exception):
     """Answers cannot land; the message gives the reason and the row."""
 
 
-def read(connection: duckdb.DuckDBPyConnection, path: Path):
+def read(connection: duckdb.DuckDBPyConnection, path: Path) -> pyarrow.Table:
     """Read answers to an Arrow table of probe_id, answer_number, answer, logp_atom and logp_ipa.
 
     ``connection`` is a connection to the warehouse.

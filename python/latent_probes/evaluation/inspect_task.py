@@ -11,7 +11,7 @@ import duckdb
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import get_model
-from inspect_ai.scorer import Score, Target, grouped, mean, scorer, stderr
+from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
 from inspect_ai.solver import TaskState, generate
 
 from latent_probes.common import sql
@@ -84,7 +84,7 @@ def samples(data: str, fold: str | None, max_score_below: float | None) -> list[
         stderr(cluster="doc_id"),
     ]
 )
-def judged():
+def judged() -> Scorer:
     """Scorer: the judge's score from 0 to 1, with this project's judge prompt."""
 
     async def score(state: TaskState, target: Target) -> Score:

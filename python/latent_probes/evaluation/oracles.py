@@ -98,12 +98,13 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
     whose answers must come from a file.
     """
     build = published_build(home)
+    source: str | None
     with warehouse.opened(home) as connection:
         if oracle == lexical.MODEL:
             answers, source = said_by_lexical(connection), lexical.MODEL
         else:
             answers, source = said_by_reader(connection, oracle)
-    if condition != "no_state" or not answers.num_rows:
+    if condition != "no_state" or source is None or not answers.num_rows:
         raise OracleError(
             f"--answers is missing: only {lexical.MODEL} and models run with `score-local` need "
             "no file, and only under the condition no_state"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow
@@ -86,7 +87,7 @@ def land_ratings(home: Home, path: Path, rater: str) -> tuple[int, int]:
         return landing.add_ratings(connection, pyarrow.table(columns)), len(rows)
 
 
-def read(path: Path):
+def read(path: Path) -> Iterator[tuple[str, str, float]]:
     """Yield id, hash and score of each answer with a score."""
     if not path.exists():
         raise RatingError(f"{path}: no such file")

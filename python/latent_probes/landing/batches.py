@@ -25,6 +25,12 @@ class Batch:
     state: str
     submitted_at: datetime | None
 
+    @property
+    def submitted_id(self) -> str:
+        """The id under which the provider has it. A batch that is submitted has one."""
+        assert self.provider_batch_id is not None
+        return self.provider_batch_id
+
 
 def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -> None:
     """Commit the intent to send a batch, and the settings it freezes, before anything is sent.
@@ -137,7 +143,11 @@ def refused(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
 
 
 def submitted(
-    connection, batch_id: str, provider_batch_id: str, *, was_adopted: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    batch_id: str,
+    provider_batch_id: str,
+    *,
+    was_adopted: bool = False,
 ) -> None:
     """Record the provider's id of a batch."""
     connection.execute(

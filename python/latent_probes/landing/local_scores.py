@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import duckdb
+import pyarrow
 
 from latent_probes.landing.opening import one, transaction
 
 
-def known_scores(connection: duckdb.DuckDBPyConnection, reader_hash: str):
+def known_scores(connection: duckdb.DuckDBPyConnection, reader_hash: str) -> pyarrow.Table:
     """What a local model has scored: an Arrow table of probe_id, form and input_hash."""
     return connection.sql(
         "select probe_id, form, input_hash from local_scores where reader_hash = ?",
@@ -15,7 +16,7 @@ def known_scores(connection: duckdb.DuckDBPyConnection, reader_hash: str):
     ).to_arrow_table()
 
 
-def add_scores(connection: duckdb.DuckDBPyConnection, reader: dict, scores) -> int:
+def add_scores(connection: duckdb.DuckDBPyConnection, reader: dict, scores: pyarrow.Table) -> int:
     """Land scores of a local model, and its ``readers`` row with the first ones; return the number.
 
     ``reader`` has the columns of ``readers``, ``scores`` is an Arrow table with those of

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import duckdb
+import pyarrow
 
 from latent_probes.landing.opening import one, transaction
 
 
-def add_oracle_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
+def add_oracle_answers(connection: duckdb.DuckDBPyConnection, answers: pyarrow.Table) -> int:
     """Land answers of a method under a condition; return the number of new ones.
 
     ``answers`` is an Arrow table with the columns of `oracle_answers` except the time. Lands all
@@ -31,7 +32,7 @@ def add_oracle_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
     return added
 
 
-def differing_answers(connection: duckdb.DuckDBPyConnection, answers) -> int:
+def differing_answers(connection: duckdb.DuckDBPyConnection, answers: pyarrow.Table) -> int:
     """Number of these answers that have landed with another text or other log-probabilities."""
     connection.register("incoming_answers", answers)
     try:

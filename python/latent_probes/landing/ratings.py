@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import duckdb
+import pyarrow
 
 from latent_probes.landing.opening import one, transaction
 
 
-def add_ratings(connection: duckdb.DuckDBPyConnection, ratings) -> int:
+def add_ratings(connection: duckdb.DuckDBPyConnection, ratings: pyarrow.Table) -> int:
     """Land the scores of a human rater; return the number of new ones.
 
     ``ratings`` is an Arrow table of rater, answer_request_id, answer_hash, score and file_hash.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import duckdb
+import pyarrow
 
 from latent_probes.landing.opening import one, transaction
 
 
-def known_resamples(connection: duckdb.DuckDBPyConnection, source_model: str):
+def known_resamples(connection: duckdb.DuckDBPyConnection, source_model: str) -> pyarrow.Table:
     """Landed resamples of a source model: an Arrow table of prefix_hash and continuation_idx."""
     return connection.sql(
         "select prefix_hash, continuation_idx from resamples where source_model = ?",
@@ -34,7 +35,9 @@ def resample_settings(connection: duckdb.DuckDBPyConnection, source_model: str) 
     return [json.loads(settings) for (settings,) in rows]
 
 
-def add_resamples(connection: duckdb.DuckDBPyConnection, source: dict, resamples) -> int:
+def add_resamples(
+    connection: duckdb.DuckDBPyConnection, source: dict, resamples: pyarrow.Table
+) -> int:
     """Land resampled continuations, and their sampler with the first ones; return the number.
 
     ``source`` has the columns of ``rollout_sources`` except n_rows and landed_at, ``resamples`` is

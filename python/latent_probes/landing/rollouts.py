@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
+import pyarrow
 
 from latent_probes.landing.opening import one, transaction
 
@@ -53,7 +56,7 @@ def add_rollouts(connection: duckdb.DuckDBPyConnection) -> int:
     return added
 
 
-def add_sampled(connection: duckdb.DuckDBPyConnection, source: dict, rows) -> int:
+def add_sampled(connection: duckdb.DuckDBPyConnection, source: dict, rows: pyarrow.Table) -> int:
     """Land rollouts of a sampler, and the sampler with the first ones; return the number.
 
     ``source`` has source_hash, kind, name and details; ``rows`` is an Arrow table with the columns
@@ -77,9 +80,9 @@ def add_sampled(connection: duckdb.DuckDBPyConnection, source: dict, rows) -> in
 
 def sources_of(
     connection: duckdb.DuckDBPyConnection, source_model: str
-) -> list[tuple[str, str, str | None]]:
+) -> list[tuple[str, str, dict[str, Any]]]:
     """Kind, name and details of all sources of a source model's rollouts."""
-    return connection.execute(
+    rows = connection.execute(
         """
         select kind, name, details
         from rollout_sources
@@ -91,6 +94,7 @@ def sources_of(
         """,
         {"source_model": source_model},
     ).fetchall()
+    return [(kind, name, json.loads(details or "{}")) for kind, name, details in rows]
 
 
 def known_siblings(connection: duckdb.DuckDBPyConnection, source_model: str) -> dict[str, Siblings]:
@@ -111,7 +115,7 @@ def known_siblings(connection: duckdb.DuckDBPyConnection, source_model: str) -> 
 
 
 def sampled_tokens(
-    connection, keys: list[tuple[str, str, int]]
+    connection: duckdb.DuckDBPyConnection, keys: list[tuple[str, str, int]]
 ) -> dict[tuple[str, str, int], tuple[list[int], list[int]]]:
     """Prompt and sampled token ids, if both have landed, by source model, document and index."""
     source_models, doc_ids, indices = map(list, zip(*keys, strict=True))

@@ -197,7 +197,7 @@ def fits(model: LanguageModel, document: Document) -> bool:
 class Report:
     """Counts of the documents that were read, printed at the end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.n_read = self.n_sampled = self.n_too_long = self.n_splits = self.n_inside = 0
 
     def add(self, model: LanguageModel, document: Document) -> bool:

@@ -11,12 +11,17 @@ from __future__ import annotations
 import copy
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from latent_probes.local_models import ReadingError
 from latent_probes.local_models.readings import Reading
 from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import DynamicCache
 
 # Maximum tokens in the key-value cache of a batch: 2.4 GB for an 8B model.
 MOST_TOKENS = 1 << 14
@@ -104,14 +109,20 @@ class Reader:
             use_cache=True,
             logits_to_keep=1,
         )
-        return Known(self.torch, cache, mask, None)
+        return Known(cache, mask, None)
 
     def extended(self, known: Known, questions: list[list[int]]) -> Known:
         """Append a question to each row (all of one length); keeps the logits after it."""
         logits = self.step(known, self.tensor(questions))
-        return Known(self.torch, known.cache, known.mask, logits[:, -1].float())
+        return Known(known.cache, known.mask, logits[:, -1].float())
 
-    def step(self, known: Known, ids, mask=None, first: int = -1):
+    def step(
+        self,
+        known: Known,
+        ids: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        first: int = -1,
+    ) -> torch.Tensor:
         """Append ids to ``known``; returns their logits, starting at position ``first``.
 
         ``mask`` is 0 at the padding of shorter rows.
@@ -131,6 +142,7 @@ class Reader:
 
     def candidates(self, asked: Known, readings: list[Reading]) -> list[list[list[float]]]:
         """Log-probabilities of both candidates of each reading."""
+        assert asked.logits is not None
         first = asked.logits.log_softmax(-1)
         scores = [
             [[first[row, ids[0]].item()] for ids in reading.candidates]
@@ -177,11 +189,12 @@ class Reader:
                     values += each.gather(1, following[:, None])[:, 0].tolist()
         return found
 
-    def answers(self, asked: Known, readings: list[Reading]) -> list[list[int] | None]:
+    def answers(self, asked: Known, readings: list[Reading]) -> Sequence[list[int] | None]:
         """Greedy answers, up to the end of the line. Modifies ``asked``."""
         if not readings[0].longest_answer:
             return [None] * len(readings)
         written: list[list[int]] = [[] for _ in readings]
+        assert asked.logits is not None
         logits = asked.logits
         while True:
             tokens = logits.argmax(-1)
@@ -200,7 +213,7 @@ class Reader:
             return True
         return "\n" in self.model.tokenizer.decode(answer).lstrip()
 
-    def tensor(self, values):
+    def tensor(self, values: Sequence[int] | Sequence[Sequence[int]]) -> torch.Tensor:
         """Integers on the model's device."""
         return self.torch.tensor(values, device=self.model.device)
 
@@ -208,17 +221,17 @@ class Reader:
 class Known:
     """Computed rows: key-value cache, attention mask, and the logits after the last token."""
 
-    def __init__(self, torch, cache, mask, logits):
-        self.torch, self.cache, self.mask, self.logits = torch, cache, mask, logits
+    def __init__(self, cache: DynamicCache, mask: torch.Tensor, logits: torch.Tensor | None):
+        self.cache, self.mask, self.logits = cache, mask, logits
 
     def chosen(self, rows: list[int]) -> Known:
         """A copy of some rows, which can repeat."""
-        rows = self.torch.tensor(rows, device=self.mask.device)
+        places = self.mask.new_tensor(rows)
         cache = copy.deepcopy(self.cache)
         # Unlike `batch_select_indices`, this supports layers with linear attention.
-        cache.reorder_cache(rows)
-        logits = None if self.logits is None else self.logits[rows]
-        return Known(self.torch, cache, self.mask[rows], logits)
+        cache.reorder_cache(places)
+        logits = None if self.logits is None else self.logits[places]
+        return Known(cache, self.mask[places], logits)
 
 
 def checked(read: Read) -> Read:

@@ -8,10 +8,14 @@ The forms are those of the table ``reader_inputs``. A prompt has two parts, toke
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from latent_probes.local_models import ReadingError
 from latent_probes.queue import rendering
 from latent_probes.sampling import tokenizing
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # Version of the tokenization and prompt; changing it gives new scores.
 METHOD = "reading 1"
@@ -57,16 +61,16 @@ class Reading:
         return len(self.context) + len(self.question)
 
 
-def reading_of(tokenizer, text: Text, longest: int) -> Reading:
+def reading_of(tokenizer: PreTrainedTokenizerBase, text: Text, longest: int) -> Reading:
     """Tokenize a probe, at most ``longest`` tokens including the longer candidate.
 
     A complement that is too long is truncated at the end away from the split. Raises ReadingError
     if a candidate does not fit even without the complement.
     """
     continues = text.form == "continuation"
-    candidates = tuple(
-        tokenizing.following(tokenizer, candidate_text(candidate, continues))
-        for candidate in (text.atom, text.wrong_answer)
+    candidates = (
+        tokenizing.following(tokenizer, candidate_text(text.atom, continues)),
+        tokenizing.following(tokenizer, candidate_text(text.wrong_answer, continues)),
     )
     answers = text.form == "question"
     longest_answer = min(len(candidates[0]) + MORE_TOKENS, LONGEST_ANSWER) if answers else 0

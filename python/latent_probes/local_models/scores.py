@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 
 import pyarrow
 
@@ -148,7 +149,9 @@ def key_of(reading: Reading) -> tuple[str, str]:
     return reading.text.probe_id, reading.text.form
 
 
-def largest_difference(values, others) -> float:
+def largest_difference(
+    values: Sequence[Sequence[float]], others: Sequence[Sequence[float]]
+) -> float:
     """The largest absolute difference between two lists of lists of numbers."""
     return max(
         abs(value - other)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow
 import pyarrow.parquet
@@ -21,6 +22,9 @@ from latent_probes.common import files
 from latent_probes.local_models import ReadingError
 from latent_probes.local_models.states import Document
 from latent_probes.sampling.language_model import libraries
+
+if TYPE_CHECKING:
+    import torch
 
 INDEX = pyarrow.schema(
     {
@@ -76,7 +80,7 @@ def prepare(folder: Path, settings: dict) -> None:
 
 def known(folder: Path) -> set[tuple[str, str, int]]:
     """Saved states: document id, hash of its text, and split."""
-    found = set()
+    found: set[tuple[str, str, int]] = set()
     for part in parts(folder):
         table = pyarrow.parquet.read_table(part, columns=["document_id", "text_hash", "split"])
         columns = [column.to_pylist() for column in table.columns]
@@ -89,7 +93,9 @@ def parts(folder: Path) -> list[Path]:
     return sorted((folder / "index").glob("[0-9]*.parquet"))
 
 
-def add(folder: Path, documents: list[Document], tensors: list, layers: list[int]) -> None:
+def add(
+    folder: Path, documents: list[Document], tensors: list[torch.Tensor], layers: list[int]
+) -> None:
     """Write a shard with the states of some documents (from `states.read`), and its index."""
     torch, _ = libraries()
     from safetensors.torch import save

@@ -5,10 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from latent_probes.local_models import ReadingError
 from latent_probes.local_models.tokens import Tokens
 from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
+
+if TYPE_CHECKING:
+    import torch
 
 # Maximum tokens in a pass: all their states are in memory until the chosen ones are taken.
 MOST_TOKENS = 1 << 13
@@ -43,7 +47,7 @@ class Document:
         return self.tokens.ids[: max(self.places, default=-1) + 1]
 
 
-def read(model: LanguageModel, documents: list[Document], layers: list[int]):
+def read(model: LanguageModel, documents: list[Document], layers: list[int]) -> list[torch.Tensor]:
     """Hidden states of each document: CPU tensors of shape (places, layers, hidden size).
 
     ``layers`` are indices into transformers' ``hidden_states``: 0 is the token embeddings, n the

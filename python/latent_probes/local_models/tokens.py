@@ -12,8 +12,12 @@ import itertools
 import json
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from latent_probes.sampling import tokenizing
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # How tokenizers with byte fallback write a single byte.
 SINGLE_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
@@ -33,7 +37,7 @@ class Tokens:
         Fewer if there are not that many.
         """
         # Ends are ascending: search backwards from the first token that ends later.
-        found = []
+        found: list[int] = []
         for place in range(self.first_after(split) - 1, -1, -1):
             if len(found) == n_tokens:
                 break
@@ -58,7 +62,7 @@ class Tokens:
         return sum(max(span[0], start) < min(span[1], end) for span in self.spans)
 
 
-def of_text(tokenizer, text: str) -> Tokens:
+def of_text(tokenizer: PreTrainedTokenizerBase, text: str) -> Tokens:
     """The tokens of a full text, including the tokenizer's leading special tokens."""
     ids = tokenizing.encode(tokenizer, text)
     found = tokenizer(text, add_special_tokens=True, return_offsets_mapping=True)
@@ -66,7 +70,7 @@ def of_text(tokenizer, text: str) -> Tokens:
     return Tokens(ids, [tuple(span) for span in found["offset_mapping"][: len(ids)]], "text")
 
 
-def before_text(tokenizer) -> list[int]:
+def before_text(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids of the tokenizer's leading special tokens: BOS, or none."""
     found = of_text(tokenizer, "a")
     return [
@@ -75,7 +79,11 @@ def before_text(tokenizer) -> list[int]:
 
 
 def of_sample(
-    tokenizer, prefix: str, text: str, prefix_ids: list[int], continuation_ids: list[int]
+    tokenizer: PreTrainedTokenizerBase,
+    prefix: str,
+    text: str,
+    prefix_ids: list[int],
+    continuation_ids: list[int],
 ) -> Tokens | None:
     """The prompt and sampled tokens, up to the end of ``text``, which begins with ``prefix``.
 
@@ -103,7 +111,7 @@ def of_sample(
     return Tokens([*prefix_ids, *continuation_ids[:n_kept]], [*before.spans, *spans], "sampled")
 
 
-def bytes_of(tokenizer, ids: list[int]) -> list[bytes]:
+def bytes_of(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> list[bytes]:
     """The bytes of each token; empty for special tokens."""
     special = set(tokenizer.all_special_ids)
     added = tokenizer.added_tokens_decoder
@@ -123,7 +131,7 @@ def bytes_of(tokenizer, ids: list[int]) -> list[bytes]:
     return pieces
 
 
-def decoder_of(tokenizer) -> dict | None:
+def decoder_of(tokenizer: PreTrainedTokenizerBase) -> dict | None:
     """The decoder in the tokenizer's configuration."""
     return json.loads(tokenizer.backend_tokenizer.to_str()).get("decoder")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latent_probes.common import files
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def blank(width: float, height: float):
+
+def blank(width: float, height: float) -> Figure:
     """An empty figure, with sizes in inches, in matplotlib's default style."""
     # Imported here because it is slow and only plots need it.
     import matplotlib.style
@@ -21,7 +25,7 @@ def blank(width: float, height: float):
     return figure
 
 
-def save(figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically."""
     with files.atomic_write(path) as partial:
         # The library's version must not change the bytes.

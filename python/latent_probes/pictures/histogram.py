@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+
 from latent_probes import pictures
 
 NAME = "score_histogram.png"
 COLORS = {"hard": "#1b7f79", "middle": "#b8b8b8", "easy": "#c8553d"}
 
 
-def draw(figures, path: Path) -> None:
+def draw(figures: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Draw the histogram of the scored probes' best scores, one bar per bin.
 
     ``figures`` is a connection in which `score_histogram` is a table.

@@ -10,7 +10,7 @@ import email.utils
 import json
 import time
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import anthropic
 import httpx2
@@ -102,18 +102,22 @@ def count(client: anthropic.Anthropic, line: bytes) -> int:
 
 
 def post(
-    client: anthropic.Anthropic, path: str, content: bytes | Iterator[bytes], **options
+    client: anthropic.Anthropic,
+    path: str,
+    content: bytes | Iterator[bytes],
+    **options: Unpack[anthropic.RequestOptions],
 ) -> httpx2.Response:
     """Send JSON unchanged; return the raw response.
 
     Redirects are not followed: most turn a POST into a GET, which would succeed without sending.
     """
-    headers = {"Content-Type": "application/json", **options.pop("headers", {})}
+    headers = {"Content-Type": "application/json", **options.get("headers", {})}
+    options = {**options, "follow_redirects": False, "headers": headers}
     return client.post(
         path,
         cast_to=httpx2.Response,
         content=content,
-        options={"follow_redirects": False, "headers": headers, **options},
+        options=options,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
+from typing import cast
 
 import anthropic
 import httpx2
@@ -38,7 +39,7 @@ class AnthropicBatches:
     serves = staticmethod(serves)
     encode = staticmethod(encode)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.client = anthropic_api.connect(max_retries=4)
 
     def count(self, line: bytes) -> int:
@@ -120,7 +121,7 @@ def errors_explained() -> Iterator[None]:
 
 def listed(batch: MessageBatch) -> ListedBatch:
     """Convert a batch of the API."""
-    counts = batch.request_counts.to_dict()
+    counts = cast(dict[str, int], batch.request_counts.to_dict())
     return ListedBatch(
         provider_batch_id=batch.id,
         n_requests=sum(counts.values()),

@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -100,7 +100,9 @@ class AnthropicMessages:
         """Delete the batch and its answers."""
         self.spool.forget(provider_batch_id)
 
-    def ask_all(self, requests: list[bytes], answers: Path, advance) -> None:
+    def ask_all(
+        self, requests: Iterable[bytes], answers: Path, advance: Callable[[int], None]
+    ) -> None:
         """Send requests, some at a time, and append each answer on arrival.
 
         After an error or Ctrl-C, it ends when the messages in flight are answered.
@@ -186,8 +188,8 @@ class AnthropicMessages:
             self.not_before = max(self.not_before, time.monotonic() + seconds)
         if self.n_answered == n_answered:
             raise reason
-        error = {"type": "error", "error": {"type": "api_error", "message": str(reason)}}
-        return result_line(custom_id, "errored", error=orjson.dumps(error)), None
+        fault = {"type": "error", "error": {"type": "api_error", "message": str(reason)}}
+        return result_line(custom_id, "errored", error=orjson.dumps(fault)), None
 
     def waited(self, stopped: threading.Event) -> bool:
         """Wait until the server can be called again, even if that is postponed repeatedly.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import duckdb
 import jinja2
 
 from latent_probes.common import terminal
@@ -13,7 +14,7 @@ from latent_probes.publication import header, queries, tables
 NAME = "README.md"
 
 
-def render(figures, folder: Path, settings: dict) -> str:
+def render(figures: duckdb.DuckDBPyConnection, folder: Path, settings: dict) -> str:
     """Render the card of the files in ``folder``; ``figures`` has the queries as views."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -36,7 +37,7 @@ def render(figures, folder: Path, settings: dict) -> str:
     )
 
 
-def rows(figures, query: str) -> list[dict]:
+def rows(figures: duckdb.DuckDBPyConnection, query: str) -> list[dict]:
     """The rows of a named query."""
     found = figures.execute(f"from {query}")
     names = [column[0] for column in found.description]
@@ -44,7 +45,7 @@ def rows(figures, query: str) -> list[dict]:
 
 
 def table(
-    figures,
+    figures: duckdb.DuckDBPyConnection,
     query: str,
     columns: dict[str, str],
     order: str,
@@ -65,7 +66,7 @@ def table(
     return "\n".join([*lines, "", f"Query: `{query}`"])
 
 
-def cell(value, name: str = "") -> str:
+def cell(value: object, name: str = "") -> str:
     """Format a value of the column ``name`` for a Markdown table.
 
     Dollars, shares and counts are formatted by the column's name; characters that could end the
@@ -90,7 +91,7 @@ def cell(value, name: str = "") -> str:
     return re.sub(r"([\\|\[\]`*_~])", r"\\\1", text)
 
 
-def histogram(figures) -> str:
+def histogram(figures: duckdb.DuckDBPyConnection) -> str:
     """Text histogram of the best scores, one line per bin."""
     lines = []
     for row in rows(figures, "score_histogram"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -68,7 +69,9 @@ def build_of(listed: list[dict]) -> str:
     return hashlib.sha256(json.dumps(probes).encode()).hexdigest()
 
 
-def contents(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]):
+def contents(
+    home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]
+) -> Iterator[tuple[str, int, str]]:
     """Path, bytes and SHA-256 of each file except manifest and card, ordered by path."""
     exported = [path for table in published for path, _ in paths(connection, table)]
     for path in sorted([str(path) for path in exported] + [queries.NAME, histogram.NAME]):

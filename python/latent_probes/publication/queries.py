@@ -83,7 +83,7 @@ def constant(connection: duckdb.DuckDBPyConnection, name: str) -> str:
     return f"create or replace table {name} as\nfrom (values\n{values}\n) as rows ({columns});\n"
 
 
-def literal(value) -> str:
+def literal(value: str | float | bool | None) -> str:
     """A value of a seed as an SQL literal."""
     if value is None:
         return "null"

@@ -57,7 +57,10 @@ def published(connection: duckdb.DuckDBPyConnection) -> list[Table]:
         order by position
         """
     ).fetchall()
-    return [Table(*row[:-1], columns=tuple(row[-1])) for row in rows]
+    return [
+        Table(config, model, folder, is_by_round, holds_texts, meaning, tuple(columns))
+        for config, model, folder, is_by_round, holds_texts, meaning, columns in rows
+    ]
 
 
 def paths(connection: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[Path, int | None]]:

@@ -59,7 +59,8 @@ def refuse(home: Home, export: Export) -> None:
     here = "|".join(map(re.escape, paths_of(home)))
     kinds["a path on this computer"] = f"(?:{here})(?:[^A-Za-z0-9_]|$)"
     kinds["a local path"] = PATHS
-    refused, allowed = [], []
+    refused: list[Leak] = []
+    allowed: list[Leak] = []
     with (
         duckdb.connect() as connection,
         terminal.progress("searching for keys and paths", len(export.hashes), "files") as advance,

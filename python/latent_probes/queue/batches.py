@@ -221,8 +221,7 @@ def collect(home: Home, provider: Provider) -> int:
 
     Raises ProviderError, after everything else has landed, if the provider does not list a batch.
     """
-    batches = {batch.provider_batch_id: batch for batch in open_at(home)}
-    batches.pop(None, None)
+    batches = {batch.provider_batch_id: batch for batch in open_at(home) if batch.provider_batch_id}
     if not batches:
         return 0
     for batch in batches.values():
@@ -233,9 +232,9 @@ def collect(home: Home, provider: Provider) -> int:
     n_landed = 0
     unseen = dict(batches)
     for listed in provider.list():
-        batch = unseen.pop(listed.provider_batch_id, None)
-        if batch and listed.has_ended:
-            n_landed += land_results(home, provider, batch, listed)
+        known = unseen.pop(listed.provider_batch_id, None)
+        if known and listed.has_ended:
+            n_landed += land_results(home, provider, known, listed)
         if not unseen:
             break
     # Left by a process that was killed after the download.
@@ -253,6 +252,7 @@ def collect(home: Home, provider: Provider) -> int:
 
 def age_of(batch: Batch) -> float:
     """Seconds since a batch was submitted."""
+    assert batch.submitted_at is not None
     return (datetime.now(UTC).replace(tzinfo=None) - batch.submitted_at).total_seconds()
 
 
@@ -269,7 +269,7 @@ def land_results(home: Home, provider: Provider, batch: Batch, listed: ListedBat
         counts = landing.staged_counts(connection, batch.batch_id)
         landing.add_responses(connection, batch.batch_id)
         dominant = dominant_error(connection, batch)
-    provider.forget(batch.provider_batch_id)
+    provider.forget(batch.submitted_id)
     body_file(home, batch.batch_id).unlink(missing_ok=True)
     results.unlink()
     terminal.say(f"landed {batch.n_requests:,} requests: {described(counts)}")
@@ -287,14 +287,14 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
     results = results_file(home, batch.batch_id)
     partial = results.with_name(f"{results.name}.part")
     for n_downloads in range(1, MOST_DOWNLOADS + 1):
-        provider.download(batch.provider_batch_id, partial)
+        provider.download(batch.submitted_id, partial)
         with landing.opened(home.landing) as connection:
             landing.stage_results(connection, partial)
             counts = landing.staged_counts(connection, batch.batch_id)
             is_foreign = landing.results_are_foreign(connection, batch.batch_id)
             fault = fault_of(batch, listed, counts)
             if fault and is_foreign and batch.was_adopted:
-                landing.disown(connection, batch.batch_id, batch.provider_batch_id, "foreign")
+                landing.disown(connection, batch.batch_id, batch.submitted_id, "foreign")
         if not fault:
             break
         terminal.say(f"{batch.provider_batch_id}: {fault}")
@@ -393,4 +393,4 @@ def cancel(home: Home, provider: Provider, batch: Batch) -> None:
             landing.release(connection, batch.batch_id)
         return
     (batch,) = [known for known in open_at(home) if known.batch_id == batch.batch_id]
-    provider.cancel(batch.provider_batch_id)
+    provider.cancel(batch.submitted_id)

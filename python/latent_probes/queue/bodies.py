@@ -52,7 +52,7 @@ class Sent:
 
 
 def encoded(
-    connection,
+    connection: duckdb.DuckDBPyConnection,
     provider: Provider,
     chosen: pyarrow.Table,
     taken: set[int],

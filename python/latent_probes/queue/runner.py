@@ -6,6 +6,8 @@ cost, comes from the warehouse.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import duckdb
 import pyarrow
 
@@ -85,7 +87,7 @@ def count_tokens(home: Home, provider: Provider) -> None:
                 landing.add_token_counts(connection, counts)
 
 
-def cancel_batches(home: Home, create_provider) -> None:
+def cancel_batches(home: Home, create_provider: Callable[[str], Provider]) -> None:
     """Cancel all open batches; ``create_provider`` creates a provider from its name.
 
     Answers completed by then still land, here or in the next run.

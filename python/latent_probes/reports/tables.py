@@ -26,7 +26,7 @@ def print_table(connection: duckdb.DuckDBPyConnection, title: str, query: str) -
     terminal.console.print(table)
 
 
-def shown(value) -> str:
+def shown(value: object) -> str:
     """Format a value as text, with control characters in external text replaced."""
     if value is None:
         return ""

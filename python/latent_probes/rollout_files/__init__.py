@@ -7,6 +7,7 @@ large data set can be resumed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from latent_probes.rollout_files.mapping import COLUMNS, CONSTANTS, Mapping
@@ -19,7 +20,7 @@ HUB = "hf://"
 
 
 def land_rollouts(
-    landing_path: Path, names: list[str | Path], mapping: Mapping, downloads: Path
+    landing_path: Path, names: Sequence[str | Path], mapping: Mapping, downloads: Path
 ) -> Landed:
     """Land local files, and files of data sets on the Hub (``hf://datasets/…``).
 

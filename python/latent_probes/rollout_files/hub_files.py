@@ -94,14 +94,15 @@ def list_files(dataset: str, revision: str) -> list[HubFile]:
     """All files of a data set at the commit that a revision points to now, ordered by path."""
     api = HfApi()
     info = api.dataset_info(dataset, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    if not COMMIT.fullmatch(info.sha):
+    commit = info.sha or ""
+    if not COMMIT.fullmatch(commit):
         raise ValueError("no commit")
     entries = api.list_repo_tree(
-        dataset, repo_type="dataset", revision=info.sha, recursive=True, expand=False
+        dataset, repo_type="dataset", revision=commit, recursive=True, expand=False
     )
     listed = [
         HubFile(
-            *(dataset, revision, info.sha, entry.path, int(entry.size), entry.blob_id),
+            *(dataset, revision, commit, entry.path, int(entry.size), entry.blob_id),
             sha256=entry.lfs.sha256 if entry.lfs else None,
         )
         for entry in entries

@@ -261,7 +261,9 @@ class ServedModel:
         try:
             (choice,) = answer["choices"]
             text, reason = tokenizing.mended(choice["text"]), choice["finish_reason"]
-            fed = token_ids(choice.get("prompt_token_ids")) or (prompt if self.tokenizer else None)
+            fed = token_ids(choice.get("prompt_token_ids")) or (
+                prompt if isinstance(prompt, list) else None
+            )
             ids = token_ids(choice.get("token_ids"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RetryableError(f"the response is not a completion ({error})") from None
@@ -269,16 +271,16 @@ class ServedModel:
             raise RetryableError(f"the rollout has finish reason {reason!r}")
         if self.tokenizer and fed != prompt:
             raise RolloutFailedError("the server's prompt tokens differ from those that were sent")
-        if self.tokenizer and ids is not None:
+        if self.tokenizer and fed is not None and ids is not None:
             text = tokenizing.continuation(self.tokenizer, fed, ids)
         return Sampled(row, text, fed, ids, reason)
 
 
 def token_ids(value: object) -> list[int] | None:
     """Token ids as returned by a server; None if they are not valid."""
-    is_known = isinstance(value, list) and all(
-        type(part) is int and 0 <= part < 2**31 for part in value
-    )
+    if not isinstance(value, list):
+        return None
+    is_known = all(type(part) is int and 0 <= part < 2**31 for part in value)
     return value if is_known else None
 
 

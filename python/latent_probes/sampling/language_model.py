@@ -11,10 +11,20 @@ import importlib.metadata
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from latent_probes.common import files
 from latent_probes.sampling import tokenizing
+from latent_probes.sampling.prefixes import Prefix
 from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
+
+if TYPE_CHECKING:
+    from transformers import (
+        LogitsProcessor,
+        LogitsProcessorList,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+    )
 
 # Files in a model's folder that determine the text.
 PARTS = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.gguf")
@@ -56,14 +66,14 @@ class LanguageModel:
                 "or path, --dtype and --device"
             ) from error
         self.ends = ends_of_text(self.model, self.tokenizer)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "sampler": "transformers",
             "model": self.name,
             "revision": hash_of_files(Path(model)) if Path(model).exists() else revision,
             "tokenizer": tokenizing.version(self.tokenizer, model, revision),
             "dtype": str(self.model.dtype).removeprefix("torch."),
         }
-        self.environment = {
+        self.environment: dict[str, Any] = {
             "batch_size": batch_size,
             "device": torch.cuda.get_device_name(self.device)
             if self.device.startswith("cuda")
@@ -91,7 +101,7 @@ class LanguageModel:
         The batches depend only on ``wanted`` and the batch size. Longest prefixes come first, so a
         batch that does not fit in memory fails immediately.
         """
-        ids = {row.prefix: () for row in wanted}
+        ids: dict[Prefix, list[int]] = {row.prefix: [] for row in wanted}
         for prefix in ids:
             ids[prefix] = tokenizing.encode(self.tokenizer, prefix.text)
         longest = max(map(len, ids.values())) + settings.max_new_tokens
@@ -185,7 +195,7 @@ class LanguageModel:
         return written[:, longest:].tolist()
 
 
-def processors(batch: list[Wanted], settings: Settings):
+def processors(batch: list[Wanted], settings: Settings) -> LogitsProcessorList:
     """Logits processors: the settings in the usual order, then the draw."""
     _, transformers = libraries()
     chain = transformers.LogitsProcessorList()
@@ -201,7 +211,7 @@ def processors(batch: list[Wanted], settings: Settings):
     return chain
 
 
-def drawer(batch: list[Wanted]):
+def drawer(batch: list[Wanted]) -> LogitsProcessor:
     """A logits processor that leaves one token per row, drawn with the row's own seed.
 
     Uses the Gumbel-max trick, noise per token: a logit that is off in its last bits hardly ever
@@ -209,12 +219,13 @@ def drawer(batch: list[Wanted]):
     sensitive. `generate` itself draws for all rows from one generator, so a row's tokens would
     depend on the other rows.
     """
-    torch, transformers = libraries()
+    import torch
+    from transformers import LogitsProcessor
 
-    class Drawer(transformers.LogitsProcessor):
-        generators = None
+    class Drawer(LogitsProcessor):
+        generators: list[torch.Generator] | None = None
 
-        def __call__(self, input_ids, scores):
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             if self.generators is None:
                 self.generators = [
                     torch.Generator(scores.device).manual_seed(row.sampling_seed) for row in batch
@@ -231,7 +242,7 @@ def drawer(batch: list[Wanted]):
     return Drawer()
 
 
-def libraries():
+def libraries() -> tuple[Any, Any]:
     """torch and transformers. Raises LanguageModelError if the extra is not installed."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
@@ -246,7 +257,7 @@ def libraries():
     return torch, transformers
 
 
-def ends_of_text(model, tokenizer) -> set[int]:
+def ends_of_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """End-of-text tokens according to the model and its tokenizer."""
     ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]

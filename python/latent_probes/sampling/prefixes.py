@@ -136,10 +136,13 @@ def read(
                 or f"{path}: cannot be read ({first_lines}); the file may be truncated: write it "
                 "again"
             ) from error
-    return [
-        Prefix(doc_id, url, prefix or cut(text, f"cut {seed} {doc_id}", bounds))
-        for doc_id, url, text, prefix in rows
-    ], passed_over
+    found = []
+    for doc_id, url, text, prefix in rows:
+        text = prefix or cut(text, f"cut {seed} {doc_id}", bounds)
+        # A page without a place to cut has a reason, and is not among them.
+        assert text is not None
+        found.append(Prefix(doc_id, url, text))
+    return found, passed_over
 
 
 def stage(

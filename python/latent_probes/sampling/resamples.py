@@ -5,7 +5,6 @@ Seeds and resuming work as in ``rollouts``; the results are models in models/eva
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import duckdb
@@ -103,7 +102,7 @@ def refuse_other_model(
                 f"{settings['model']} wrote them"
             )
             continue
-        landed = json.loads(details)["settings"]
+        landed = details["settings"]
         for key in IDENTITY:
             known = (landed.get(key), settings.get(key))
             if None not in known and known[0] != known[1]:

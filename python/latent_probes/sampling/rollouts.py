@@ -209,7 +209,7 @@ def refuse_other_settings(
                 f"rollouts of {source_model!r} have landed from {name}: choose another name with "
                 "--source-model"
             )
-        if differing := differences(json.loads(details)["settings"], settings):
+        if differing := differences(details["settings"], settings):
             raise SamplingError(
                 f"rollouts of {source_model!r} were sampled with {differing}: use the "
                 "same, or choose another name with --source-model"

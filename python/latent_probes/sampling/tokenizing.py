@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latent_probes.common import files
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # Not allowed in a text: NUL and lone surrogates.
 NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
@@ -18,7 +22,7 @@ class TokenizerError(Exception):
     """A tokenizer that is missing or cannot be used; the message says which."""
 
 
-def load(model: str, revision: str | None):
+def load(model: str, revision: str | None) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a model: a name on the Hub, a folder, or a GGUF file.
 
     Raises TokenizerError.
@@ -44,12 +48,12 @@ def place(model: str) -> dict[str, str]:
     return {"pretrained_model_name_or_path": model}
 
 
-def version(tokenizer, model: str, revision: str | None) -> str:
+def version(tokenizer: PreTrainedTokenizerBase, model: str, revision: str | None) -> str:
     """``NAME@HASH``: the first 16 hex digits of the SHA-256 of the tokenizer's file."""
     from transformers.utils import cached_file
 
-    path = Path(model)
-    if path.suffix != ".gguf":
+    path: Path | None = Path(model)
+    if path is not None and path.suffix != ".gguf":
         found = cached_file(
             model, "tokenizer.json", revision=revision, _raise_exceptions_for_missing_entries=False
         )
@@ -72,7 +76,7 @@ def short_name(model: str) -> str:
     return path.resolve().name if path.is_dir() else model
 
 
-def encode(tokenizer, text: str) -> list[int]:
+def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Token ids of ``text`` as model input, including the tokenizer's leading special tokens."""
     ids = list(tokenizer(text, add_special_tokens=True)["input_ids"])
     special = set(tokenizer.all_special_ids)
@@ -82,7 +86,7 @@ def encode(tokenizer, text: str) -> list[int]:
     return ids
 
 
-def following(tokenizer, text: str) -> list[int]:
+def following(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Token ids of ``text`` as a continuation of other text.
 
     At the start of a text, some tokenizers would add or remove a space.
@@ -95,7 +99,7 @@ def following(tokenizer, text: str) -> list[int]:
     return [token for token, (start, _) in pairs if start >= 1]
 
 
-def continuation(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
+def continuation(tokenizer: PreTrainedTokenizerBase, prefix_ids: list[int], ids: list[int]) -> str:
     """The text that ``ids`` add to the text of ``prefix_ids``, without special tokens.
 
     A model can be stopped between the bytes of a character: an incomplete end is dropped. Raises
@@ -116,7 +120,7 @@ def continuation(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
     )
 
 
-def added(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
+def added(tokenizer: PreTrainedTokenizerBase, prefix_ids: list[int], ids: list[int]) -> str:
     """The text that ``ids`` add after a prefix: alone, the first token could lose its space."""
     # The second is for a prefix that ends in byte tokens, followed by invalid bytes.
     for before in (prefix_ids, tokenizer("a", add_special_tokens=False)["input_ids"]):
@@ -129,7 +133,7 @@ def added(tokenizer, prefix_ids: list[int], ids: list[int]) -> str:
     )
 
 
-def decode(tokenizer, ids: list[int]) -> str:
+def decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
     """The text of ids, unchanged: no space is removed before punctuation."""
     return tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 

@@ -48,8 +48,8 @@ def build(home: Home, *, tested: bool) -> None:
         stamp(home, built_of, tables, tested=False)
     if tested and not is_current(home, tested=True):
         call_dbt(home, ["test", *NO_UNIT_TESTS], "testing")
-        noted = stamped(home)
-        stamp(home, noted["state"], noted["tables"], tested=True)
+        if noted := stamped(home):
+            stamp(home, noted["state"], noted["tables"], tested=True)
 
 
 def build_before_run(home: Home) -> None:

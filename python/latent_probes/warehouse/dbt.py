@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
+
+if TYPE_CHECKING:
+    from dbt_common.events.base_types import EventMsg
 
 
 class WarehouseError(Exception):
@@ -23,7 +27,7 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
         with terminal.progress(f"dbt: {what}", None, "nodes") as advance:
             failing_rows: list[str] = []
 
-            def follow(event) -> None:
+            def follow(event: EventMsg) -> None:
                 if event.info.name == "NodeFinished":
                     advance(1)
                 elif event.info.name == "JinjaLogInfo":
@@ -61,7 +65,7 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
 
 
 @contextmanager
-def without_collector():
+def without_collector() -> Iterator[None]:
     """Disable the garbage collector: dbt keeps its objects to the end, and collecting costs 8 %."""
     gc.disable()
     try:

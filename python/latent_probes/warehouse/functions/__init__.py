@@ -23,8 +23,10 @@ No function calls a language model: rebuilding the warehouse never spends money.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
@@ -37,12 +39,12 @@ FUNCTIONS = (*texts.FUNCTIONS, *damaged_json.FUNCTIONS, *statistics.FUNCTIONS)
 class Plugin(BasePlugin):
     """Creates the landing file before dbt attaches it, and registers the functions."""
 
-    def update_connection_config(self, creds, config):
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         # dbt-duckdb does not retry if an attached file is missing or locked.
         for attachment in creds.attach or []:
             landing.prepare(Path(attachment.path))
 
-    def configure_connection(self, conn):
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         register(conn)
 
 
@@ -57,7 +59,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         connection.create_function(
             name,
             function,
-            parameters,
+            [*parameters],
             result,
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,

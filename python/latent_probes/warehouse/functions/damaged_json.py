@@ -16,7 +16,7 @@ ESCAPE = regex.compile(r"(?s)\\(?:u([0-9a-fA-F]{4})|(.))")
 ESCAPED = dict(zip("\"\\/'bfnrt", "\"\\/'\b\f\n\r\t", strict=True))
 
 
-def repair_json(texts: pyarrow.ChunkedArray):
+def repair_json(texts: pyarrow.ChunkedArray) -> pyarrow.Array:
     """Each text repaired to a valid JSON object; null if it cannot be repaired."""
     return pyarrow.array([repaired(text) for text in texts.to_pylist()], pyarrow.string())
 
@@ -47,7 +47,7 @@ def with_escaped_quotes(value: regex.Match) -> str:
     return value[1] + INNER_QUOTE.sub(r'\\"', value[2]) + value[3]
 
 
-def unescaped(texts: pyarrow.ChunkedArray):
+def unescaped(texts: pyarrow.ChunkedArray) -> pyarrow.Array:
     """Each text with its JSON escapes decoded, whether or not it is valid JSON."""
 
     def character(escape: regex.Match) -> str:

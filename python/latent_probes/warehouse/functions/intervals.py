@@ -16,6 +16,9 @@ from collections.abc import Callable
 
 import numpy
 
+# A figure and the ends of its interval, if it has one.
+Estimate = tuple[float, float | None, float | None]
+
 LEVEL = 0.95
 # With fewer documents, no interval is given.
 FEWEST_DOCUMENTS = 5
@@ -128,7 +131,9 @@ def correlation(totals: numpy.ndarray) -> numpy.ndarray:
     return (pairs * products - firsts * seconds) / numpy.sqrt(first_variation * second_variation)
 
 
-def variation_of(values, sums, squares) -> numpy.ndarray:
+def variation_of(
+    values: numpy.ndarray, sums: numpy.ndarray, squares: numpy.ndarray
+) -> numpy.ndarray:
     """Sum of squared deviations times the number of values.
 
     0 for equal values, whose deviation is only rounding error.
@@ -142,7 +147,7 @@ def estimated(
     statistic: Callable[[numpy.ndarray], numpy.ndarray],
     n_replicates: int,
     seed: int,
-) -> tuple[float, float | None, float | None] | None:
+) -> Estimate | None:
     """A statistic and its interval, from the totals of each document.
 
     None if it is not a number, for example if all values are equal; without an interval for fewer
@@ -156,12 +161,12 @@ def estimated(
     return float(estimate), low, high
 
 
-def alpha_interval(sums: numpy.ndarray, n_replicates: int, seed: int):
+def alpha_interval(sums: numpy.ndarray, n_replicates: int, seed: int) -> Estimate | None:
     """Krippendorff's alpha as ``estimated``."""
     return estimated(sums, alpha, n_replicates, seed)
 
 
-def correlation_interval(sums: numpy.ndarray, n_replicates: int, seed: int):
+def correlation_interval(sums: numpy.ndarray, n_replicates: int, seed: int) -> Estimate | None:
     """A correlation as ``estimated``."""
     return estimated(sums, correlation, n_replicates, seed)
 

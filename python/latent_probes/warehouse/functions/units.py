@@ -13,9 +13,13 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import regex
 import sentencex
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 Span = tuple[int, int]
 
@@ -97,7 +101,7 @@ def tokenizer_folder(tokenizer: str, files: str) -> Path:
 
 
 @functools.cache
-def load_tokenizer(tokenizer: str, files: str):
+def load_tokenizer(tokenizer: str, files: str) -> Tokenizer:
     """The ``tokenizers.Tokenizer``, loaded once per process."""
     from tokenizers import Tokenizer
 
