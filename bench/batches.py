@@ -1,16 +1,16 @@
-"""Time a batch as large as the API takes, phase by phase: ours, and the plain way of the SDK.
+"""Time a batch of the API's maximum size, phase by phase: ours, and plain use of the SDK.
 
     python bench/batches.py [REQUESTS]
 
-REQUESTS (default 100,000, about 249 MB) requests like those to the answerer go to a server on this
-machine that takes every body and streams results made before. Each phase runs ROUNDS times, ours
-and plain in turn, each time in a process of its own; the table has medians of seconds, and the
-largest peak memory of such a process, interpreter and libraries included.
+REQUESTS (default 100,000, about 249 MB) requests like those to the answerer go to a local server
+that accepts every body and streams prepared results. Each phase runs ROUNDS times, ours and plain
+alternating, each time in a separate process; the table has median seconds, and the largest peak
+memory of a process, including interpreter and libraries.
 
-The plain way: a list of dictionaries, ``client.messages.batches.create``, a loop over
+Plain: a list of dictionaries, ``client.messages.batches.create``, a loop over
 ``client.messages.batches.results``, ``model_dump_json`` of each, and one insert into DuckDB from
-Arrow. ``create`` makes the JSON as it sends, so the plain "encode" only makes the dictionaries:
-compare "encode" and "submit" together. Making the prompts is part of "encode" on both sides.
+Arrow. ``create`` encodes the JSON while sending, so the plain "encode" only creates dictionaries:
+compare the sum of "encode" and "submit". Rendering the prompts is part of "encode" in both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-# Libraries are imported where they are used: a process shows the memory of its own phase.
+# Libraries are imported where they are used, so a process shows only its own phase's memory.
 ROOT = Path(__file__).parents[1]
 ROUNDS = 3
 PHASES = ("encode", "submit", "download", "land")
@@ -56,14 +56,14 @@ from (
 
 @dataclass(frozen=True)
 class Bench:
-    """What a phase needs to know."""
+    """Settings of a phase."""
 
     folder: Path
     n_requests: int
 
     @property
     def results(self) -> Path:
-        """What the server streams."""
+        """The results that the server streams."""
         return self.folder / "results.jsonl"
 
     @property
@@ -82,7 +82,7 @@ class Bench:
 
 
 def main() -> None:
-    """Run the bench and print its table; or, as a process of it, serve or measure one phase."""
+    """Run the benchmark and print its table; in a subprocess, serve or measure one phase."""
     parser = argparse.ArgumentParser(description="Time a batch as large as the API takes.")
     parser.add_argument("n_requests", nargs="?", type=int, default=100_000, metavar="REQUESTS")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def compare(bench: Bench) -> None:
-    """Measure every phase of both ways and print what came out."""
+    """Measure every phase of both ways and print the results."""
     measure(bench, "prepare", "")
     measured = defaultdict(list)
     # The end of the block closes the server's input, which ends it.
@@ -119,10 +119,10 @@ def compare(bench: Bench) -> None:
 
 
 def measure(bench: Bench, part: str, address: str) -> tuple[float, float]:
-    """Run a part of the bench in a process of its own; its seconds and peak memory in MB."""
+    """Run a part of the benchmark in a separate process; return seconds and peak memory in MB."""
     with process_of(bench, part, address) as process:
         output = process.stdout.read()
-        # Not `process.wait`, which knows nothing of memory.
+        # Not `process.wait`, which does not report memory.
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if status:
@@ -131,7 +131,7 @@ def measure(bench: Bench, part: str, address: str) -> tuple[float, float]:
 
 
 def process_of(bench: Bench, part: str, address: str) -> subprocess.Popen:
-    """A process for a part of the bench that knows no other service than the one at the address."""
+    """A process for a part of the benchmark, which can only reach the service at the address."""
     outside = {name: value for name, value in os.environ.items() if "ANTHROPIC" not in name}
     service = {"ANTHROPIC_BASE_URL": address, "ANTHROPIC_API_KEY": "bench", "NO_PROXY": "127.0.0.1"}
     return subprocess.Popen(
@@ -147,7 +147,7 @@ def process_of(bench: Bench, part: str, address: str) -> subprocess.Popen:
 
 
 def print_table(measured: dict[tuple[str, str], list[tuple[float, float]]], n: int) -> None:
-    """Print seconds, peak memory and requests a second of each phase, and of all."""
+    """Print seconds, peak memory and requests per second of each phase, and in total."""
     seconds = {
         key: statistics.median(seconds for seconds, _ in rounds) for key, rounds in measured.items()
     }
@@ -172,7 +172,7 @@ def print_table(measured: dict[tuple[str, str], list[tuple[float, float]]], n: i
 
 
 def compare_texts(bench: Bench) -> None:
-    """Say what texts landed; fail if they are not the same ones in both ways."""
+    """Print a hash of the landed texts; fail if they differ between both ways."""
     import duckdb
 
     landed = []
@@ -198,7 +198,7 @@ def prompts(n: int) -> Iterator[tuple[str, str]]:
 
 
 def answers(n: int) -> Iterator[tuple[str, str]]:
-    """The custom_id and the text of each answer, in another order than that of the requests."""
+    """The custom_id and the text of each answer, in a different order from the requests."""
     texts = sample()
     for number in reversed(range(n)):
         start = number * 991 % (len(texts) - ANSWER_LENGTH)
@@ -217,7 +217,7 @@ def custom_id(number: int) -> str:
 
 
 def result(name: str, text: str) -> dict:
-    """A line of results as the API writes it."""
+    """A line of results in the API's format."""
     return {
         "custom_id": name,
         "result": {
@@ -247,7 +247,7 @@ def result(name: str, text: str) -> dict:
 
 
 def prepare(bench: Bench) -> float:
-    """Write what the server streams, and a landing file with the intent."""
+    """Write the results that the server streams, and a landing file with the intent."""
     import orjson
 
     with bench.results.open("wb") as file:
@@ -308,7 +308,7 @@ def plant(bench: Bench) -> None:
 
 
 def serve(bench: Bench) -> None:
-    """Print the address, and serve until the input is closed, as it is when the bench dies."""
+    """Print the address, and serve until the input is closed, also if the benchmark dies."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.address = f"http://127.0.0.1:{server.server_port}"
         server.bench = bench
@@ -319,12 +319,12 @@ def serve(bench: Bench) -> None:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Takes every batch without a look at it, and streams the results."""
+    """Accepts every batch without reading it, and streams the results."""
 
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         left = int(self.headers["content-length"])
@@ -426,7 +426,7 @@ def our_download(bench: Bench) -> float:
 
 
 def our_land(bench: Bench) -> float:
-    """The file of results to responses, each held against the intent."""
+    """The file of results to responses, each checked against the intent."""
     from latent_probes import landing
 
     path = bench.landed("ours")
@@ -489,7 +489,7 @@ def plain_download(bench: Bench) -> float:
 
 
 def plain_land(bench: Bench) -> float:
-    """Objects of the SDK to a table; the time in which they come is not counted."""
+    """Objects of the SDK to a table, not counting the time in which they arrive."""
     import anthropic
     import duckdb
     import pyarrow

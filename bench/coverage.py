@@ -1,6 +1,6 @@
-"""How many 95 % intervals hold the truth, in 1,000 simulated tables: bench/coverage.py [DOCUMENTS]
+"""Coverage of the 95 % intervals in 1,000 simulated tables: bench/coverage.py [DOCUMENTS]
 
-So many documents in each simulation, 40 if it is not said.
+DOCUMENTS is the number of documents per simulation (default: 40).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-# It is found only now that the folder of the tests is looked through.
+# Can only be imported with the test folder on the path.
 from simulated_tables import coverage  # noqa: E402
 
 from latent_probes.common.home import Home  # noqa: E402
@@ -21,7 +21,7 @@ N_SIMULATIONS = 1000
 
 
 def main() -> None:
-    """Print a line per figure."""
+    """Print one line per figure."""
     n_documents = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     with tempfile.TemporaryDirectory() as folder:
         home = Home(ROOT, Path(folder))

@@ -1,4 +1,4 @@
-"""Which figures a defect of the models moves beyond their interval: bench/defects.py"""
+"""Figures that planted defects of the models move beyond their interval: bench/defects.py"""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-# They are found only now that the folder of the tests is looked through.
+# Can only be imported with the test folder on the path.
 import planted_defects  # noqa: E402
 from conftest import copy_of_project  # noqa: E402
 from scripted_models import DEFECTS  # noqa: E402
 
 
 def main() -> None:
-    """Print the figures of a sound round, and those that each defect moves."""
+    """Print the figures of a correct round, and those that each defect moves."""
 
     def figures(defect: str | None) -> dict[str, planted_defects.Figure]:
         with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +40,7 @@ def line(name: str, figure: planted_defects.Figure | None) -> str:
 
 
 def shown(value: float | None) -> str:
-    """A number, or that there is none."""
+    """Format a number, which can be missing."""
     return "none" if value is None else f"{value:.3f}"
 
 

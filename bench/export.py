@@ -1,13 +1,13 @@
-"""Time the export of many documents against `datasets`' own writer, and read both back.
+"""Compare the export of many documents with `datasets`' own writer, and read both back.
 
     python bench/export.py [DOCUMENTS] [PAGES.jsonl]
 
-Fills the tables of a warehouse with DOCUMENTS documents (default 2,000; the published set of the
-field has 36,997) in rounds of 12,500, 16 probes and 30 answers each. Their texts are sentences in
-seeded disorder: of the `text` of PAGES.jsonl, else of the bundled sample, which has few and packs
-too well. Prints bytes, seconds and peak memory of each writer, each in a process of its own, and of
-the ways to read: whole or streamed by `load_dataset`, three columns by DuckDB, one row group as a
-viewer does.
+Fills the tables of a warehouse with DOCUMENTS documents (default 2,000; the published data set of
+the field has 36,997) in rounds of 12,500, with 16 probes and 30 answers each. Their texts are
+randomly ordered sentences of the `text` of PAGES.jsonl, or of the bundled sample, which has few and
+compresses too well. Prints bytes, seconds and peak memory of each writer, each in a separate
+process, and of several ways to read: complete or streamed with `load_dataset`, three columns with
+DuckDB, one row group like a viewer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ with warehouse.opened(home) as connection:
     chosen = [table for table in tables.published(connection) if table.config == sys.argv[1]]
     publication.write_tables(home, connection, chosen)
 """,
-    # The rows are read from where `datasets` keeps them: making that cache is no part of writing.
+    # The rows come from the cache of `datasets`, since creating it is not part of writing.
     "datasets": """
 import sys
 from pathlib import Path
@@ -83,7 +83,7 @@ import sys, duckdb
 print(duckdb.sql(f"select scope, target, avg(bb_answer_score_max), count(*) "
                  f"from '{sys.argv[1]}' group by all").fetchall() and "")
 """,
-    # A viewer knows the row groups of each file, and reads one.
+    # A viewer knows the row groups of each file and reads one.
     "the row group in the middle": """
 import glob, sys, pyarrow.parquet
 files = [pyarrow.parquet.ParquetFile(path) for path in sorted(glob.glob(sys.argv[1]))]
@@ -94,14 +94,14 @@ print(file.read_row_group(file.num_row_groups // 2).num_rows)
 
 
 def main() -> None:
-    """Run the bench and print its tables."""
+    """Run the benchmark and print its tables."""
     n_documents = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
     pages = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as name:
         folder = Path(name)
         rebuild.prepare(folder, n_documents)
         run(folder, [rebuild.COMMANDS / "latent-probes", "status"])
-        # In a process of its own: what this one takes would count as the peak of all it starts.
+        # In a separate process: this one's memory would count in the peak of all its children.
         filling = multiprocessing.get_context("spawn").Process(
             target=fill, args=(folder, n_documents, pages)
         )
@@ -152,7 +152,7 @@ def sentences(pages: Path | None) -> list[str]:
 
 
 def fill(folder: Path, n_documents: int, pages: Path | None) -> None:
-    """Put documents, probes and scores into the warehouse, as a round would leave them."""
+    """Fill the warehouse with documents, probes and scores, like a finished round."""
     of = sentences(pages)
     connection = duckdb.connect(str(folder / "warehouse.duckdb"))
     connection.execute(f"attach '{folder / 'landing.duckdb'}' as landing (read_only)")

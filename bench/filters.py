@@ -1,10 +1,10 @@
-"""How well the filters of rollouts agree with readers: precision and recall, tuned and held out.
+"""Agreement of the rollout filters with annotators: precision and recall, tuned and held out.
 
     python bench/filters.py DATA
 
-DATA is a folder with the files that bench/labels names, which this repository does not hold. Labels
-are split by prefix into a part on which the filters were tuned and one that is held out. Planted
-cases are sound continuations of both parts that are made to leave their document at a known place.
+DATA is a folder with the files named in bench/labels, which are not in this repository. Labels are
+split by prefix into a part on which the filters were tuned and a held-out part. Planted cases are
+sound continuations of both parts with a detached tail added at a known position.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ import duckdb
 ROOT = Path(__file__).parents[1]
 LABELS = ROOT / "bench" / "labels"
 COMMANDS = Path(sys.executable).parent
-FILES = {  # our columns of each file
+FILES = {  # our columns in each file
     "siblings": {"doc_id": "prefix_id", "doc_source": "dataset"},
     "siblings_smollm2": {"doc_id": "prefix_id", "doc_source": "url"},
     "fineweb_rollouts": {"doc_id": "doc_id", "doc_source": "doc_source"},
 }
 PAGE_CHARACTERS = 1500
 
-# Tails to plant, other than pages that begin and loops of what stands before.
+# Tails to plant, other than starts of other pages and loops of the preceding text.
 PLANTED = {
     "marker": ["<|endoftext|>{page}", "<|im_end|>\n<|im_start|>user\nThank you!", "</s> {page}"],
     "boilerplate": [
@@ -81,7 +81,7 @@ def read(path: Path) -> list[dict]:
 
 
 def planted(sound: list[dict], pages: list[dict]) -> list[dict]:
-    """Sound continuations that are cut after a sentence of their second half and go wrong there."""
+    """Sound continuations, cut after a sentence of their second half and given a detached tail."""
     from latent_probes.warehouse.functions import units
 
     made = []
@@ -116,7 +116,7 @@ def planted(sound: list[dict], pages: list[dict]) -> list[dict]:
 
 
 def labelled(data: Path) -> list[dict]:
-    """The labelled continuations, natural and planted, as rollouts with what is said of them."""
+    """The labelled continuations, natural and planted, as rollouts with their labels."""
     texts = {
         (name, row[columns["doc_id"]], str(row["continuation_idx"])): row
         for name, columns in FILES.items()
@@ -139,7 +139,7 @@ def labelled(data: Path) -> list[dict]:
 
 
 def main() -> None:
-    """Print the agreement with the labels, and what each rule takes from the files."""
+    """Print the agreement with the labels, and what each rule removes from the files."""
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name), Path(sys.argv[1]))
         report(Path(name))
@@ -188,7 +188,7 @@ def prepare(home: Path, data: Path) -> None:
 
 
 def run(home: Path, *command: str) -> None:
-    """Run a command of the project with ``home`` as the folder of its files."""
+    """Run a command of the project with ``home`` as its home directory."""
     environment = os.environ | {"LATENT_PROBES_HOME": str(home)}
     if command[0] == "dbt":
         command += ("--target-path", str(home / "target"), "--log-path", str(home / "logs"))
@@ -210,7 +210,7 @@ def report(home: Path) -> None:
             print(f"| {' | '.join('' if value is None else str(value) for value in row)} |")
 
 
-# A continuation is flagged where something is cut from it or it is passed over for what it says.
+# A continuation is flagged if part of it is cut or it is excluded for its content.
 JUDGED = """
     judged as (
         select

@@ -1,4 +1,4 @@
-"""Land large files, of this machine and of a Hub on it: seconds and peak memory of each command.
+"""Land large files, local and from a local Hub: seconds and peak memory of each command.
 
     python bench/landing.py [documents]
 
@@ -24,7 +24,7 @@ import pyarrow.parquet
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-# It is found only now that the folder of the tests is looked through.
+# Can only be imported with the test folder on the path.
 from stand_in_hub import StandInHub  # noqa: E402
 
 DOCUMENTS = 130_000
@@ -43,7 +43,7 @@ SCHEMA = pyarrow.schema(
 
 
 def make(folder: Path, n_documents: int) -> None:
-    """Make the files, in three formats."""
+    """Write the files in three formats."""
     write(folder / "bulk.parquet", n_documents // 5, BULK)
     write(folder / "text.parquet", n_documents, 1)
     texts = f"(select * exclude (bulk) from '{folder}/text.parquet')"
@@ -77,7 +77,7 @@ def write(path: Path, n_documents: int, bulk: int) -> None:
 
 
 def land(folder: Path, name: str, **environment: str) -> None:
-    """Land something in a process of its own, and print what it took."""
+    """Land a file in a separate process, and print time and memory."""
     command = [Path(sys.executable).with_name("latent-probes"), "land", name]
     started = time.monotonic()
     process = subprocess.Popen(
@@ -92,12 +92,12 @@ def land(folder: Path, name: str, **environment: str) -> None:
 
 
 def main() -> None:
-    """Make the files and land them, each into a new landing file."""
+    """Write the files and land them, each into a new landing file."""
     n_documents = int(sys.argv[1]) if len(sys.argv) > 1 else DOCUMENTS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy2(ROOT / "dbt_project.yml", folder)
-        # A large process passes its size on as the peak of its children.
+        # The peak memory of a child includes the size of a large parent.
         making = multiprocessing.Process(target=make, args=(folder, n_documents))
         making.start()
         making.join()
@@ -119,7 +119,7 @@ def main() -> None:
 
 
 def serve(path: Path, connection) -> None:
-    """Be a Hub with one data set of one file."""
+    """Serve a Hub with one data set of one file."""
     with StandInHub() as hub:
         hub.create("bench/rollouts").commit({path.name: path.read_bytes()})
         connection.send(hub.address)

@@ -1,10 +1,10 @@
-"""Time a whole round of many documents with the offline baseline, stage by stage.
+"""Time a complete round of many documents with the offline baseline, stage by stage.
 
     python bench/rebuild.py [DOCUMENTS]
 
-Makes a landing file of DOCUMENTS prefixes (default 2,000) with four continuations each, from the
-sentences of the bundled sample in seeded disorder, and runs one round over all of them. Prints
-seconds and peak memory of each command, and what a second build of the finished warehouse takes.
+Creates a landing file of DOCUMENTS prefixes (default 2,000) with four continuations each, from
+randomly ordered sentences of the bundled sample, and runs one round over all of them. Prints
+seconds and peak memory of each command, and of a second build of the finished warehouse.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds",
 
 
 def main() -> None:
-    """Run the bench and print its table."""
+    """Run the benchmark and print its table."""
     n_documents = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -60,7 +60,7 @@ def prepare(folder: Path, n_documents: int) -> None:
 
 
 def write_rollouts(path: Path, numbers: range, n_siblings: int) -> None:
-    """Rollouts of so many prefixes, made of the sentences of the bundled sample."""
+    """Rollouts of these prefixes, made of sentences of the bundled sample."""
     rollouts = [json.loads(line) for line in (ROOT / "sample" / "rollouts.jsonl").open()]
     sentences = [
         sentence
@@ -88,7 +88,7 @@ def write_rollouts(path: Path, numbers: range, n_siblings: int) -> None:
 
 
 def measure(folder: Path, command: str) -> None:
-    """Run a command and print its time, processor time and peak memory."""
+    """Run a command and print its time, CPU time and peak memory."""
     name, *arguments = command.split()
     started = time.monotonic()
     process = subprocess.Popen(

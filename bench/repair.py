@@ -1,4 +1,4 @@
-"""What becomes of damaged generator answers, by kind of damage.
+"""Outcomes of damaged generator answers, by kind of damage.
 
     python bench/repair.py [ANSWERS]
 
@@ -19,7 +19,7 @@ from damaged_answers import DAMAGES, Reader, damaged, is_part_of, valid_answers
 
 
 def main() -> None:
-    """Run the bench and print its table."""
+    """Run the benchmark and print its table."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     answers = valid_answers(n, seed=1)
     print("| damage | answers | strict | with repair | text differs | wrong |")

@@ -1,9 +1,10 @@
-"""Time the filters of rollouts: everything at first, then what a thousand more prefixes cost.
+"""Time the rollout filters: a full first build, then a thousand more prefixes.
 
     python bench/rollouts.py [PREFIXES …]
 
-For each number of PREFIXES (default 1,000 and 4,000; a whole set has 37,000), five continuations
-each are made of the sentences of the bundled sample, landed and filtered, and then 1,000 more.
+For each number of PREFIXES (default 1,000 and 4,000; a full data set has 37,000), five
+continuations each are made of sentences of the bundled sample, landed and filtered, and then 1,000
+more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-{# The values of some columns, with their names, as text. #}
+{# Names and values of some columns, as text. #}
 {% macro row_label(columns) -%}
     {%- if columns -%}
         {%- set fields = [] -%}
@@ -11,7 +11,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# dbt's own data test, which also prints the first rows that fail: dbt itself only counts them. #}
+{# dbt's own data test, extended to print the first failing rows, which dbt only counts. #}
 {% materialization test, adapter='duckdb' %}
 
     {%- set outcome = dbt.materialization_test_default() -%}

@@ -10,8 +10,8 @@
     )
 {%- endmacro %}
 
-{# The same of a mean of values from 0 to 1. Where all are 0, or all are 1, the bootstrap sees nothing
-   vary; then the other end is the exact bound for a share of documents. #}
+{# The same for a mean of values from 0 to 1. If all are 0 or all are 1, a bootstrap has no variation; then the
+   other end is the exact bound for a share of documents. #}
 {% macro share_interval(sum_of_values, n_probes) -%}
     {%- set n_documents = 'count(*) filter (where ' ~ n_probes ~ ' > 0)' %}
     case
@@ -24,7 +24,7 @@
     end
 {%- endmacro %}
 
-{# The same of several means over the same probes, as a list of structs: sooner than one by one. #}
+{# The same for several means over the same probes, as a list of structs: faster than individually. #}
 {% macro mean_intervals(sums_of_values, n_probes) -%}
     mean_intervals(
         list(
@@ -71,7 +71,7 @@
     )
 {%- endmacro %}
 
-{# The same of a standard deviation, by the sums of values and of their squares. #}
+{# The same for a standard deviation, from the sums of values and of their squares. #}
 {% macro spread_interval(sum_of_values, sum_of_squares, n_values) -%}
     spread_interval(
         list(
@@ -83,7 +83,7 @@
     )
 {%- endmacro %}
 
-{# A figure as it is kept: a sum of the same numbers in another order has other last digits. #}
+{# Round a figure for storage, since the order of summation changes the last digits. #}
 {% macro rounded(value) -%}
     round({{ value }}, 6)
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{# Tokens that a request is expected to read, from the row `prices` of `request_prices`. #}
+{# Expected input tokens of a request, from the row `prices` of `request_prices`. #}
 {% macro expected_input_tokens(input_characters) -%}
     coalesce(
         prices.known_input_tokens,
@@ -6,18 +6,18 @@
     )
 {%- endmacro %}
 
-{# What a request costs that writes `output_tokens`, from the row `prices` of `request_prices`. #}
+{# Cost of a request with `output_tokens`, from the row `prices` of `request_prices`. #}
 {% macro request_usd(input_characters, output_tokens) -%}
     {{ expected_input_tokens(input_characters) }} * prices.input_usd
     + {{ output_tokens }} * prices.output_usd
 {%- endmacro %}
 
-{# A sum of which nothing is known if one of its parts is not. #}
+{# A sum that is null if any of its terms is null. #}
 {% macro sum_or_null(column) -%}
     case when count({{ column }}) = count(*) then coalesce(sum({{ column }}), 0) end
 {%- endmacro %}
 
-{# Columns with the tokens of each kind that responses of a group took, 0 where none landed. #}
+{# Columns with the tokens of each kind in a group's responses, 0 without responses. #}
 {% macro sums_of_tokens(responses) -%}
     {%- for kind in [
         'input_tokens',

@@ -1,6 +1,6 @@
-{# How sentences begin, or lines, that no longer belong to the document; regular expressions (RE2). #}
+{# Beginnings of sentences or lines that no longer belong to the document; regular expressions (RE2). #}
 
-{# Control tokens and chat roles that a source model wrote as text. #}
+{# Control tokens and chat roles written as text by a source model. #}
 {% macro marker_pattern() -%}
     {{ return([
         '<[|]?/?(?:endoftext|end_of_text|begin_of_text|eot|eot_id|eos|bos|s|pad|unk|mask|think)[|]?>',
@@ -13,7 +13,7 @@
     ] | join('|')) }}
 {%- endmacro %}
 
-{# What stands around articles on web pages. #}
+{# Text around articles on web pages. #}
 {% macro boilerplate_pattern() -%}
     {{ return('(?i)^\\W*(?:' ~ [
         'copyright\\b|©|\\(c\\) ?(?:19|20)\\d\\d|all rights reserved|terms (?:of|and)|privacy policy',
@@ -40,7 +40,7 @@
     ] | join('|') ~ ')') }}
 {%- endmacro %}
 
-{# Exam questions, exercises, and answers to them. #}
+{# Exam questions, exercises and their answers. #}
 {% macro question_pattern() -%}
     {{ return([
         '(?i)^\\W*(?:questions?|answers?|q|a|explanation|hint|correct answer|exercise|problem|solution'

@@ -1,34 +1,34 @@
-{# The first four words of a text, as a list that case and punctuation do not touch. #}
+{# The first four words of a text as a list, ignoring case and punctuation. #}
 {% macro first_words(text) -%}
     regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}]+')[:4]
 {%- endmacro %}
 
-{# Whether a verbalizer speaks of the way in which the probe was made. #}
+{# Whether a question mentions how the probe was made. #}
 {% macro mentions_split(text) -%}
     regexp_matches({{ text }}, '(?i)\b(prefix|suffix|split)')
 {%- endmacro %}
 
-{# A text as it is compared: lower case, without the white space around it. #}
+{# A text normalized for comparison: lower case, without surrounding white space. #}
 {% macro normalized_text(text) -%}
     lower(regexp_replace({{ text }}, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'))
 {%- endmacro %}
 
-{# Whether a text says nothing, or is null. #}
+{# Whether a text is blank or null. #}
 {% macro is_blank(text) -%}
     coalesce(regexp_full_match({{ text }}, '[\s\p{Z}\p{C}]*'), true)
 {%- endmacro %}
 
-{# A text that says something, else null. #}
+{# The text, or null if it is blank. #}
 {% macro text_or_null(text) -%}
     case when not {{ is_blank(text) }} then {{ text }} end
 {%- endmacro %}
 
-{# The white space at the start of a text. #}
+{# The leading white space of a text. #}
 {% macro leading_space(text) -%}
     regexp_extract({{ text }}, '^[\s\p{Z}]*')
 {%- endmacro %}
 
-{# How a text is written: lower or capital at its first character, or upper throughout. #}
+{# Case of a text: lower or capital first character, or upper throughout. #}
 {% macro letter_case(text) -%}
     case
         when regexp_matches({{ text }}, '^[\s\p{Z}]*[^\s\p{Z}\p{Lu}\p{Lt}]') then 'lower'
@@ -37,13 +37,13 @@
     end
 {%- endmacro %}
 
-{# A text without what stands between the fields of an object; quotes are kept. #}
+{# A text without the characters between the fields of a JSON object; quotes are kept. #}
 {% macro without_separators(text) -%}
     regexp_replace({{ text }}, '[\s\p{Z},{}\[\]]+', '', 'g')
 {%- endmacro %}
 
-{# The last place up to an offset of a text where a word has ended: white space follows, or nothing.
-   Within a word that is longer than any, the place is as good as another. #}
+{# The last word end at or before an offset of a text: followed by white space or by nothing. Inside an extremely
+   long word, the offset itself. #}
 {% macro word_end(text, offset) -%}
     greatest(0, {{ offset }} - 100) + length(
         regexp_extract(
@@ -54,13 +54,13 @@
     )
 {%- endmacro %}
 
-{# The words of a text in lower case, as a list. Unlike in `document_units`, apostrophes and hyphens part
-   words, so that `Mary's` holds `Mary`. #}
+{# The words of a text in lower case, as a list. Unlike in `document_units`, apostrophes and hyphens separate
+   words, so `Mary's` contains `Mary`. #}
 {% macro words_of(text) -%}
     regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}][\p{L}\p{N}\p{M}]*')
 {%- endmacro %}
 
-{# The runs of four words of a list of words, each as a number that tells it from all others. #}
+{# The 4-grams of a list of words, each as a hash. #}
 {% macro four_grams(words) -%}
     list_transform(
         list_zip({{ words }}, {{ words }}[2:], {{ words }}[3:], {{ words }}[4:], true),
@@ -68,12 +68,12 @@
     )
 {%- endmacro %}
 
-{# The share of the members of a list without repetitions that another list has; null of an empty one. #}
+{# The share of the distinct members of a list that occur in another list; null for an empty list. #}
 {% macro contained_share(members, others) -%}
     len(list_intersect({{ members }}, {{ others }})) / nullif(len({{ members }}), 0)
 {%- endmacro %}
 
-{# Whether an answer says that nothing can be said. #}
+{# Whether an answer declines to answer. #}
 {% macro is_vague(text) -%}
     regexp_matches(
         {{ text }},
@@ -81,8 +81,8 @@
     )
 {%- endmacro %}
 
-{# A text as an answer is compared with it: its first line, in lower case, and of anything that is no
-   letter, mark or digit one space. #}
+{# A text normalized for exact matching: its first line in lower case, with everything except letters, marks and
+   digits replaced by single spaces. #}
 {% macro normalized_answer(text) -%}
     trim(
         regexp_replace(
