@@ -199,7 +199,9 @@ def test_every_split_of_a_round_has_its_states(reading, tiny, model_folder):
     assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
 
     assert "choose another --out" in reading.fails(*command(model_folder, "--last", "1"))
-    assert "no list of numbers" in reading.fails(*command(model_folder, "--layers", "8;16"))
+    assert "must be a comma-separated list of integers" in reading.fails(
+        *command(model_folder, "--layers", "8;16")
+    )
     assert "round 9" in reading.fails(*command(model_folder, "--last", "2", "--round", "9"))
 
 

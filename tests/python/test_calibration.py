@@ -131,5 +131,5 @@ def test_a_calibration_goes_on_and_is_never_published(calibrated):
 
 def test_too_few_documents_are_said(finished):
     said = finished.fails("latent-probes", "calibrate", "--documents", "100")
-    assert "are in no round, and 100 are asked for" in said
+    assert ", 100 requested: land more rollouts or use --documents" in said
     assert finished.query("select count(*) from calibration_documents", "landing") == [(0,)]

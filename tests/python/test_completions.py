@@ -203,7 +203,7 @@ def test_a_server_that_goes_away_stops_the_run_and_what_came_has_landed(serving,
     def goes_away(asked: Asked, number: int) -> Answer | None:
         return Answer(b"", 502) if number > 40 else None
 
-    with pytest.raises(CompletionsError, match=r"did not answer in 8 tries .*run the same"):
+    with pytest.raises(CompletionsError, match=r"did not respond in 8 tries .*rerun the same"):
         sample(tmp_path / "landing.duckdb", serving(CompletionsServer(goes_away)))
     assert len(rows_at(tmp_path / "landing.duckdb")) == 40
     sample(tmp_path / "landing.duckdb", serving(CompletionsServer()))

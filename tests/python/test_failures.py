@@ -188,7 +188,7 @@ def test_an_unknown_price_behind_a_known_one_cannot_be_limited(checkout):
     person = checkout.talking_to(server)
     run = ("latent-probes", "run", "--provider", "anthropic-messages", "--max-cost")
     assert "'unpriced' has no known price" in person.fails(*run, "5")
-    assert "no sum of dollars" in person.fails(*run, "nan")
+    assert "must be a non-negative amount in dollars" in person.fails(*run, "nan")
     assert server.ledger.posts == []
     server.close()
 

@@ -231,10 +231,10 @@ def test_a_probe_is_answered_once_whether_or_not_a_row_names_its_model(tmp_path)
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        (["no-such,1,x"], "row 1: no such probe is published"),
+        (["no-such,1,x"], "row 1: no such probe has been published"),
         (["{doc},1,x", "{doc},1,y"], "row 1: the probe is answered twice"),
-        (["{doc},,x"], "row 1: slot_idx is missing or no number"),
-        (["{doc},one,x"], "row 1: slot_idx is missing or no number"),
+        (["{doc},,x"], "row 1: slot_idx is missing or not a number"),
+        (["{doc},one,x"], "row 1: slot_idx is missing or not a number"),
         ([",1,x"], "row 1: doc_id is missing"),
     ],
 )

@@ -167,7 +167,7 @@ def test_the_manifest_names_every_file(published):
 def test_every_figure_of_the_card_is_that_of_the_files(published, finished_once):
     assert proof.faults(published) == []
     said = finished_once.runs("latent-probes", "check")
-    assert "every figure of the card is theirs" in said
+    assert "every figure on the card was reproduced from them" in said
 
 
 def test_figures_counted_by_hand_stand_on_the_card(published, rows):
@@ -177,9 +177,12 @@ def test_figures_counted_by_hand_stand_on_the_card(published, rows):
     assert f"| probes | {len(rows)} |" in shown["totals"]
     assert f"| scored probes | {len(scores)} |" in shown["totals"]
     assert f"| mean best score | {statistics.fmean(scores):.3f} |" in shown["totals"]
-    assert f"| its standard deviation | {statistics.pstdev(scores):.3f} |" in shown["totals"]
+    assert (
+        f"| standard deviation of the best score | {statistics.pstdev(scores):.3f} |"
+        in shown["totals"]
+    )
     hard = sum(score < 0.4 for score in scores) / len(scores)
-    assert f"| HARD among the scored | {hard:.1%} |" in shown["totals"]
+    assert f"| HARD, share of scored probes | {hard:.1%} |" in shown["totals"]
     for number, line in enumerate(shown["score_histogram"].splitlines()):
         least, most = number / 5, (number + 1) / 5 if number < 4 else 1.1
         assert int(line.split()[2]) == sum(least <= score < most for score in scores)

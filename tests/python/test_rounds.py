@@ -115,7 +115,7 @@ def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
     finished.runs("latent-probes", "export")
     export = finished.home / "export"
     assert not list((export / "data").glob("*")) and not list((export / "compact").glob("*"))
-    assert "every figure of the card is theirs" in finished.runs("latent-probes", "check")
+    assert "was reproduced from them" in finished.runs("latent-probes", "check")
     assert [path.parent.name for path in files_of_round(export, 1)] == ["rejections", "unscored"]
     states = pyarrow.parquet.read_table(export / "rounds" / "train-all.parquet")["state"]
     assert states.to_pylist() == ["withdrawn"]

@@ -124,4 +124,4 @@ def test_a_second_run_is_kept_out(finished):
     from filelock import FileLock
 
     with FileLock(lock):
-        assert "another run" in finished.fails(*RUN)
+        assert "another command is using this home" in finished.fails(*RUN)

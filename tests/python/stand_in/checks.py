@@ -195,7 +195,7 @@ def check_thinking(thinking: object, path: str) -> None:
     """A kind of thinking with its own fields."""
     kind = thinking.get("type") if isinstance(thinking, dict) else None
     if kind not in THINKING_FIELDS:
-        refuse(path, f"Input tag '{kind}' is none of {', '.join(THINKING_FIELDS)}")
+        refuse(path, f"Input tag '{kind}' is not one of {', '.join(THINKING_FIELDS)}")
     required = ("budget_tokens",) if kind == "enabled" else ()
     check_fields(thinking, f"{path}.{kind}", THINKING_FIELDS[kind], required)
     budget = thinking.get("budget_tokens", 1024)
