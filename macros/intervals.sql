@@ -10,8 +10,8 @@
     )
 {%- endmacro %}
 
-{# The same for a mean of values from 0 to 1. If all are 0 or all are 1, a bootstrap has no variation; then the
-   other end is the exact bound for a share of documents. #}
+{# The same for a mean of values from 0 to 1. If all are 0 or all are 1, a bootstrap has no variation;
+   then the other end is the exact bound for a share of documents. #}
 {% macro share_interval(sum_of_values, n_probes) -%}
     {%- set n_documents = 'count(*) filter (where ' ~ n_probes ~ ' > 0)' %}
     case

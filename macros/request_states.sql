@@ -1,5 +1,5 @@
-{# Whether the `attempts` of a group have reached the maximum. Only attempts on the current input count, since a
-   changed input is another question, and only those that a provider accepted. #}
+{# Whether the `attempts` of a group have reached the maximum. Only attempts on the current input count,
+   since a changed input is another question, and only those that a provider accepted. #}
 {% macro has_no_attempts_left(requests) -%}
     count(attempts.attempt) filter (
         where attempts.state != 'released' and attempts.input_hash = {{ requests }}.input_hash

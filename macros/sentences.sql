@@ -1,5 +1,5 @@
-{# Whether a sentence of `measures.sentences` with this text is a proper sentence, not a menu, title or list item.
-   The last one can be cut off. #}
+{# Whether a sentence of `measures.sentences` with this text is a proper sentence, not a menu, title or
+   list item. The last one can be cut off. #}
 {% macro is_prose(sentence, is_last) -%}
     n_words >= 4
     and (regexp_matches({{ sentence }}, '[.!?…]["''”’»)\]]*$') or n_words >= 12 or {{ is_last }})

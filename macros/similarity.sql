@@ -1,4 +1,5 @@
-{# Estimated Jaccard similarity of two texts: the share of positions at which their MinHash signatures agree. #}
+{# Estimated Jaccard similarity of two texts: the share of positions at which their MinHash signatures
+   agree. #}
 {% macro similarity(signature, other) -%}
     len(
         list_filter(list_zip({{ signature }}, {{ other }}), lambda pair: pair[1] = pair[2])

@@ -42,8 +42,8 @@
     regexp_replace({{ text }}, '[\s\p{Z},{}\[\]]+', '', 'g')
 {%- endmacro %}
 
-{# The last word end at or before an offset of a text: followed by white space or by nothing. Inside an extremely
-   long word, the offset itself. #}
+{# The last word end at or before an offset of a text: followed by white space or by nothing. Inside an
+   extremely long word, the offset itself. #}
 {% macro word_end(text, offset) -%}
     greatest(0, {{ offset }} - 100) + length(
         regexp_extract(
@@ -54,8 +54,8 @@
     )
 {%- endmacro %}
 
-{# The words of a text in lower case, as a list. Unlike in `document_units`, apostrophes and hyphens separate
-   words, so `Mary's` contains `Mary`. #}
+{# The words of a text in lower case, as a list. Unlike in `document_units`, apostrophes and hyphens
+   separate words, so `Mary's` contains `Mary`. #}
 {% macro words_of(text) -%}
     regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}][\p{L}\p{N}\p{M}]*')
 {%- endmacro %}
@@ -81,8 +81,8 @@
     )
 {%- endmacro %}
 
-{# A text normalized for exact matching: its first line in lower case, with everything except letters, marks and
-   digits replaced by single spaces. #}
+{# A text normalized for exact matching: its first line in lower case, with everything except letters,
+   marks and digits replaced by single spaces. #}
 {% macro normalized_answer(text) -%}
     trim(
         regexp_replace(

@@ -1,4 +1,4 @@
--- A written probe has as many answers and scores as its round asks for, or none; others have none.
+-- A written probe has the number of answers and scores that its round requests, or none; others have none.
 select
     published.doc_id,
     published.slot_idx,

@@ -1,4 +1,4 @@
--- Bands make up all of a scope, and scopes all probes that were answered anew.
+-- Bands add up to their scope, and scopes to all probes that were answered again.
 select 'bands' as fault
 from {{ ref('band_changes') }}
 group by scope

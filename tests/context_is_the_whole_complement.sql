@@ -1,4 +1,4 @@
--- The context is the whole other side of the split, to the letter; with the target side it is the document.
+-- The context is the other side of the split, verbatim; with the target side it makes the document.
 select
     doc_id,
     slot_idx,

@@ -1,4 +1,4 @@
--- Nothing but the full information holds text of the target side; another document is of another
+-- Only full information contains text of the target side; another document is of another
 -- prefix; what is shown is no longer than what the complement's reader is shown, but where the arm is
 -- about that.
 select

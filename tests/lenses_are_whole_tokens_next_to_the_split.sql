@@ -1,4 +1,4 @@
--- A lens touches its split and is made of as many whole tokens as it says.
+-- A lens is adjacent to its split and consists of its stated number of complete tokens.
 select
     probes.probe_id,
 from {{ ref('probes') }} as probes

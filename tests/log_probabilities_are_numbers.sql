@@ -1,4 +1,4 @@
--- A log-probability that landed is a finite number, not above zero, and there is one for each token.
+-- A landed log-probability is finite and at most zero, and there is one per token.
 select
     reader_hash,
     probe_id,

@@ -1,4 +1,4 @@
--- What is not there is null: never an empty text, never NaN.
+-- Missing values are null: never an empty text, never NaN.
 select
     doc_id,
     slot_idx,

@@ -1,4 +1,4 @@
--- A published answer is what the round's own answerer said of the complement, and a published score
+-- A published answer was given by the round's answerer from the complement, and a published score
 -- what its judge said of that answer the first time: by the ids that such requests have, whatever
 -- any model calls them.
 with

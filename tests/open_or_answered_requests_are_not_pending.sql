@@ -1,4 +1,4 @@
--- What is on its way, or usably answered for its current input, is not pending.
+-- A request that is open, or has a usable answer for its current input, is not pending.
 select
     pending.request_id,
     attempts.attempt,

@@ -1,4 +1,4 @@
--- A second reader or judge is another model than the first, and whoever is asked again is the same.
+-- A second answerer or judge is another model than the first, and a retest uses the same model.
 select
     arms.round_number,
     arms.arm as control,

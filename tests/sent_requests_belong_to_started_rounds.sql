@@ -1,4 +1,4 @@
--- A round is frozen as soon as one of its requests may have been taken.
+-- A round is frozen as soon as one of its requests may have been accepted.
 select
     requests.request_id,
     requests.round_number,

@@ -1,4 +1,4 @@
--- Sentences are those of the text that is there now, and their words are its words.
+-- Sentences are those of the current text, and their words are its words.
 select document_id
 from {{ ref('rollout_measures') }} as measures
 left join {{ ref('continuation_sentences') }} as sentences using (document_id, text_hash)

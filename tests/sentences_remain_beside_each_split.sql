@@ -1,4 +1,4 @@
--- At least as many whole sentences as asked for lie on each side of every split.
+-- At least the required number of complete sentences is on each side of every split.
 select
     splits.round_number,
     splits.doc_id,

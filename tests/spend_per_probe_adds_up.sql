@@ -1,4 +1,4 @@
--- By stage, by round and in all it is the spend, shared by the published probes.
+-- By stage, by round and in total, it is the spend divided by the published probes.
 with
 
 sums as (

@@ -1,4 +1,5 @@
--- The line of a started round stands as it was frozen; only n_answers may grow, and withdrawn change.
+-- The line of a started round is unchanged since it was frozen, except that n_answers may grow and
+-- withdrawn may change.
 select started.round_number
 from {{ ref('stg_started_rounds') }} as started
 left join {{ ref('requested_rounds') }} as line using (round_number)

@@ -1,4 +1,4 @@
--- No split lies before the end of the shared prefix, so the source model wrote every suffix atom.
+-- No split is before the end of the shared prefix, so the source model wrote every suffix atom.
 select
     probes.probe_id,
 from {{ ref('probes') }} as probes

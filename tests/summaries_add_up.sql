@@ -1,4 +1,4 @@
--- The sums of the summaries are the counts of what they sum up.
+-- The sums of the summaries equal the counts of their tables.
 with
 
 sums as (

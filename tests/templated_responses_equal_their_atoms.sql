@@ -1,4 +1,4 @@
--- The target response of a word or lens is its atom, and its wrong answer is written alike.
+-- The target response of a word or lens is its atom, and its wrong answer has the same form.
 with
 
 written as (

@@ -1,4 +1,4 @@
--- No verbalizer speaks of how the probe was made, and none holds its atom (templates of lenses exempt).
+-- No question mentions how the probe was made, and none contains its atom (lens templates exempt).
 select
     doc_id,
     slot_idx,

@@ -1,4 +1,4 @@
-"""Whole projects to run commands in: a copy of the checkout with a home of its own."""
+"""Complete projects to run commands in: a copy of the checkout with a separate home."""
 
 from __future__ import annotations
 

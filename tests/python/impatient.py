@@ -1,4 +1,4 @@
-"""`latent-probes` for tests: it asks a batch service often, and gives up soon."""
+"""`latent-probes` for tests: polls a batch service often and gives up early."""
 
 import httpx2
 

@@ -1,4 +1,4 @@
-"""The same round by models without and with a defect, and which figures it moves."""
+"""The same round with and without a planted defect of the models, and the figures it moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that answers as a test tells it to, for what the stand-in for the API never says."""
+"""A server with scripted responses, for cases that the stand-in for the API does not cover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden states: those of a plain call of the model, at the tokens that the index names."""
+"""Hidden states equal those of a plain forward pass, at the tokens in the index."""
 
 from __future__ import annotations
 

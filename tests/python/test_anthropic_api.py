@@ -1,4 +1,4 @@
-"""The form of a request, and what an error of the API means to a run."""
+"""The format of a request, and the meaning of the API's errors."""
 
 import time
 import traceback

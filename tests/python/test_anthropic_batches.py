@@ -1,4 +1,4 @@
-"""Claude by the Message Batches API: what each fault of the API comes out as."""
+"""Claude through the Message Batches API: the error raised for each fault of the API."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Any server of messages: nothing answered is asked again, and what goes wrong stops in time."""
+"""Any `/v1/messages` server: no answered request is sent again, and errors stop the run in time."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A calibration: the same documents at every level, apart from the rounds."""
+"""Calibration: the same documents at every level, separate from the rounds."""
 
 from __future__ import annotations
 

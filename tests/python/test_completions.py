@@ -1,4 +1,4 @@
-"""Rollouts sampled by a server: nothing twice, nothing lost, the same seed the same text."""
+"""Rollouts sampled by a server: none twice, none lost, and the same seed gives the same text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls: what else a probe is asked with, and that none of it is published."""
+"""Controls: other arms of the same probes, none of which is published as an answer."""
 
 from __future__ import annotations
 

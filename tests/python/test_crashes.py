@@ -1,4 +1,4 @@
-"""A run that dies at each step in turn, and is started again each time."""
+"""A run that is killed at each step in turn and restarted each time."""
 
 from __future__ import annotations
 

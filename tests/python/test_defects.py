@@ -1,4 +1,4 @@
-"""Models with known rates are recovered by every table, and a planted defect moves its figure."""
+"""Every table recovers the known rates of scripted models; a planted defect moves its figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run does when the provider errs, refuses, or answers nonsense."""
+"""Runs in which the provider fails, refuses, or returns nonsense."""
 
 from __future__ import annotations
 

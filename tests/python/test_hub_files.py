@@ -1,4 +1,4 @@
-"""Files of data sets on the Hub land one after the other, whole and once, or say why not."""
+"""Files of data sets on the Hub land one by one, completely and once, or fail with a reason."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The task for Inspect's harness, run there with its mock model over published files."""
+"""The Inspect task, run with Inspect's mock model over published files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals by document: they cover what they say, and are the same every time."""
+"""Bootstrap intervals by document: correct coverage, and reproducible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The landing file: who may open it, what is claimed, and what lands."""
+"""The landing file: opening and locking, claims, and what lands."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""No key leaves this computer, and no path of it but in texts of others."""
+"""No key is ever published, and no local path except inside external texts."""
 
 from __future__ import annotations
 

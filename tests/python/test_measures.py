@@ -1,4 +1,4 @@
-"""What says whether a text is fit to be probed, held against the plain way."""
+"""Measures of a text's eligibility, compared with a plain implementation."""
 
 import random
 

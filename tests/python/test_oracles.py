@@ -1,4 +1,4 @@
-"""Methods that are evaluated: their answers land, are judged, and are compared fairly."""
+"""Evaluated methods: their answers land, are judged, and are compared fairly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each test of ours is shown a violation of the fact that it states, and finds it."""
+"""Each data test finds a planted violation of the fact that it states."""
 
 from __future__ import annotations
 

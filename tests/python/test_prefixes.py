@@ -1,4 +1,4 @@
-"""Pages are cut at seeded places, and what is passed over is counted."""
+"""Pages are cut at seeded positions, and skipped rows are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published is what its card says, for each of the ways in which people read it."""
+"""The published files match their card, in each of the usual ways to read them."""
 
 from __future__ import annotations
 

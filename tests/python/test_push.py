@@ -1,4 +1,4 @@
-"""A data set on the Hub is, after whatever happened, the old one or the new one."""
+"""Whatever happens during a push, the data set on the Hub is the old one or the new one."""
 
 from __future__ import annotations
 

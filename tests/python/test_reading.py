@@ -1,4 +1,4 @@
-"""Log-probabilities of candidates: equal in a batch and one by one, and of what they say."""
+"""Log-probabilities of candidates: correct, and equal in a batch and individually."""
 
 from __future__ import annotations
 

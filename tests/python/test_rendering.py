@@ -1,4 +1,4 @@
-"""The prompts: what is shown, and that web text in them stays data."""
+"""The prompts: their content, and that web text in them stays data."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What becomes of generator answers that are not quite JSON."""
+"""Repair of generator answers that are almost JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source models that go on from splits once more: what is drawn, lost by a kill, and said."""
+"""Resampling from splits: draws, kills, and the resulting tables."""
 
 from __future__ import annotations
 

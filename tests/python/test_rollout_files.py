@@ -1,4 +1,4 @@
-"""Files of rollouts land whole and exact, or are refused with the row and the remedy."""
+"""Files of rollouts land completely and exactly, or are refused with the row and the remedy."""
 
 import csv
 import json

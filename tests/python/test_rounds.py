@@ -1,4 +1,4 @@
-"""Rounds: what a line of seeds/rounds.csv asks for, what of it may change, what is published."""
+"""Rounds: what a line of seeds/rounds.csv requests, what may change in it, what is published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rollouts sampled with a tiny model in this process: what lands, and that a kill costs nothing."""
+"""Rollouts sampled with a tiny model in this process: what lands, and that a kill loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds of what lies behind the landing tables that changed: as good as builds of everything."""
+"""Builds downstream of changed landing tables give the same result as full builds."""
 
 from __future__ import annotations
 

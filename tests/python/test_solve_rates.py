@@ -1,4 +1,4 @@
-"""Solve rates: the prior that is fitted, and what it says of probes that no answer solves."""
+"""Solve rates: the fitted prior, and its estimates for probes that no answer solves."""
 
 from __future__ import annotations
 

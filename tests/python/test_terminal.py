@@ -1,4 +1,4 @@
-"""What is printed does not command the terminal."""
+"""Printed text cannot control the terminal."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Which code points the tokens of a document stand for, and which tokens end before a split."""
+"""The spans of a document's tokens, and the tokens that end before a split."""
 
 from __future__ import annotations
 

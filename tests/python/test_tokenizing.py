@@ -1,4 +1,4 @@
-"""Text and ids of a source model: what it wrote is prefix || continuation, whatever its decoder."""
+"""Text and ids of a source model: its text is prefix || continuation, whatever its decoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole runs as people make them: what is landed, asked, killed, resumed and exported."""
+"""Complete runs as a user would do them: landed, asked, killed, resumed and exported."""
 
 from __future__ import annotations
 

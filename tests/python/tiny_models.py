@@ -1,4 +1,4 @@
-"""Models of a few layers that were never trained, and their tokenizer."""
+"""Untrained models with a few layers, and their tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in as a process of its own, so that it outlives a client that is killed."""
+"""The stand-in as a separate process, so it outlives a client that is killed."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""What the stand-in answers: a function of the request alone, and the ways it comes out wrong."""
+"""Answers of the stand-in: a function of the request alone, and faulty variants."""
 
 from __future__ import annotations
 

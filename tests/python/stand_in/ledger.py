@@ -1,4 +1,4 @@
-"""What the stand-in saw and did, for assertions."""
+"""Record of what the stand-in received and did, for assertions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer of the API that is no success: its status, its body and its headers."""
+"""An error response of the API: status, body and headers."""
 
 from __future__ import annotations
 

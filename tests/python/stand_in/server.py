@@ -1,4 +1,4 @@
-"""The stand-in over HTTP: routes, keys, bodies, and connections that break off on command."""
+"""The stand-in over HTTP: routes, keys, bodies, and connections that break on command."""
 
 from __future__ import annotations
 

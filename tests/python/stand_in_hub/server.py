@@ -1,4 +1,4 @@
-"""The stand-in over HTTP: the Hub, and beside it the store from which large files are sent."""
+"""The stand-in over HTTP: the Hub, and the store for large files."""
 
 from __future__ import annotations
 
