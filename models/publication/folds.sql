@@ -100,6 +100,7 @@ clustered as (
 )
 
 select
+    documents.round_number,
     documents.source_model,
     documents.doc_id,
     earliest.doc_id as cluster,

@@ -42,6 +42,7 @@ select
     measured.*,
     atom_value - wrong_answer_value as margin,
     {{ contrast_accuracy('margin') }} as accuracy,
+    probes.round_number,
     probes.source_model,
     probes.doc_id,
     probes.scope,

@@ -93,6 +93,7 @@ select
     methods.oracle,
     methods.condition,
     methods.probe_id,
+    probes.round_number,
     probes.source_model,
     probes.doc_id,
     probes.slot_idx,

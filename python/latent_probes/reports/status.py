@@ -74,11 +74,11 @@ def controls(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def spend_per_probe() -> str:
-    """Query for the cost of each round and stage, in total and per published probe."""
+    """Query for the cost of each round, stage and model, in total and per published probe."""
     return f"""
         select
-            coalesce(round_number::varchar, 'all') as round, stage, n_probes as probes,
+            coalesce(round_number::varchar, 'all') as round, stage, model, n_probes as probes,
             {terminal.dollars("usd")} as spent,
             case when n_probes > 0 then {terminal.dollars("usd_per_probe", 5)} end as "per probe"
-        from spend_per_probe order by round_number nulls last, stage_order
+        from spend_per_probe order by round_number nulls last, stage_order, model
     """
