@@ -1,3 +1,8 @@
+{# The part of a text from one offset up to another, in code points, counted from 0. #}
+{% macro text_between(text, starts_at, ends_at) -%}
+    substr({{ text }}, {{ starts_at }} + 1, {{ ends_at }} - {{ starts_at }})
+{%- endmacro %}
+
 {# The first four words of a text as a list, ignoring case and punctuation. #}
 {% macro first_words(text) -%}
     regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}]+')[:4]

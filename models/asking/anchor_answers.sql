@@ -9,9 +9,7 @@ drawn as (
         probes.slot_idx,
         probes.target_response,
         probes.incorrect_plausible_answer,
-        substr(
-            documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
-        ) as atom_text,
+        {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }} as atom_text,
         others.doc_id as other_doc_id,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)

@@ -4,17 +4,11 @@
 select
     requests.request_id,
     requests.shown,
-    substr(
-        shown_documents.text,
-        requests.excerpt_start + 1,
-        requests.excerpt_end - requests.excerpt_start
-    ) as excerpt,
+    {{ text_between('shown_documents.text', 'requests.excerpt_start', 'requests.excerpt_end') }} as excerpt,
     case
         when requests.shown = 'complement_and_atom'
             then
-                substr(
-                    own_documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
-                )
+                {{ text_between('own_documents.text', 'probes.atom_start', 'probes.atom_end') }}
     end as atom_text,
     probes.target,
     requests.complement_was_cut,

@@ -5,9 +5,7 @@ select
     requests.request_id,
     requests.arm,
     probes.verbalizer_prompt,
-    substr(
-        documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
-    ) as atom_text,
+    {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }} as atom_text,
     coalesce(
         answers.text,
         anchors.answer,

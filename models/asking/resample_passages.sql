@@ -16,7 +16,7 @@ placed as (
         -- The model was stopped before it could have reached the end of the passage.
         resamples.sampling ->> 'finish_reason' = 'length'
         and length(resamples.continuation) < probes.atom_end - probes.split_offset as was_cut,
-        substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start)
+        {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }}
             as atom_text,
         documents.text_length * {{ var('position_tolerance') }} as farthest,
         greatest(0, floor(probes.atom_start - probes.split_offset - farthest))::bigint
@@ -43,7 +43,7 @@ cut as (
         *,
         {{ word_end('continuation', 'window_end') }} as passage_length,
         left(continuation, passage_length) as passage,
-        substr(continuation, window_start + 1, window_end - window_start) as near,
+        {{ text_between('continuation', 'window_start', 'window_end') }} as near,
     from placed
 
 )

@@ -20,11 +20,7 @@ worded as (
         replace(templates.template, '{n}', candidates.n::varchar) as verbalizer_prompt,
         coalesce(
             candidates.atom_text,
-            substr(
-                documents.text,
-                candidates.atom_start + 1,
-                candidates.atom_end - candidates.atom_start
-            )
+            {{ text_between('documents.text', 'candidates.atom_start', 'candidates.atom_end') }}
         ) as atom_text,
     from candidates
     join {{ ref('index_draws') }} as draws using (round_number, doc_id, scope, target, n)

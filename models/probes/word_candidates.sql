@@ -16,9 +16,7 @@ written as (
 
     select
         words.*,
-        substr(
-            documents.text, words.word.starts_at + 1, words.word.ends_at - words.word.starts_at
-        ) as atom_text,
+        {{ text_between('documents.text', 'words.word.starts_at', 'words.word.ends_at') }} as atom_text,
     from words
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
     join {{ ref('documents') }} as documents on chosen.document_id = documents.document_id

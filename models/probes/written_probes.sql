@@ -96,7 +96,7 @@ compared as (
 
     select
         measured.*,
-        substr(documents.text, atom_start + 1, atom_end - atom_start) as atom_text,
+        {{ text_between('documents.text', 'atom_start', 'atom_end') }} as atom_text,
         case
             when probe.target = 'suffix' then left(documents.text, split_offset)
             else substr(documents.text, split_offset + 1)

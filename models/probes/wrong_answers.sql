@@ -47,11 +47,7 @@ lenses as (
 
     select
         wanted.* exclude (other_document_id),
-        substr(
-            documents.text,
-            candidates.atom_start + 1,
-            candidates.atom_end - candidates.atom_start
-        ) as wrong_answer,
+        {{ text_between('documents.text', 'candidates.atom_start', 'candidates.atom_end') }} as wrong_answer,
     from wanted
     join {{ ref('lens_candidates') }} as candidates
         on

@@ -20,7 +20,7 @@ select
         when probe.target = 'suffix' then left(doc, probe.split_char_offset)
         else substr(doc, probe.split_char_offset + 1)
     end as context,
-    substr(doc, probe.atom_start + 1, probe.atom_end - probe.atom_start) as atom_text,
+    {{ text_between('doc', 'probe.atom_start', 'probe.atom_end') }} as atom_text,
     coalesce(probe.target_response, atom_text) as target_response,
     probe.incorrect_plausible_answer,
     probe.answers as bb_answer_rollout_answers,

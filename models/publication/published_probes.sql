@@ -29,14 +29,8 @@ select
     documents.text as doc,
     probes.scope,
     probes.verbalizer_prompt,
-    substr(
-        documents.text,
-        probes.complement_start + 1,
-        probes.complement_end - probes.complement_start
-    ) as context,
-    substr(
-        documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start
-    ) as atom_text,
+    {{ text_between('documents.text', 'probes.complement_start', 'probes.complement_end') }} as context,
+    {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }} as atom_text,
     probes.target_response,
     probes.incorrect_plausible_answer,
     answer_texts.answers as bb_answer_rollout_answers,

@@ -65,8 +65,8 @@ read as (
 
     select
         placed.*,
-        substr(rollouts.continuation, starts_at + 1, ends_at - starts_at) as sentence,
-        substr(rollouts.continuation, previous_ends_at + 1, starts_at - previous_ends_at) as gap,
+        {{ text_between('rollouts.continuation', 'starts_at', 'ends_at') }} as sentence,
+        {{ text_between('rollouts.continuation', 'previous_ends_at', 'starts_at') }} as gap,
     from placed
     join {{ ref('stg_rollouts') }} as rollouts using (document_id)
 

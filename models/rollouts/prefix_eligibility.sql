@@ -37,7 +37,7 @@ judged as (
     from (
         select
             sentences.*,
-            substr(prefix, starts_at + 1, ends_at - starts_at) as sentence,
+            {{ text_between('prefix', 'starts_at', 'ends_at') }} as sentence,
         from sentences
         join prefixes using (source_model, doc_id)
     )

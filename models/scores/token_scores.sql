@@ -21,7 +21,7 @@ read as (
         readers.dtype,
         scores.*,
         inputs.round_number,
-        substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start)
+        {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }}
             as atom_text,
     from {{ ref('stg_local_scores') }} as scores
     join current_readers as readers using (reader_hash)

@@ -10,12 +10,9 @@ cut as (
         probes.verbalizer_prompt,
         words.atom_words,
         words.answer_words,
-        substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start) as atom,
-        substr(
-            documents.text,
-            probes.complement_start + 1,
-            probes.complement_end - probes.complement_start
-        ) as complement,
+        {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }} as atom,
+        {{ text_between('documents.text', 'probes.complement_start', 'probes.complement_end') }}
+            as complement,
         case
             -- Clauses end at punctuation followed by white space, and at dashes and brackets.
             when probes.scope = 'sentence'
@@ -26,11 +23,11 @@ cut as (
                         if(probes.scope = 'paragraph', units.sentences, units.paragraphs),
                         lambda x: x.ends_at > probes.atom_start and x.starts_at < probes.atom_end
                     ),
-                    lambda x: substr(
-                        documents.text,
-                        greatest(x.starts_at, probes.atom_start) + 1,
-                        least(x.ends_at, probes.atom_end) - greatest(x.starts_at, probes.atom_start)
-                    )
+                    lambda x: {{ text_between(
+                        'documents.text',
+                        'greatest(x.starts_at, probes.atom_start)',
+                        'least(x.ends_at, probes.atom_end)',
+                    ) }}
                 )
         end as parts,
     from {{ ref('probes') }} as probes

@@ -7,7 +7,7 @@ texts as (
         probes.probe_id,
         unnest(['atom', 'question', 'target', 'wrong']) as part,
         unnest([
-            substr(documents.text, probes.atom_start + 1, probes.atom_end - probes.atom_start),
+            {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }},
             probes.verbalizer_prompt,
             probes.target_response,
             probes.incorrect_plausible_answer

@@ -1,4 +1,4 @@
-"""SQL identifiers and literals."""
+"""SQL identifiers, literals, and expressions that the models write by macros."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def file_literal(path: Path) -> str:
     """Quote the path of one file as an SQL literal, for DuckDB functions that take a glob."""
     # In brackets, wildcards are literal.
     return literal(re.sub(r"([*?[])", r"[\1]", str(path)))
+
+
+def text_between(text: str, starts_at: str, ends_at: str) -> str:
+    """The part of a text from one offset up to another, as the macro of this name writes it."""
+    return f"substr({text}, {starts_at} + 1, {ends_at} - {starts_at})"
+
+
+def identity(*values: str) -> str:
+    """The hash of a tuple of SQL expressions, as the macro of this name writes it."""
+    return f"md5(json_array({', '.join(values)})::varchar)"

@@ -10,7 +10,7 @@ import os
 import re
 
 from latent_probes import landing, warehouse
-from latent_probes.common import terminal
+from latent_probes.common import sql, terminal
 from latent_probes.common.home import Home, locked
 from latent_probes.landing import calibrations
 
@@ -137,12 +137,12 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
     """Draw eligible documents, with the round's seed, that no round uses or would draw now."""
     with warehouse.opened(home) as connection:
         found = connection.execute(
-            """
+            f"""
             select doc_id
             from prefixes
             anti join round_documents using (source_model, doc_id)
             where source_model = $source_model and exclusion_reason is null
-            order by md5(json_array($seed, 'calibration', doc_id)::varchar), doc_id
+            order by {sql.identity("$seed", "'calibration'", "doc_id")}, doc_id
             limit $n
             """,
             {

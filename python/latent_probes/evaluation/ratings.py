@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow
 
 from latent_probes import landing, warehouse
-from latent_probes.common import files
+from latent_probes.common import files, sql
 from latent_probes.common.home import Home
 
 COLUMNS = ("answer_id", "answer_hash", "question", "ground_truth", "answer", "score")
@@ -40,10 +40,10 @@ def write_sheet(home: Home, path: Path, n_answers: int) -> int:
         raise RatingError(f"{path} already exists and might contain scores: choose another name")
     with warehouse.opened(home) as connection:
         rows = connection.execute(
-            """
+            f"""
             select
                 answers.request_id, answers.answer_hash, probes.verbalizer_prompt,
-                substr(documents.text, atom_start + 1, atom_end - atom_start),
+                {sql.text_between("documents.text", "atom_start", "atom_end")},
                 responses.text
             from answers
             join responses using (request_id, attempt)

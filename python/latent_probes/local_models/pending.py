@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from latent_probes import landing, warehouse
+from latent_probes.common import sql
 from latent_probes.common.home import Home
 from latent_probes.local_models.readings import Text
 
@@ -36,13 +37,13 @@ def pending(home: Home, reader_hash: str, scopes: list[str], n_documents: int | 
     with warehouse.opened(home) as connection:
         connection.register("known", known)
         rows = connection.execute(
-            """
+            f"""
             with chosen as (
                 select source_model, doc_id
                 from probes
                 where scope in (select unnest($scopes))
                 group by source_model, doc_id
-                order by md5(json_array(source_model, doc_id)::varchar)
+                order by {sql.identity("source_model", "doc_id")}
                 limit coalesce($n_documents, 9223372036854775807)
             )
             select
@@ -79,14 +80,12 @@ def texts(home: Home, keys: list[tuple[str, str]]) -> Iterator[list[Text]]:
         probe_ids, forms = zip(*keys[start : start + SLICE], strict=True)
         with warehouse.opened(home) as connection:
             rows = connection.execute(
-                """
+                f"""
                 select
                     inputs.probe_id, inputs.form, inputs.input_hash, inputs.target,
-                    substr(
-                        documents.text, complement_start + 1, complement_end - complement_start
-                    ),
+                    {sql.text_between("documents.text", "complement_start", "complement_end")},
                     probes.verbalizer_prompt,
-                    substr(documents.text, atom_start + 1, atom_end - atom_start),
+                    {sql.text_between("documents.text", "atom_start", "atom_end")},
                     probes.incorrect_plausible_answer,
                 from (
                     select

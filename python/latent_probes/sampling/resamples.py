@@ -11,7 +11,7 @@ import duckdb
 import pyarrow
 
 from latent_probes import landing, warehouse
-from latent_probes.common import terminal
+from latent_probes.common import sql, terminal
 from latent_probes.common.home import Home
 from latent_probes.sampling import rollouts as sampling
 from latent_probes.sampling.prefixes import Prefix
@@ -173,13 +173,13 @@ def missing(
     with warehouse.opened(home) as connection:
         connection.register("known", known)
         rows = connection.execute(
-            """
+            f"""
             with chosen as (
                 select doc_id
                 from resample_splits
                 where source_model = $source_model
                 group by doc_id
-                order by md5(json_array($source_model, doc_id)::varchar)
+                order by {sql.identity("$source_model", "doc_id")}
                 limit coalesce($n_documents, 9223372036854775807)
             ),
             wanted as (
