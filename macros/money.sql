@@ -17,15 +17,28 @@
     case when count({{ column }}) = count(*) then coalesce(sum({{ column }}), 0) end
 {%- endmacro %}
 
+{# The kinds of tokens that are billed, each at a price of its own. #}
+{% macro token_kinds() -%}
+    {{ return([
+        'input',
+        'output',
+        'cache_write_five_minutes',
+        'cache_write_one_hour',
+        'cache_read',
+    ]) }}
+{%- endmacro %}
+
 {# Columns with the tokens of each kind in a group's responses, 0 without responses. #}
 {% macro sums_of_tokens(responses) -%}
-    {%- for kind in [
-        'input_tokens',
-        'output_tokens',
-        'cache_write_five_minutes_tokens',
-        'cache_write_one_hour_tokens',
-        'cache_read_tokens',
-    ] -%}
-    coalesce(sum({{ responses }}.{{ kind }}), 0)::bigint as {{ kind }},
+    {%- for kind in token_kinds() -%}
+    coalesce(sum({{ responses }}.{{ kind }}_tokens), 0)::bigint as {{ kind }}_tokens,
     {% endfor -%}
+{%- endmacro %}
+
+{# Dollars for the tokens of a row of `used`, at the row `prices` of `token_prices`. Null where no price
+   is known. #}
+{% macro usd_of_tokens(used) -%}
+    {%- for kind in token_kinds() -%}
+    {{ used }}.{{ kind }}_tokens * prices.{{ kind }}_usd{{ ' + ' if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}

@@ -28,12 +28,7 @@ select
     asked.stage,
     stages.stage_order,
     asked.* exclude (round_number, stage),
-    -- Null, not nothing, where no price is known.
-    asked.input_tokens * prices.input_usd
-    + asked.output_tokens * prices.output_usd
-    + asked.cache_write_five_minutes_tokens * prices.cache_write_five_minutes_usd
-    + asked.cache_write_one_hour_tokens * prices.cache_write_one_hour_usd
-    + asked.cache_read_tokens * prices.cache_read_usd as usd,
+    {{ usd_of_tokens('asked') }} as usd,
     prices.input_usd * 1e6 as input_usd_per_million,
     prices.output_usd * 1e6 as output_usd_per_million,
     prices.priced_on,

@@ -16,11 +16,9 @@ discounted as (
 select
     provider,
     model,
-    input_usd_per_million * share / 1e6 as input_usd,
-    output_usd_per_million * share / 1e6 as output_usd,
-    cache_write_five_minutes_usd_per_million * share / 1e6 as cache_write_five_minutes_usd,
-    cache_write_one_hour_usd_per_million * share / 1e6 as cache_write_one_hour_usd,
-    cache_read_usd_per_million * share / 1e6 as cache_read_usd,
+    {%- for kind in token_kinds() %}
+    {{ kind }}_usd_per_million * share / 1e6 as {{ kind }}_usd,
+    {%- endfor %}
     priced_on,
     source,
 from discounted

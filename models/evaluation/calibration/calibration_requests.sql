@@ -32,11 +32,7 @@ select
     settings.calibration_level,
     settings.source_model,
     asked.doc_id,
-    responses.input_tokens * prices.input_usd
-    + responses.output_tokens * prices.output_usd
-    + responses.cache_write_five_minutes_tokens * prices.cache_write_five_minutes_usd
-    + responses.cache_write_one_hour_tokens * prices.cache_write_one_hour_usd
-    + responses.cache_read_tokens * prices.cache_read_usd as usd,
+    {{ usd_of_tokens('responses') }} as usd,
 from asked
 join {{ ref('round_settings') }} as settings using (round_number)
 join {{ ref('responses') }} as responses using (request_id)
