@@ -18,7 +18,14 @@
     lower(regexp_replace({{ text }}, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'))
 {%- endmacro %}
 
-{# Whether a text is blank or null. #}
+{# The score that a judge's reply states, else null: one decimal in [0, 1] and nothing else. #}
+{% macro stated_score(text) -%}
+    nullif(
+        regexp_extract({{ text }}, '^[ \t\r\n\f]*(0|0?\.[0-9]+|1|1\.0+)[ \t\r\n\f]*$', 1), ''
+    )::double
+{%- endmacro %}
+
+{# Whether a text is null or has no visible character. #}
 {% macro is_blank(text) -%}
     coalesce(regexp_full_match({{ text }}, '[\s\p{Z}\p{C}]*'), true)
 {%- endmacro %}

@@ -41,5 +41,5 @@ where
         from {{ ref('responses') }} as said
         where
             said.request_id = named.judge_id
-            and try_cast(trim(said.text, e' \t\r\n') as double) = named.score
+            and {{ stated_score('said.text') }} = named.score
     )

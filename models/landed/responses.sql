@@ -69,9 +69,8 @@ select
     and coalesce(
         case stage
             when 'generator' then true
-            when 'answerer' then not regexp_full_match(text, '[\s\p{Z}]*')
-            -- One decimal in [0, 1] and nothing else.
-            when 'judge' then regexp_full_match(text, '\s*(0|0?\.[0-9]+|1|1\.0+)\s*')
+            when 'answerer' then not {{ is_blank('text') }}
+            when 'judge' then {{ stated_score('text') }} is not null
         end,
         false
     ) as is_usable,

@@ -41,7 +41,7 @@ fitting as (
     where
         -- Recurs in some siblings, but too few: neither typical nor atypical.
         (target = 'prefix' or siblings_matched = 0 or is_typical)
-        and not regexp_full_match(atom_text, '[\s\p{Z}]*')
+        and not {{ is_blank('atom_text') }}
         and (
             scope = 'lens'
             or not list_contains(

@@ -20,7 +20,7 @@ select
     states.attempt,
     states.state,
     responses.model as judge_model,
-    trim(responses.text, e' \t\r\n')::double as score,
+    {{ stated_score('responses.text') }} as score,
 from {{ ref('judge_requests') }} as requests
 join states using (request_id)
 left join {{ ref('responses') }} as responses

@@ -10,6 +10,7 @@ from conftest import Checkout
 from stand_in import StandIn
 from test_whole_runs import RUN, files_of
 
+from latent_probes.common import sql
 from latent_probes.common.home import Home
 from latent_probes.evaluation import ratings
 
@@ -225,3 +226,10 @@ def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout,
         "select comparison, other_rater, n_answers = 3 * n_probes, alpha from judge_agreement "
         "where scope = 'all'"
     ) == [("second judge", strong, True, 1.0)]
+    # What is cut from the published complement, for Inspect, is what was shown in the queue.
+    excerpt = sql.excerpt("context", "published_probes.target", "900")
+    assert checkout.query(
+        f"select distinct excerpt = {excerpt} from answerer_inputs "
+        "join answerer_requests using (request_id) join published_probes using (probe_id) "
+        "where arm = 'complement'"
+    ) == [(True,)]

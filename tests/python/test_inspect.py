@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from conftest import ROOT
 
 inspect_ai = pytest.importorskip("inspect_ai", reason="the extra inspect is not installed")
 
 from inspect_ai.model import ModelOutput, ModelUsage, get_model  # noqa: E402
 
+from latent_probes.common import sql  # noqa: E402
 from latent_probes.evaluation import inspect_task  # noqa: E402
 from latent_probes.providers import lexical  # noqa: E402
 
@@ -85,10 +87,20 @@ def test_what_the_judge_says_and_is_no_score_scores_nothing(export, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("0.5", 0.5), (" 1 \n", 1), ("0", 0), ("1.01", None), ("nan", None), ("none", None)],
+    [("0.5", 0.5), (" 1 \n", 1), ("0", 0), ("1.01", None), ("nan", None), ("5e-1", None)],
 )
-def test_a_score_is_a_number_from_0_to_1(text, value):
-    assert inspect_task.number(text) == value
+def test_a_score_is_one_decimal_from_0_to_1(text, value):
+    assert inspect_task.evaluated(sql.stated_score("$text"), text) == value
+
+
+@pytest.mark.parametrize(("text", "is_blank"), [("", True), ("\u200b\u00a0\n", True), (".", False)])
+def test_an_answer_without_a_visible_character_is_blank(text, is_blank):
+    assert inspect_task.evaluated(sql.is_blank("$text"), text) is is_blank
+
+
+def test_the_judge_is_asked_as_often_as_in_the_queue():
+    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
+    assert project["vars"]["latent_probes"]["max_attempts"] == inspect_task.MAX_ATTEMPTS
 
 
 def test_the_answers_of_a_log_can_be_evaluated_here(export, tmp_path):

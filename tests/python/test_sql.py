@@ -27,6 +27,8 @@ def macro(name: str):
             "identity",
             [["$seed", "'calibration'", "id"]],
         ),
+        (sql.is_blank("text"), "is_blank", ["text"]),
+        (sql.stated_score("text"), "stated_score", ["text"]),
         (sql.text_between("text", "a", "b"), "text_between", ["text", "a", "b"]),
     ],
 )

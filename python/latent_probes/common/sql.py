@@ -30,3 +30,20 @@ def text_between(text: str, starts_at: str, ends_at: str) -> str:
 def identity(*values: str) -> str:
     """The hash of a tuple of SQL expressions, as the macro of this name writes it."""
     return f"md5(json_array({', '.join(values)})::varchar)"
+
+
+def is_blank(text: str) -> str:
+    """Whether a text is null or has no visible character, as the macro of this name writes it."""
+    return rf"coalesce(regexp_full_match({text}, '[\s\p{{Z}}\p{{C}}]*'), true)"
+
+
+def stated_score(text: str) -> str:
+    """The score that a judge's reply states, else null, as the macro of this name writes it."""
+    space = r"[ \t\r\n\f]*"
+    score = rf"^{space}(0|0?\.[0-9]+|1|1\.0+){space}$"
+    return f"nullif( regexp_extract({text}, '{score}', 1), '' )::double"
+
+
+def excerpt(context: str, target: str, characters: str) -> str:
+    """What an answerer is shown of a complement: its last or first characters, at the split."""
+    return f"if({target} = 'suffix', right({context}, {characters}), left({context}, {characters}))"

@@ -7,6 +7,8 @@ sample's metadata. See docs/oracles.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -18,7 +20,7 @@ from latent_probes.common import sql
 from latent_probes.queue import rendering
 
 # The same number of attempts as in the queue.
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 
 
 @task
@@ -51,8 +53,7 @@ def samples(data: str, fold: str | None, max_score_below: float | None) -> list[
                 probes.*,
                 folds.fold,
                 length(context) > limits.shown as complement_was_cut,
-                if(target = 'suffix', right(context, limits.shown), left(context, limits.shown))
-                    as excerpt,
+                {sql.excerpt("context", "target", "limits.shown")} as excerpt,
             from read_parquet({sql.literal(f"{data}/data/*.parquet")}) as probes
             join read_parquet({sql.literal(f"{data}/folds/*.parquet")}) as folds
                 using (source_model, doc_id)
@@ -89,7 +90,7 @@ def judged() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         answer = state.output.completion
-        if not answer.strip():
+        if evaluated(sql.is_blank("$text"), answer):
             return Score(value=0.0, answer=answer)
         judge = get_model(role="grader", required=True)
         prompt = rendering.render(
@@ -101,9 +102,9 @@ def judged() -> Scorer:
                 "answer": answer,
             },
         )
-        for _ in range(MOST_ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             said = (await judge.generate(prompt)).completion
-            value = number(said)
+            value = evaluated(sql.stated_score("$text"), said)
             if value is not None:
                 return Score(value=value, answer=answer)
         return Score.unscored(answer=answer, explanation=said, reason="scoring_failed")
@@ -111,10 +112,7 @@ def judged() -> Scorer:
     return score
 
 
-def number(text: str) -> float | None:
-    """Parse a score from 0 to 1; None if the text is not one."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 <= value <= 1 else None
+def evaluated(expression: str, text: str) -> Any:
+    """The value of an SQL expression over ``$text``, so that replies are read as the models do."""
+    with duckdb.connect() as connection:
+        return connection.execute(f"select {expression}", {"text": text}).fetchall()[0][0]

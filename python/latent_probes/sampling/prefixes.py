@@ -17,7 +17,7 @@ import regex
 
 from latent_probes import landing
 from latent_probes.common import files, terminal
-from latent_probes.common.sql import identifier, literal
+from latent_probes.common.sql import identifier, is_blank, literal
 from latent_probes.rollout_files import RolloutFileError, jsonl_rows, parquet_rows
 from latent_probes.rollout_files.sources import Source, local_file
 
@@ -206,7 +206,7 @@ def stage(
             end as problem,
             case
                 when contains(coalesce(prefix, text), chr(0)) then 'with a NUL character'
-                when regexp_full_match(prefix, '[\s\p{{Z}}]*') then 'empty'
+                when prefix is not null and {is_blank("prefix")} then 'empty'
                 -- <=, since something must follow the prefix.
                 when prefix is null and length(text) <= {bounds.shortest} then 'too short'
                 when prefix is null and not regexp_matches({window}, {literal(PLACE_TO_CUT)})
