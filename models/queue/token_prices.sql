@@ -7,7 +7,11 @@ discounted as (
     select
         providers.provider,
         prices.*,
-        if(providers.is_discounted, prices.batch_discount, 1) as share,
+        case providers.price_group
+            when 'list' then 1
+            when 'batch' then prices.batch_discount
+            when 'free' then 0
+        end as share,
     from {{ ref('providers') }} as providers
     cross join {{ ref('model_prices') }} as prices
 

@@ -17,7 +17,7 @@ def test_a_round_that_asks_for_a_model_is_never_answered_offline(checkout):
     assert "round 1 asks for 'm'" in said
     assert checkout.query("select count(*) from requests", "landing") == [(0,)]
     # And an unknown price is said, not taken for nothing.
-    assert "No price is known for m" in checkout.runs("latent-probes", "plan")
+    assert "m has no known price" in checkout.runs("latent-probes", "plan")
 
 
 def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
@@ -32,7 +32,10 @@ def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):
     prices = dict(finished.query("select provider, sum(usd) from planned_prices group by provider"))
     assert 0.001 < prices["anthropic-batches"] < 1
     assert prices["anthropic-messages"] == pytest.approx(2 * prices["anthropic-batches"])
-    total = f"${prices['anthropic-batches']:.2f} in batches, ${prices['anthropic-messages']:.2f} by"
+    total = ", ".join(
+        f"${prices[f'anthropic-{kind}']:.2f} at anthropic-{kind}"
+        for kind in ("batches", "messages")
+    )
     assert total in said
     assert "estimated" in said
     assert finished.query(

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from latent_probes import providers
+from latent_probes.common.home import project_directory
+
 
 def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[str, str]:
     """Parse options of a form like OURS=THEIRS, where OURS is one of ``known``.
@@ -32,14 +35,20 @@ def dollars(limit: float | None) -> float | None:
     return limit
 
 
+def provider_help() -> str:
+    """Help that lists the providers of this project; outside of one, only where they are listed."""
+    project = project_directory()
+    listed = [] if project is None else providers.listed(project)
+    names = "; ".join(f"{provider.name} ({provider.description})" for provider in listed)
+    return f"Provider to use: {names or 'a name in seeds/providers.csv'}."
+
+
 Answerer = Annotated[
     str,
     typer.Option(
         "--provider",
         metavar="NAME",
-        help="Provider to use: anthropic-batches (Claude at half the price, within a day), "
-        "anthropic-messages (Claude immediately, or your own /v1/messages server) or "
-        "lexical (the offline baseline).",
+        help=provider_help(),
     ),
 ]
 Once = Annotated[

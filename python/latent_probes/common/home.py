@@ -78,16 +78,24 @@ def find() -> Home:
 
     Raises HomeError outside a checkout of the project.
     """
+    project = project_directory()
+    if project is None:
+        raise HomeError(
+            f"no dbt_project.yml in {Path.cwd()} or a parent directory: "
+            "run latent-probes in a checkout of the project"
+        )
+    # Relative to the project, as in profiles.yml.
+    files = project / os.environ.get("LATENT_PROBES_HOME", ".")
+    files.mkdir(parents=True, exist_ok=True)
+    return Home(project, files)
+
+
+def project_directory() -> Path | None:
+    """The current directory or its nearest parent that is a checkout of the project, if any."""
     for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / "dbt_project.yml").exists():
-            # Relative to the project, as in profiles.yml.
-            files = folder / os.environ.get("LATENT_PROBES_HOME", ".")
-            files.mkdir(parents=True, exist_ok=True)
-            return Home(folder, files)
-    raise HomeError(
-        f"no dbt_project.yml in {Path.cwd()} or a parent directory: "
-        "run latent-probes in a checkout of the project"
-    )
+            return folder
+    return None
 
 
 @contextmanager

@@ -10,6 +10,8 @@ and Message Batches APIs, whoever answers.
 
 from __future__ import annotations
 
+import csv
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,27 +128,27 @@ class Provider(Protocol):
         """Delete a batch whose results have landed; a service may keep it anyway."""
 
 
-NAMES = ("anthropic-batches", "anthropic-messages", "lexical")
+@dataclass(frozen=True)
+class Listed:
+    """A line of seeds/providers.csv: a provider that can be used, and what it is."""
+
+    name: str
+    description: str
+
+
+def listed(project: Path) -> list[Listed]:
+    """The providers of the project, in the order of seeds/providers.csv: their only list."""
+    with (project / "seeds" / "providers.csv").open(encoding="utf-8", newline="") as file:
+        return [Listed(line["provider"], line["description"]) for line in csv.DictReader(file)]
 
 
 def create(name: str, home: Home) -> Provider:
-    """The provider of that name, imported only when asked for.
+    """Create a provider by its name in seeds/providers.csv.
 
-    Raises ProviderError if there is none, or if it lacks a key.
+    ``some-name`` is created by the function ``create`` of ``providers/some_name.py``, which is
+    imported only now. Raises ProviderError if there is no such provider, or if it lacks a key.
     """
-    if name == "anthropic-batches":
-        from latent_probes.providers.anthropic_batches import AnthropicBatches
-
-        return AnthropicBatches()
-    if name == "anthropic-messages":
-        from latent_probes import warehouse
-        from latent_probes.providers.anthropic_messages import AnthropicMessages
-
-        return AnthropicMessages(
-            home.batches / name, warehouse.settings(home)["max_messages_in_flight"]
-        )
-    if name == "lexical":
-        from latent_probes.providers.lexical import Lexical
-
-        return Lexical(home.batches / name)
-    raise ProviderError(f"no provider {name!r}; choose one of: {', '.join(NAMES)}")
+    names = [provider.name for provider in listed(home.project)]
+    if name not in names:
+        raise ProviderError(f"no provider {name!r}; choose one of: {', '.join(names)}")
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}").create(home)

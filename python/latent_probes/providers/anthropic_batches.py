@@ -16,6 +16,7 @@ import anthropic
 import httpx2
 from anthropic.types.messages import MessageBatch
 
+from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, RefusedError, UnreachableError, anthropic_api
 from latent_probes.providers.anthropic_api import encode, serves
 
@@ -23,6 +24,11 @@ from latent_probes.providers.anthropic_api import encode, serves
 BUSY_STATUS = 429
 READ_SIZE = 1 << 20
 LIST_SIZE = 100
+
+
+def create(home: Home) -> AnthropicBatches:
+    """Create the provider; it keeps no files of its own in ``home``."""
+    return AnthropicBatches()
 
 
 class AnthropicBatches:

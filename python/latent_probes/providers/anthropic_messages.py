@@ -20,7 +20,9 @@ import anthropic
 import httpx2
 import orjson
 
+from latent_probes import warehouse
 from latent_probes.common import terminal
+from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, UnreachableError, anthropic_api
 from latent_probes.providers.anthropic_api import encode, serves
 from latent_probes.providers.spool import Spool
@@ -34,6 +36,12 @@ LONGEST_WAIT_SECONDS = 600.0
 FAULTS_OF_A_REQUEST = {400, 413, 422}
 # An account without credit also gets 400: this many equal errors in a row stop the run.
 MOST_EQUAL_ERRORS = 20
+
+
+def create(home: Home) -> AnthropicMessages:
+    """Create the provider with its files in ``home``."""
+    in_flight = warehouse.settings(home)["max_messages_in_flight"]
+    return AnthropicMessages(home.batches / AnthropicMessages.name, in_flight)
 
 
 class AnthropicMessages:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import regex
 
+from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, Request
 from latent_probes.providers.spool import Spool
 
@@ -32,6 +33,11 @@ FREQUENT = frozenset(
     will with would your
     """.split()
 )
+
+
+def create(home: Home) -> Lexical:
+    """Create the provider with its files in ``home``."""
+    return Lexical(home.batches / Lexical.name)
 
 
 class Lexical:

@@ -5,28 +5,39 @@ from __future__ import annotations
 import duckdb
 
 from latent_probes import warehouse
-from latent_probes.common import terminal
+from latent_probes.common import sql, terminal
 from latent_probes.common.home import Home
 from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """Show each round's outstanding requests and their expected cost, batched and unbatched."""
-    prices = """
-        select
-            round_number, stage, model, any_value(token_basis) as token_basis,
-            any_value(usd) filter (where provider = 'anthropic-batches') as in_batches,
-            any_value(usd) filter (where provider = 'anthropic-messages') as by_messages
-        from planned_prices group by round_number, stage, model
-    """
+    """Show each round's outstanding requests and what they would cost at each paid provider."""
     with warehouse.opened(home) as connection:
+        paid = [
+            name
+            for (name,) in connection.execute(
+                "select provider from providers where price_group != 'free' order by provider"
+            ).fetchall()
+        ]
+        usd = {name: sql.identifier(name) for name in paid}
+        prices = ", ".join(
+            f"any_value(usd) filter (where provider = {sql.literal(name)}) as {column}"
+            for name, column in usd.items()
+        )
         connection.execute(
             f"""
             create temp table planned as
-            from planned_requests join ({prices}) using (round_number, stage, model)
+            from planned_requests
+            join (
+                select
+                    round_number, stage, model, any_value(token_basis) as token_basis, {prices}
+                from planned_prices
+                group by round_number, stage, model
+            ) using (round_number, stage, model)
             where n_pending + n_downstream > 0
             """
         )
+        in_dollars = (f"{terminal.dollars(column)} as {column}" for column in usd.values())
         print_table(
             connection,
             "Requests to send",
@@ -34,26 +45,24 @@ def show(home: Home) -> None:
             select
                 round_number as round, round_state as state, stage, model,
                 n_pending as "pending now", n_downstream as "later (about)", token_basis as tokens,
-                {terminal.dollars("in_batches")} as "in batches",
-                {terminal.dollars("by_messages")} as "by messages"
+                {", ".join(in_dollars)}
             from planned
             order by round_number, stage_order, model
             """,
         )
-        in_batches, by_messages, unpriced = connection.execute(
+        totals = (terminal.dollars(f"coalesce(sum({column}), 0)") for column in usd.values())
+        *sums, unpriced = connection.execute(
             f"""
             select
-                {terminal.dollars("coalesce(sum(in_batches), 0)")},
-                {terminal.dollars("coalesce(sum(by_messages), 0)")},
-                list(distinct model order by model) filter (where in_batches is null)
+                {", ".join(totals)},
+                list(distinct model order by model)
+                    filter (where {" or ".join(f"{column} is null" for column in usd.values())})
             from planned
             """
         ).fetchall()[0]
         say_what_is_missing(connection)
-    terminal.say(
-        f"Expected cost: {in_batches} in batches, {by_messages} as single messages "
-        "(--max-cost assumes maximum answer length)."
-    )
+    costs = ", ".join(f"{total} at {name}" for total, name in zip(sums, paid, strict=True))
+    terminal.say(f"Expected cost: {costs} (--max-cost assumes maximum answer length).")
     for model in unpriced or []:
         terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
 

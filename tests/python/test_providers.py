@@ -1,0 +1,61 @@
+"""A provider is a file of providers/ and a line of seeds/providers.csv."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from latent_probes import providers
+from latent_probes.common.home import Home
+from latent_probes.providers import ProviderError
+
+FILES = Path(providers.__file__).parent
+PRINT_HELP = "from latent_probes.cli import options; print(options.provider_help())"
+LISTED = [provider.name for provider in providers.listed(ROOT)]
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_listed_provider_is_created_under_its_name(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    assert providers.create(name, Home(ROOT, tmp_path)).name == name
+
+
+def test_a_file_that_creates_a_provider_is_listed():
+    creating = {
+        path.stem for path in FILES.glob("[a-z]*.py") if "\ndef create(" in path.read_text()
+    }
+    assert creating == {name.replace("-", "_") for name in LISTED}
+
+
+def test_a_name_that_is_not_listed_is_refused_with_those_that_are(tmp_path):
+    with pytest.raises(ProviderError, match=f"'other'; choose one of: {', '.join(LISTED)}"):
+        providers.create("other", Home(ROOT, tmp_path))
+
+
+def test_no_other_file_of_the_package_names_a_paid_provider():
+    found = [
+        path.name
+        for path in FILES.parent.rglob("*.py")
+        if any(name in path.read_text() for name in LISTED if name != "lexical")
+    ]
+    assert sorted(found) == ["anthropic_batches.py", "anthropic_messages.py"]
+
+
+@pytest.mark.parametrize("is_project", [True, False])
+def test_help_lists_the_providers_of_the_project_and_works_outside_of_it(is_project, tmp_path):
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from latent_probes.cli import options; print(options.provider_help())",
+        ],
+        cwd=ROOT if is_project else tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert all((name in said) == is_project for name in LISTED)
