@@ -141,7 +141,7 @@ def test_what_was_sampled_is_read_as_it_was(tiny):
 
 
 def test_layers_that_are_not_there_are_refused(tiny):
-    with pytest.raises(ReadingError, match=r"tiny has the layers 0 .* to 2 .*no 3"):
+    with pytest.raises(ReadingError, match=r"tiny has layers 0 .* to 2 .*not 3"):
         activations.refuse_layers(tiny, [1, 3])
 
 

@@ -105,7 +105,7 @@ def test_what_is_passed_over_is_counted_with_its_reason(tmp_path):
         "repeated": 1,
         "too short": 2,
         "without white space to cut before": 1,
-        "with a NUL": 1,
+        "with a NUL character": 1,
         "empty": 1,
     }
 

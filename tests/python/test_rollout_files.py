@@ -397,7 +397,7 @@ def test_a_key_with_two_texts_is_refused_with_its_row(house, suffix):
     path = write(house.folder / f"bad{suffix}", row(), row(), row(continuation="another"))
     said = house.refusal(path)
     assert f'bad{suffix}, row 3: key ["Qwen/Qwen3-8B","doc-1",0] already exists' in said
-    assert "with another continuation; a rollout never changes, so give the new text" in said
+    assert "with a different continuation; rollouts never change, so give the new text" in said
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -413,7 +413,7 @@ def test_a_document_with_two_prefixes_or_sources_is_refused_with_its_row(house, 
     bad = row(continuation_idx=1) | {change: "another"}
     said = house.refusal(write(house.folder / f"bad{suffix}", row(), bad))
     assert f'bad{suffix}, row 2: key ["Qwen/Qwen3-8B","doc-1"] already exists' in said
-    assert "with another prefix or doc_source; a rollout never changes" in said
+    assert "with a different prefix or doc_source; rollouts never change" in said
 
 
 def test_another_prefix_of_a_landed_document_is_refused(house):

@@ -128,7 +128,7 @@ def test_a_killed_command_loses_at_most_a_batch(scoring, model_folder):
 
 
 def test_what_cannot_be_scored_is_named(scoring, model_folder):
-    assert "'novel' is none of word" in scoring.fails(*command(model_folder, "--scope", "novel"))
+    assert "'novel' is not one of word" in scoring.fails(*command(model_folder, "--scope", "novel"))
     missing = scoring.fails("latent-probes", "score-local", "--model", "./nowhere.gguf")
     assert missing.count("\n") <= 2
     assert "nowhere.gguf" in missing
