@@ -17,6 +17,9 @@ test: .venv/installed-lm .venv/installed-inspect lint
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests
 
 soak: .venv/installed

@@ -198,7 +198,8 @@ def test_help_comes_without_the_heavy_imports(checkout):
         sys.executable,
         "-c",
         "import sys, latent_probes.cli; "
-        "heavy = {'dbt', 'duckdb', 'pyarrow', 'tokenizers'}; print(heavy & set(sys.modules))",
+        "heavy = {'dbt', 'duckdb', 'pyarrow', 'tokenizers', 'torch', 'transformers'}; "
+        "print(heavy & set(sys.modules))",
     )
     assert said.strip() == "set()"
     assert "land" in checkout.runs("latent-probes", "--help")

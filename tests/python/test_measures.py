@@ -21,8 +21,8 @@ wild_text = st.lists(
 ).map(" ".join)  # fmt: skip
 
 
-def measured(befores, texts, language="en"):
-    return measures.measured(befores, texts, language).to_pylist()
+def measured(contexts, texts, language="en"):
+    return measures.measured(contexts, texts, language).to_pylist()
 
 
 def words_of(text):
@@ -74,8 +74,8 @@ def plain_sentences(before, text):
 @given(st.lists(st.tuples(wild_text, wild_text), max_size=5))
 @modest
 def test_all_at_once_is_as_one_by_one_the_plain_way(pairs):
-    befores, texts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    for before, text, row in zip(befores, texts, measured(befores, texts), strict=True):
+    contexts, texts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    for before, text, row in zip(contexts, texts, measured(contexts, texts), strict=True):
         assert row["n_words"] == len(words_of(text))
         assert row["diversities"] == pytest.approx([plain_diversity(words_of(text))])
         spans = [(part["starts_at"], part["ends_at"]) for part in row["sentences"]]
@@ -85,11 +85,11 @@ def test_all_at_once_is_as_one_by_one_the_plain_way(pairs):
 
 
 def test_texts_that_are_too_much_at_once_are_measured_in_parts(monkeypatch):
-    befores = ["The river and the garden. " * 3] * 7
+    contexts = ["The river and the garden. " * 3] * 7
     texts = [f"The garden and the river, {number} times. " * number for number in range(7)]
-    whole = measured(befores, texts)
+    whole = measured(contexts, texts)
     monkeypatch.setattr(measures, "MEASURED_AT_ONCE", 150)
-    assert measured(befores, texts) == whole
+    assert measured(contexts, texts) == whole
 
 
 def test_diversity_is_taken_of_windows_of_equal_length():

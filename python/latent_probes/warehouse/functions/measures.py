@@ -217,27 +217,27 @@ def signatures(words: Words, n_rows: int) -> list[list[int]]:
     return made
 
 
-def measured(befores: Sequence[str], texts: Sequence[str], language: str) -> pyarrow.Array:
-    """The measures of ``texts``, each of which follows its text in ``befores``.
+def measured(contexts: Sequence[str], texts: Sequence[str], language: str) -> pyarrow.Array:
+    """The measures of ``texts``, each of which follows its text in ``contexts``.
 
     Fields: n_words, diversities (of the windows), signature, sentences.
     """
-    pairs = zip(befores, texts, strict=True)
+    pairs = zip(contexts, texts, strict=True)
     sizes = numpy.cumsum([len(before) + len(text) for before, text in pairs])
     (ends,) = numpy.nonzero(numpy.diff(sizes // MEASURED_AT_ONCE, append=-1))
     parts = [
-        measured_at_once(befores[start:end], texts[start:end], language)
+        measured_at_once(contexts[start:end], texts[start:end], language)
         for start, end in pairwise([0, *(ends + 1)])
     ]
     return pyarrow.concat_arrays(parts or [measured_at_once([], [], language)])
 
 
 def measured_at_once(
-    befores: Sequence[str], texts: Sequence[str], language: str
+    contexts: Sequence[str], texts: Sequence[str], language: str
 ) -> pyarrow.StructArray:
     """The same, for texts whose words fit in memory."""
     n_rows = len(texts)
-    words = words_of([*befores, *texts])
+    words = words_of([*contexts, *texts])
     (own,) = numpy.nonzero(words.row >= n_rows)
     first = own[0] if len(own) else len(words.row)
     of_texts = Words(

@@ -49,11 +49,11 @@ def text_units_method(languages: pyarrow.ChunkedArray) -> pyarrow.Array:
 
 
 def text_measures(
-    befores: pyarrow.ChunkedArray, texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray
+    contexts: pyarrow.ChunkedArray, texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray
 ) -> pyarrow.Array:
     """Struct of measures for each text; the language is a constant of the query."""
     return measures.measured(
-        [before or "" for before in befores.to_pylist()],
+        [before or "" for before in contexts.to_pylist()],
         [text or "" for text in texts.to_pylist()],
         languages[0].as_py() if len(languages) else "",
     )
