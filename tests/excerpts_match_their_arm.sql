@@ -6,6 +6,7 @@ select
     arms.arm,
 from {{ ref('probe_arms') }} as arms
 join {{ ref('probes') }} as probes using (probe_id)
+join {{ ref('round_settings') }} as settings on probes.round_number = settings.round_number
 left join {{ ref('documents') }} as shown on arms.document_id = shown.document_id
 where
     case arms.arm
@@ -20,4 +21,4 @@ where
     or arms.excerpt_start >= arms.excerpt_end
     or arms.excerpt_end > shown.text_length
     or arms.arm != 'full_complement'
-    and arms.excerpt_end - arms.excerpt_start > {{ var('complement_characters') }}
+    and arms.excerpt_end - arms.excerpt_start > settings.complement_characters

@@ -2,6 +2,7 @@
 -- was compared with at least two others.
 select probe_id
 from {{ ref('probes') }}
+join {{ ref('round_settings') }} as settings using (round_number)
 where
     target = 'suffix'
     and (
@@ -9,7 +10,7 @@ where
         or not is_written
         and case typicality
             when 'typical'
-                then siblings_matched < least({{ var('typical_siblings') }}, siblings_compared)
+                then siblings_matched < least(settings.typical_siblings, siblings_compared)
             when 'atypical' then siblings_matched > 0
             else true
         end

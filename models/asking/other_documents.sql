@@ -10,6 +10,7 @@ asked as (
         probes.complement_end - probes.complement_start as complement_length,
         circles.place,
         circles.n_places,
+        settings.max_neighbours,
         {{ seeded_integer(['settings.seed', 'probes.probe_id', "'other_document'"]) }} as draw,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)
@@ -29,7 +30,7 @@ select
     others.document_id,
     others.text_length,
 from asked
-cross join range({{ var('max_neighbours') }}) as steps (step)
+cross join lateral range(asked.max_neighbours) as steps (step)
 join {{ ref('document_order') }} as others
     on
         asked.round_number = others.round_number

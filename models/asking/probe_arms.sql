@@ -17,9 +17,9 @@ asked as (
         arms.shown,
         arms.answerer_model,
         arms.n_answers,
-        arms.arm != 'full_complement' and complement_length > {{ var('complement_characters') }}
+        arms.arm != 'full_complement' and complement_length > settings.complement_characters
             as complement_was_cut,
-        if(complement_was_cut, {{ var('complement_characters') }}, complement_length)
+        if(complement_was_cut, settings.complement_characters, complement_length)
             as shown_length,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)
@@ -33,7 +33,7 @@ asked as (
             and probes.probe_id in (select probe_id from {{ ref('oracle_questions') }})
         )
         -- If nothing was cut, the full complement was already shown.
-        and (arms.arm != 'full_complement' or complement_length > {{ var('complement_characters') }})
+        and (arms.arm != 'full_complement' or complement_length > settings.complement_characters)
 
 ),
 

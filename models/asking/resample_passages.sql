@@ -18,7 +18,7 @@ placed as (
         and length(resamples.continuation) < probes.atom_end - probes.split_offset as was_cut,
         {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }}
             as atom_text,
-        documents.text_length * {{ var('position_tolerance') }} as farthest,
+        documents.text_length * settings.position_tolerance as farthest,
         greatest(0, floor(probes.atom_start - probes.split_offset - farthest))::bigint
             as window_start,
         least(
@@ -26,6 +26,7 @@ placed as (
             ceil(probes.atom_end - probes.split_offset + farthest)
         )::bigint as window_end,
     from {{ ref('probes') }} as probes
+    join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('resample_splits') }} as splits using (document_id, split_offset)
     join {{ ref('documents') }} as documents using (document_id)
     join {{ ref('stg_resamples') }} as resamples

@@ -11,27 +11,43 @@
 
 with
 
+chosen as (
+
+    select distinct
+        chosen_documents.document_id,
+        settings.tokenizer,
+    from {{ ref('chosen_documents') }} as chosen_documents
+    join {{ ref('round_settings') }} as settings using (round_number)
+
+),
+
+-- A file is hashed once, not once a document.
+tokenizers as (
+
+    select
+        tokenizer,
+        {{ tokenizer_files('tokenizer') }} as files,
+        tokenizer_version(tokenizer, files) as tokenizer_version,
+    from (select distinct tokenizer from chosen)
+
+),
+
 unread as (
 
     select
         documents.document_id,
         documents.text_hash,
         documents.text,
-        tokenizer.tokenizer_version,
+        tokenizers.*,
     from {{ ref('documents') }} as documents
-    semi join {{ ref('chosen_documents') }} as chosen_documents using (document_id)
-    cross join (
-        select
-            tokenizer_version(
-                '{{ var("tokenizer") }}', '{{ var("tokenizer_files") }}'
-            ) as tokenizer_version
-    ) as tokenizer
+    join chosen using (document_id)
+    join tokenizers using (tokenizer)
     {% if is_incremental() %}
     anti join {{ this }} as known
         on
             documents.document_id = known.document_id
             and documents.text_hash = known.text_hash
-            and tokenizer.tokenizer_version = known.tokenizer_version
+            and tokenizers.tokenizer_version = known.tokenizer_version
     {% endif %}
 
 )
@@ -40,5 +56,5 @@ select
     document_id,
     text_hash,
     tokenizer_version,
-    token_spans(text, '{{ var("tokenizer") }}', '{{ var("tokenizer_files") }}') as tokens,
+    token_spans(text, tokenizer, files) as tokens,
 from unread

@@ -6,7 +6,7 @@ select
     requests.request_id,
     levels.addendum,
     -- With fewer other siblings, all of them.
-    least({{ var('typical_siblings') }}, count(*) - 1) as typical_siblings,
+    least(settings.typical_siblings, count(*) - 1) as typical_siblings,
     to_json(
         list(
             {
@@ -27,8 +27,9 @@ select
     list(documents.text order by shown.position) as texts,
 from {{ ref('generator_requests') }} as requests
 join {{ ref('calibration_levels') }} as levels using (calibration_level)
+join {{ ref('round_settings') }} as settings on requests.round_number = settings.round_number
 join {{ ref('shown_documents') }} as shown
     on requests.round_number = shown.round_number and requests.doc_id = shown.doc_id
 join {{ ref('documents') }} as documents using (document_id)
 join {{ ref('document_units') }} as units using (document_id)
-group by requests.request_id, levels.addendum
+group by requests.request_id, levels.addendum, settings.typical_siblings

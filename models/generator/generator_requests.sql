@@ -34,8 +34,9 @@ group by
     shown.row_seed,
     settings.calibration_level,
     settings.generator_model,
+    settings.min_siblings,
     levels.addendum
 having
-    (count(*) >= {{ var('min_siblings') }} and bool_or(shown.can_be_chosen))
+    (count(*) >= settings.min_siblings and bool_or(shown.can_be_chosen))
     or request_id in (select request_id from {{ ref('stg_requests') }})
 order by shown.round_number, shown.doc_id

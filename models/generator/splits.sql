@@ -17,6 +17,7 @@ named as (
         chosen.row_seed,
         chosen.prefix_length,
         chosen.sentences,
+        settings.min_sentences_beside_split,
         groups.split_group,
         -- Null unless the id names a sentence of the chosen document.
         try_cast(
@@ -26,6 +27,7 @@ named as (
             as integer
         ) as sentence_number,
     from {{ ref('chosen_documents') }} as chosen
+    join {{ ref('round_settings') }} as settings using (round_number)
     cross join groups
 
 ),
@@ -108,8 +110,8 @@ judged as (
             when sentence_number is null or sentence_ends_at is null then 'unknown_split_unit'
             when sentence_ends_at < prefix_length then 'split_before_prefix_end'
             when
-                sentence_number - is_inside::integer < {{ var('min_sentences_beside_split') }}
-                or n_sentences_after < {{ var('min_sentences_beside_split') }}
+                sentence_number - is_inside::integer < min_sentences_beside_split
+                or n_sentences_after < min_sentences_beside_split
                 then 'too_few_sentences_beside_split'
             when offset_found is null then 'no_valid_split_position'
             -- Adjacent sentences without white space have no split position between them.

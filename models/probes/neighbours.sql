@@ -9,6 +9,7 @@ placed as (
         splits.round_number,
         splits.doc_id,
         splits.document_id,
+        settings.max_neighbours,
         row_number() over (
             partition by splits.round_number
             order by {{ identity(['settings.seed', 'splits.doc_id', "'neighbours'"]) }}
@@ -28,7 +29,7 @@ pairs as (
         others.doc_id as other_doc_id,
         others.document_id as other_document_id,
     from placed
-    cross join range(1, {{ var('max_neighbours') }} + 1) as steps (step)
+    cross join lateral range(1, placed.max_neighbours + 1) as steps (step)
     join placed as others
         on
             placed.round_number = others.round_number

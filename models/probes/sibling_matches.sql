@@ -7,10 +7,11 @@ wanted as (
         words.round_number,
         words.doc_id,
         chosen.document_id,
-        chosen.text_length * {{ var('position_tolerance') }} as farthest,
+        chosen.text_length * settings.position_tolerance as farthest,
         unnest(words.words) as wanted,
     from {{ ref('boundary_words') }} as words
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
+    join {{ ref('round_settings') }} as settings using (round_number)
     where words.side = 'suffix'
 
 ),

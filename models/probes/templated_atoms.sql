@@ -15,7 +15,7 @@ worded as (
         candidates.* exclude (atom_text, letter_case),
         draws.draw,
         chosen.n_others,
-        candidates.siblings_matched >= least({{ var('typical_siblings') }}, chosen.n_others)
+        candidates.siblings_matched >= least(settings.typical_siblings, chosen.n_others)
             as is_typical,
         replace(templates.template, '{n}', candidates.n::varchar) as verbalizer_prompt,
         coalesce(
@@ -25,6 +25,7 @@ worded as (
     from candidates
     join {{ ref('index_draws') }} as draws using (round_number, doc_id, scope, target, n)
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
+    join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('documents') }} as documents on chosen.document_id = documents.document_id
     join {{ ref('verbalizer_templates') }} as templates using (scope, target)
 

@@ -101,7 +101,7 @@ compared as (
             when probe.target = 'suffix' then left(documents.text, split_offset)
             else substr(documents.text, split_offset + 1)
         end as complement,
-        text_units(probe.incorrect_plausible_answer, '{{ var("language") }}') as answer_units,
+        text_units(probe.incorrect_plausible_answer, documents.language) as answer_units,
         exists (
             from {{ ref('shown_documents') }} as shown
             join {{ ref('documents') }} as siblings using (document_id)

@@ -68,7 +68,7 @@ select
         else 'python_template'
     end as source,
     probes.n_tokens::double as n_tokens_actual,
-    case when probes.scope = 'lens' then '{{ var("tokenizer") }}' end as tokenizer,
+    case when probes.scope = 'lens' then settings.tokenizer end as tokenizer,
     chosen.generator_model,
     probes.source_model,
 from {{ ref('probes') }} as probes

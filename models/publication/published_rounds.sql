@@ -22,6 +22,17 @@ probes as (
     from {{ ref('probes') }}
     group by round_number
 
+),
+
+tokenizers as (
+
+    select
+        chosen.round_number,
+        any_value(tokens.tokenizer_version) as tokenizer_version,
+    from {{ ref('chosen_documents') }} as chosen
+    join {{ ref('document_tokens') }} as tokens using (document_id)
+    group by chosen.round_number
+
 )
 
 select
@@ -38,10 +49,12 @@ select
     settings.generator_model,
     settings.answerer_model,
     settings.judge_model,
-    '{{ var("tokenizer") }}' as tokenizer,
-    {{ var("complement_characters") }} as complement_characters,
-    {{ var("typical_siblings") }} as typical_siblings,
+    {% for name in frozen_settings() -%}
+    settings.{{ name }},
+    {% endfor -%}
+    tokenizers.tokenizer_version,
 from {{ ref('round_settings') }} as settings
 left join documents using (round_number)
 left join probes using (round_number)
+left join tokenizers using (round_number)
 where settings.started_at is not null and not settings.is_calibration

@@ -17,15 +17,15 @@ unread as (
         documents.document_id,
         documents.text_hash,
         documents.text,
-        method.method,
+        documents.language,
+        text_units_method(documents.language) as method,
     from {{ ref('documents') }} as documents
-    cross join (select text_units_method('{{ var("language") }}') as method) as method
     {% if is_incremental() %}
     anti join {{ this }} as known
         on
             documents.document_id = known.document_id
             and documents.text_hash = known.text_hash
-            and method.method = known.method
+            and text_units_method(documents.language) = known.method
     {% endif %}
 
 ),
@@ -36,7 +36,7 @@ read as (
         document_id,
         text_hash,
         method,
-        text_units(text, '{{ var("language") }}') as units,
+        text_units(text, language) as units,
     from unread
 
 )

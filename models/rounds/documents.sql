@@ -5,11 +5,13 @@ with
 shown as (
 
     select distinct
-        source_model,
-        doc_id,
-        unnest(continuation_idxs) as continuation_idx,
-        unnest(kept_lengths) as kept_length,
-    from {{ ref('round_documents') }}
+        documents.source_model,
+        documents.doc_id,
+        unnest(documents.continuation_idxs) as continuation_idx,
+        unnest(documents.kept_lengths) as kept_length,
+        settings.language,
+    from {{ ref('round_documents') }} as documents
+    join {{ ref('round_settings') }} as settings using (round_number)
 
 )
 
@@ -19,6 +21,7 @@ select
     rollouts.doc_id,
     rollouts.continuation_idx,
     rollouts.doc_source,
+    shown.language,
     length(rollouts.prefix) as prefix_length,
     rollouts.prefix || left(rollouts.continuation, shown.kept_length) as text,
     length(text) as text_length,

@@ -10,6 +10,7 @@ fit as (
         drawn.doc_id,
         rollouts.continuation_idx,
         rollouts.kept_length,
+        settings.siblings_shown,
         row_number() over (
             partition by drawn.round_number, drawn.doc_id
             order by {{ identity(['settings.seed', 'drawn.doc_id', 'rollouts.continuation_idx']) }}
@@ -41,7 +42,7 @@ listed as (
         list(kept_length order by position) as kept_lengths,
         false as is_frozen,
     from fit
-    where position <= {{ var('siblings_shown') }}
+    where position <= siblings_shown
     group by round_number, doc_id
 
 )

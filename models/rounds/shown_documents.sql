@@ -4,13 +4,15 @@ with
 shown as (
 
     select
-        round_number,
-        source_model,
-        doc_id,
-        row_seed,
-        unnest(continuation_idxs) as continuation_idx,
-        generate_subscripts(continuation_idxs, 1) as position,
-    from {{ ref('round_documents') }}
+        documents.round_number,
+        documents.source_model,
+        documents.doc_id,
+        documents.row_seed,
+        settings.min_sentences_beside_split,
+        unnest(documents.continuation_idxs) as continuation_idx,
+        generate_subscripts(documents.continuation_idxs, 1) as position,
+    from {{ ref('round_documents') }} as documents
+    join {{ ref('round_settings') }} as settings using (round_number)
 
 ),
 
@@ -34,12 +36,12 @@ measured as (
 )
 
 select
-    * exclude (first_own_sentence),
+    * exclude (min_sentences_beside_split, first_own_sentence),
     'd' || position as label,
-    greatest(first_own_sentence, {{ var('min_sentences_beside_split') }}) as first_split,
+    greatest(first_own_sentence, min_sentences_beside_split) as first_split,
     -- A split inside a sentence needs that many complete sentences before it.
-    greatest(first_own_sentence, {{ var('min_sentences_beside_split') }} + 1) as first_split_inside,
-    n_sentences - {{ var('min_sentences_beside_split') }} as last_split,
+    greatest(first_own_sentence, min_sentences_beside_split + 1) as first_split_inside,
+    n_sentences - min_sentences_beside_split as last_split,
     first_split_inside <= last_split as can_be_chosen,
 from measured
 order by round_number, doc_id, position

@@ -168,7 +168,11 @@ def home(tmp_path):
             select
                 1 as round_number, 1 as n_docs, 1 as seed, 'source' as source_model,
                 4 as calibration_level, 5 as n_answers, 'm' as generator_model,
-                'm' as answerer_model, 'm' as judge_model
+                'm' as answerer_model, 'm' as judge_model, 'en' as language,
+                'Qwen/Qwen3-8B' as tokenizer,
+                4 as siblings_shown, 3 as min_siblings, 3 as typical_siblings,
+                3 as min_sentences_beside_split, 12 as max_neighbours,
+                0.25 as position_tolerance, 4000 as complement_characters
             """
         )
         connection.execute(

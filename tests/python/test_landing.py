@@ -41,7 +41,10 @@ def connection(path):
                 unnest([1, 2]) as round_number, 10 as n_docs, 7 as seed,
                 'Qwen/Qwen3-8B' as source_model, 4 as calibration_level, 5 as n_answers,
                 'lexical' as generator_model, 'lexical' as answerer_model,
-                'lexical' as judge_model
+                'lexical' as judge_model, 'de' as language, 't' as tokenizer,
+                5 as siblings_shown, 6 as min_siblings, 7 as typical_siblings,
+                8 as min_sentences_beside_split, 9 as max_neighbours,
+                0.5 as position_tolerance, 10 as complement_characters
             """
         )
         connection.execute(
@@ -63,6 +66,10 @@ def strays(connection):
     return rows(connection, "select reason, line from stray_results")
 
 
+FROZEN_VARS = (
+    "language, tokenizer, siblings_shown, min_siblings, typical_siblings, "
+    "min_sentences_beside_split, max_neighbours, position_tolerance, complement_characters"
+)
 COLUMNS = (
     "select table_name, column_name, data_type, is_nullable from duckdb_columns() order by all"
 )
@@ -200,7 +207,9 @@ def test_a_file_of_version_2_is_brought_to_the_current_one(path):
                 answerer_model varchar not null, judge_model varchar not null,
                 started_at timestamp not null
             );
-            insert into started_rounds values (1, 1, 1, 'm', 0, 5, 'g', 'a', 'j', '2026-11-02');
+            insert into started_rounds values
+                (1, 1, 1, 'm', 0, 5, 'g', 'a', 'j', '2026-11-02'),
+                (2, 1, 1, 'm', 0, 5, 'g', 'a', 'j', '2026-11-02');
             create table started_round_documents (
                 round_number bigint not null, doc_id varchar not null,
                 continuation_idxs bigint[] not null, primary key (round_number, doc_id)
@@ -220,6 +229,10 @@ def test_a_file_of_version_2_is_brought_to_the_current_one(path):
             ("hash", None),
         ]
         assert rows(connection, "from started_round_documents") == [(1, "a", [1, 0], [7, 4])]
+        # As many siblings as the round lists; one that lists none showed those of that edition.
+        assert rows(connection, f"select {FROZEN_VARS} from started_rounds order by all") == [
+            ("en", "Qwen/Qwen3-8B", n_shown, 3, 3, 3, 12, 0.25, 4000) for n_shown in (2, 4)
+        ]
         assert claims(connection) == [("paid", 1)]
         upgraded = rows(connection, COLUMNS)
     with landing.opened(path.with_name("fresh.duckdb")) as connection:
@@ -432,6 +445,9 @@ def test_a_late_release_leaves_the_claim_of_the_next_attempt(connection):
 def test_the_first_intent_of_a_round_freezes_it(connection):
     intend(connection, "one", ("a", 1))
     assert rows(connection, "select round_number, n_docs, seed from started_rounds") == [(1, 10, 7)]
+    assert rows(connection, f"select {FROZEN_VARS} from started_rounds") == [
+        ("de", "t", 5, 6, 7, 8, 9, 0.5, 10)
+    ]
     assert rows(connection, "from started_round_documents order by all") == [
         (1, "a", [2, 0, 1], [30, 10, 20]),
         (1, "b", [2, 0, 1], [30, 10, 20]),

@@ -9,7 +9,7 @@ answers as (
         probes.doc_id,
         probes.scope,
         least(
-            probes.complement_end - probes.complement_start, {{ var('complement_characters') }}
+            probes.complement_end - probes.complement_start, settings.complement_characters
         ) as complement,
         probes.atom_end - probes.atom_start as atom,
         length(probes.verbalizer_prompt) as question,
@@ -18,6 +18,8 @@ answers as (
     from {{ ref('answers') }} as answers
     join {{ ref('judgements') }} as judgements using (probe_id, answer_number)
     join {{ ref('probes') }} as probes using (probe_id)
+    join {{ ref('round_settings') }} as settings
+        on probes.round_number = settings.round_number
     where judgements.score is not null
 
 ),

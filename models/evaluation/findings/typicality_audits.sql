@@ -80,11 +80,11 @@ counted as (
 )
 
 select
-    *,
+    counted.*,
     -- By the generator's rule, from the siblings it was shown.
     case
         when n_siblings_shown = 0 then null
-        when n_shown_recurring >= least(n_siblings_shown, {{ var('typical_siblings') }}) then 'typical'
+        when n_shown_recurring >= least(n_siblings_shown, settings.typical_siblings) then 'typical'
         when n_shown_recurring = 0 then 'atypical'
         else 'neither'
     end as measured_as_shown,
@@ -94,4 +94,5 @@ select
         else 'neither'
     end as measured_typicality,
 from counted
+join {{ ref('round_settings') }} as settings using (round_number)
 order by round_number, probe_id

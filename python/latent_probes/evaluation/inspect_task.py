@@ -46,8 +46,13 @@ def samples(data: str, fold: str | None, max_score_below: float | None) -> list[
         found = connection.execute(
             f"""
             with limits as (
-                select max(complement_characters) as shown
-                from read_parquet({sql.literal(f"{data}/rounds/*.parquet")})
+                select
+                    documents.source_model,
+                    documents.doc_id,
+                    rounds.complement_characters as shown,
+                from read_parquet({sql.literal(f"{data}/compact/*.parquet")}) as documents
+                join read_parquet({sql.literal(f"{data}/rounds/*.parquet")}) as rounds
+                    using (round_number)
             )
             select
                 probes.*,
@@ -57,7 +62,7 @@ def samples(data: str, fold: str | None, max_score_below: float | None) -> list[
             from read_parquet({sql.literal(f"{data}/data/*.parquet")}) as probes
             join read_parquet({sql.literal(f"{data}/folds/*.parquet")}) as folds
                 using (source_model, doc_id)
-            cross join limits
+            join limits using (source_model, doc_id)
             where
                 scope in ('sentence', 'paragraph', 'whole')
                 and coalesce(folds.fold = $fold, true)

@@ -62,10 +62,13 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
         )
         connection.execute(
             f"""
-            insert into started_rounds
+            insert into started_rounds by name
             select
                 round_number, n_docs, seed, source_model, calibration_level, n_answers,
-                generator_model, answerer_model, judge_model, now() at time zone 'utc',
+                generator_model, answerer_model, judge_model, language, tokenizer,
+                siblings_shown, min_siblings, typical_siblings, min_sentences_beside_split,
+                max_neighbours, position_tolerance, complement_characters,
+                now() at time zone 'utc' as started_at,
             from {warehouse}.round_settings
             where
                 round_number in (select round_number from intended)

@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 4
+VERSION = 5
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -53,7 +53,8 @@ create table if not exists resamples (
     primary key (source_model, prefix_hash, continuation_idx),
 );
 
--- One row per round whose first request was sent: its settings, frozen.
+-- One row per round whose first request was sent: its settings, frozen, among them vars of the
+-- project.
 create table if not exists started_rounds (
     round_number bigint primary key,
     n_docs bigint not null,
@@ -64,6 +65,15 @@ create table if not exists started_rounds (
     generator_model varchar not null,
     answerer_model varchar not null,
     judge_model varchar not null,
+    language varchar not null,
+    tokenizer varchar not null,
+    siblings_shown bigint not null,
+    min_siblings bigint not null,
+    typical_siblings bigint not null,
+    min_sentences_beside_split bigint not null,
+    max_neighbours bigint not null,
+    position_tolerance double not null,
+    complement_characters bigint not null,
     started_at timestamp not null,
 );
 
@@ -280,4 +290,31 @@ alter table started_round_documents alter column kept_lengths set not null;
 """,
     # The settings of earlier requests are unknown.
     3: "alter table requests add column if not exists settings json;",
+    # What the vars were that froze later. DuckDB alters no table with an index after an update.
+    4: "".join(
+        f"alter table started_rounds add column {name} {kind} default {value};"
+        f"alter table started_rounds alter column {name} set not null;"
+        f"alter table started_rounds alter column {name} drop default;"
+        for name, kind, value in (
+            ("language", "varchar", "'en'"),
+            ("tokenizer", "varchar", "'Qwen/Qwen3-8B'"),
+            ("siblings_shown", "bigint", "4"),
+            ("min_siblings", "bigint", "3"),
+            ("typical_siblings", "bigint", "3"),
+            ("min_sentences_beside_split", "bigint", "3"),
+            ("max_neighbours", "bigint", "12"),
+            ("position_tolerance", "double", "0.25"),
+            ("complement_characters", "bigint", "4000"),
+        )
+    )
+    + """
+update started_rounds
+set siblings_shown = listed.siblings_shown
+from (
+    select round_number, max(len(continuation_idxs)) as siblings_shown
+    from started_round_documents
+    group by round_number
+) as listed
+where started_rounds.round_number = listed.round_number;
+""",
 }

@@ -12,7 +12,6 @@ from latent_probes.common.home import Home
 from latent_probes.local_models import ReadingError, shards, states, tokens
 from latent_probes.local_models.states import Document
 from latent_probes.sampling.language_model import LanguageModel
-from latent_probes.warehouse.functions import units
 
 METHOD = "states 1"
 
@@ -228,10 +227,16 @@ class Report:
 def compare_lenses(
     home: Home, model: LanguageModel, wanted: list[tuple[str, tuple[int, ...]]]
 ) -> None:
-    """If the lens tokenizer is another one, print how many tokens the lenses have in this model."""
-    lens_tokenizer = units.tokenizer_version(*lens_files(home))
+    """If the lenses were cut with another tokenizer, count their tokens in this model."""
+    with warehouse.opened(home) as connection:
+        lens_tokenizers = [
+            version
+            for (version,) in connection.execute(
+                "select distinct tokenizer_version from document_tokens order by all"
+            ).fetchall()
+        ]
     own = model.settings["tokenizer"]
-    if lens_tokenizer.rpartition("@")[2] == own.rpartition("@")[2]:
+    if {version.rpartition("@")[2] for version in lens_tokenizers} <= {own.rpartition("@")[2]}:
         return
     n_lenses = n_equal = n_theirs = n_ours = 0
     for start in range(0, len(wanted), 256):
@@ -255,13 +260,7 @@ def compare_lenses(
                 n_theirs += n_tokens
                 n_ours += n_own
     terminal.say(
-        f"lenses were cut with {lens_tokenizer}, but this model uses {own}: {n_lenses:,} lenses "
-        f"have {n_theirs:,} tokens there and {n_ours:,} here; {n_equal:,} have the same number in "
-        "both"
+        f"lenses were cut with {', '.join(lens_tokenizers)}, but this model uses {own}: "
+        f"{n_lenses:,} lenses have {n_theirs:,} tokens there and {n_ours:,} here; {n_equal:,} have "
+        "the same number in both"
     )
-
-
-def lens_files(home: Home) -> tuple[str, str]:
-    """Name of the lens tokenizer, and the folder of its files."""
-    known = warehouse.settings(home)
-    return known["tokenizer"], known["tokenizer_files"]

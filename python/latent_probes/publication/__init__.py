@@ -17,7 +17,6 @@ from latent_probes.common import files, terminal
 from latent_probes.common.home import Home
 from latent_probes.pictures import histogram
 from latent_probes.publication import card, manifest, parquet, queries, tables
-from latent_probes.warehouse.functions import units
 
 
 class ExportError(Exception):
@@ -37,8 +36,8 @@ def export(home: Home) -> None:
     if is_current(home):
         return
     home.export_stamp.unlink(missing_ok=True)
-    settings = settings_of(home)
     with warehouse.opened(home) as connection:
+        settings = settings_of(home, connection)
         published = tables.published(connection)
         write_tables(home, connection, published)
         remove_others(home, connection, published)
@@ -73,11 +72,18 @@ def is_current(home: Home) -> bool:
     return not manifest.differences(home.export, listed)
 
 
-def settings_of(home: Home) -> dict:
-    """The project's vars as published, without the path of the tokenizer's files."""
+def settings_of(home: Home, connection: duckdb.DuckDBPyConnection) -> dict:
+    """The project's vars as published, without the places of tokenizers' files.
+
+    Those that are frozen with a round are published with the round.
+    """
+    frozen = {name for name, *_ in connection.execute("describe round_settings").fetchall()}
     settings = warehouse.settings(home)
-    version = units.tokenizer_version(settings["tokenizer"], settings.pop("tokenizer_files"))
-    return settings | {"tokenizer_version": version}
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in frozen and name != "tokenizer_files"
+    }
 
 
 def refuse_pending(connection: duckdb.DuckDBPyConnection) -> None:

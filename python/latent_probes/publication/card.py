@@ -26,7 +26,7 @@ def render(figures: duckdb.DuckDBPyConnection, folder: Path, settings: dict) -> 
     )
     environment.filters["cell"] = environment.globals["cell"] = cell
     return environment.get_template("card.md.jinja").render(
-        header=header.render(folder, tables.published(figures), settings),
+        header=header.render(folder, tables.published(figures), languages(figures), settings),
         rows=lambda query: rows(figures, query),
         table=lambda query, columns, order="all", **options: table(
             figures, query, columns, order, **options
@@ -35,6 +35,12 @@ def render(figures: duckdb.DuckDBPyConnection, folder: Path, settings: dict) -> 
         query=lambda name: query_text(folder, name),
         settings=settings,
     )
+
+
+def languages(figures: duckdb.DuckDBPyConnection) -> list[str]:
+    """The languages of the documents of all published rounds."""
+    found = figures.execute("select distinct language from published_rounds order by all")
+    return [language for (language,) in found.fetchall()]
 
 
 def rows(figures: duckdb.DuckDBPyConnection, query: str) -> list[dict]:

@@ -16,7 +16,7 @@ from latent_probes.publication.tables import Table
 SINGLES_AT_ONCE = 1_000
 
 
-def render(folder: Path, published: list[Table], settings: dict) -> str:
+def render(folder: Path, published: list[Table], languages: list[str], settings: dict) -> str:
     """Render the header, with sizes read from the files in ``folder``.
 
     A table without rows gets no config, because `datasets` raises if there is nothing to load.
@@ -29,7 +29,7 @@ def render(folder: Path, published: list[Table], settings: dict) -> str:
     return yaml.safe_dump(
         {
             "license": settings["licence"],
-            "language": [settings["language"]],
+            "language": languages,
             "tags": ["activation-oracles", "interpretability", "latent-probes"],
             "configs": [
                 {

@@ -69,16 +69,17 @@ def token_spans(
     tokenizers: pyarrow.ChunkedArray,
     files: pyarrow.ChunkedArray,
 ) -> pyarrow.Array:
-    """List of token spans for each text; tokenizer and files are constants of the query."""
-    if len(texts) == 0:
-        return span_lists([])
-    return span_lists(
-        units.token_spans(
-            [text or "" for text in texts.to_pylist()],
-            tokenizers[0].as_py(),
-            files[0].as_py(),
-        )
-    )
+    """List of token spans for each text, by the tokenizer beside it."""
+    given = [text or "" for text in texts.to_pylist()]
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, pair in enumerate(zip(tokenizers.to_pylist(), files.to_pylist(), strict=True)):
+        places.setdefault(pair, []).append(place)
+    found: list[list[units.Span]] = [[] for _ in given]
+    for pair, chosen in places.items():
+        spans = units.token_spans([given[place] for place in chosen], *pair)
+        for place, own in zip(chosen, spans, strict=True):
+            found[place] = own
+    return span_lists(found)
 
 
 def tokenizer_version(

@@ -1,0 +1,21 @@
+{# The vars that are frozen with a round when it starts: the text of a request, a unit, a split or a row of
+   a round depends on them. Each is a column of `started_rounds` and of `round_settings`, and no
+   model after that asks for the var. #}
+{% macro frozen_settings() -%}
+    {{ return([
+        'language',
+        'tokenizer',
+        'siblings_shown',
+        'min_siblings',
+        'typical_siblings',
+        'min_sentences_beside_split',
+        'max_neighbours',
+        'position_tolerance',
+        'complement_characters',
+    ]) }}
+{%- endmacro %}
+
+{# Where the files of a tokenizer are, by its name. #}
+{% macro tokenizer_files(tokenizer) %}
+coalesce('{{ tojson(var("tokenizer_files")) }}'::json ->> {{ tokenizer }}, 'hub')
+{% endmacro %}
