@@ -1,119 +1,50 @@
--- One row per judge request: each answer of any arm once; where the judge is checked, answers from the
--- complement again, the same by a second judge, and anchors in place of answers; what oracles say; and what
--- the source model says once more.
+-- One row per judge request: the round's judge scores every text once. Where a control checks the judge, it
+-- scores answers from the complement again, and so does a second judge.
 with
 
--- Everything that could be judged more than once, or by another.
+first_scored as (
+
+    select
+        texts.*,
+        texts.text_id as request_id,
+        'judge' as judge_role,
+        1 as replicate,
+        settings.judge_model as model,
+    from {{ ref('texts_to_judge') }} as texts
+    join {{ ref('round_settings') }} as settings using (round_number)
+
+),
+
 checked as (
 
     select
-        answers.*,
-        checks.judge_model,
+        texts.*,
         if(checks.control = 'second_judge', 'second_judge', 'judge') as judge_role,
         if(checks.control = 'second_judge', 1, 2) as replicate,
-        -- The round's own judge is known by its role, another by its name: its line may change.
+        checks.judge_model as model,
+        -- The round's own judge is identified by its role, another by its name: its line may change.
         if(checks.control = 'second_judge', checks.judge_model, 'judge') as judge_key,
-    from {{ ref('arm_answers') }} as answers
+    from {{ ref('texts_to_judge') }} as texts
     join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('judge_checks') }} as checks using (round_number)
     where
-        answers.arm = 'complement'
-        and answers.state = 'answered'
+        texts.arm = 'complement'
         and checks.control in ('judge_retest', 'second_judge')
-        and {{ is_in_control_sample('settings.seed', 'answers.probe_id', 'checks.share') }}
+        and {{ is_in_control_sample('settings.seed', 'texts.probe_id', 'checks.share') }}
 
 ),
 
 wanted as (
 
-    select
-        'judge-' || {{ identity(['answers.request_id', "'judge'", '1']) }} as request_id,
-        answers.round_number,
-        answers.probe_id,
-        answers.arm,
-        answers.answer_number,
-        answers.request_id as answer_request_id,
-        answers.attempt as answer_attempt,
-        answers.answer_hash,
-        answers.answer_length,
-        'judge' as judge_role,
-        1 as replicate,
-        settings.judge_model as model,
-    from {{ ref('arm_answers') }} as answers
-    join {{ ref('round_settings') }} as settings using (round_number)
-    where answers.state = 'answered'
+    select *
+    from first_scored
 
     union all by name
 
     select
-        'judge-' || {{ identity(['request_id', 'judge_key', 'replicate']) }} as request_id,
-        round_number,
-        probe_id,
-        arm,
-        answer_number,
-        request_id as answer_request_id,
-        attempt as answer_attempt,
-        answer_hash,
-        answer_length,
-        judge_role,
-        replicate,
-        judge_model as model,
+        * exclude (judge_key),
+        'judge-' || {{ identity(['answer_request_id', 'judge_key', 'replicate']) }} as request_id,
     from checked
-
-    union all by name
-
-    select
-        'judge-' || {{ identity([
-            "'anchor'",
-            'anchors.round_number',
-            'anchors.probe_id',
-            'anchors.anchor',
-            "'judge'",
-            '1',
-        ]) }} as request_id,
-        anchors.round_number,
-        anchors.probe_id,
-        anchors.anchor,
-        md5(anchors.answer) as answer_hash,
-        length(anchors.answer) as answer_length,
-        'judge' as judge_role,
-        1 as replicate,
-        settings.judge_model as model,
-    from {{ ref('anchor_answers') }} as anchors
-    join {{ ref('round_settings') }} as settings using (round_number)
-
-    union all by name
-
-    select
-        'judge-' || {{ identity(["'oracle'", 'texts.probe_id', 'texts.answer_hash']) }} as request_id,
-        texts.round_number,
-        texts.probe_id,
-        texts.answer_hash as oracle_answer_hash,
-        texts.answer_hash,
-        length(texts.answer) as answer_length,
-        'judge' as judge_role,
-        1 as replicate,
-        settings.judge_model as model,
-    from {{ ref('oracle_texts') }} as texts
-    join {{ ref('round_settings') }} as settings using (round_number)
-
-    union all by name
-
-    select
-        'judge-' || {{ identity(["'resample'", 'passages.probe_id', 'passages.continuation_idx']) }}
-            as request_id,
-        passages.round_number,
-        passages.probe_id,
-        'resample' as arm,
-        passages.continuation_idx + 1 as answer_number,
-        passages.passage_hash as answer_hash,
-        passages.passage_length as answer_length,
-        'judge' as judge_role,
-        1 as replicate,
-        settings.judge_model as model,
-    from {{ ref('resample_passages') }} as passages
-    join {{ ref('round_settings') }} as settings using (round_number)
-    where passages.is_written and not passages.is_empty and not passages.was_cut
 
 )
 
@@ -122,6 +53,7 @@ select
     'judge' as stage,
     wanted.round_number,
     wanted.probe_id,
+    wanted.text_id,
     wanted.arm,
     wanted.anchor,
     wanted.oracle_answer_hash,
@@ -136,9 +68,9 @@ select
         'documents.text_hash',
         'probes.atom_start',
         'probes.atom_end',
-        'wanted.answer_hash',
+        'md5(wanted.text)',
     ]) }} as input_hash,
-    probes.atom_end - probes.atom_start + length(probes.verbalizer_prompt) + wanted.answer_length
+    probes.atom_end - probes.atom_start + length(probes.verbalizer_prompt) + length(wanted.text)
         as input_characters,
 from wanted
 join {{ ref('probes') }} as probes using (probe_id)
