@@ -29,9 +29,7 @@ def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[st
 def dollars(limit: float | None) -> float | None:
     """Check a limit in dollars, if given. Raises BadParameter for negative numbers and NaN."""
     if limit is not None and not limit >= 0:
-        raise typer.BadParameter(
-            f"--max-cost must be a non-negative amount in dollars, not {limit}"
-        )
+        raise typer.BadParameter(f"must be a non-negative amount in dollars, not {limit}")
     return limit
 
 
