@@ -1,4 +1,5 @@
 -- One row per generator request: the settled answer as typed fields, or why there is none.
+{% set schema = generator_schema() %}
 with
 
 states as (
@@ -58,11 +59,9 @@ typed as (
             from_json(
                 json,
                 '{
-                    "document": "VARCHAR",
-                    "document_rationale": "VARCHAR",
-                    "splits": "MAP(VARCHAR, VARCHAR)",
-                    "split_rationale": "VARCHAR",
-                    "probes": "MAP(VARCHAR, STRUCT(target VARCHAR, units VARCHAR[], first_words VARCHAR, typicality VARCHAR, verbalizer_prompt VARCHAR, target_response VARCHAR, incorrect_plausible_answer VARCHAR, synergy_check VARCHAR, distribution_check VARCHAR, difficulty_check VARCHAR))"
+                    {%- for field, type in schema.answer.items() %}
+                    "{{ field }}": "{{ type }}"{{ ',' if not loop.last }}
+                    {%- endfor %}
                 }'
             )
         ) as output,
@@ -119,21 +118,11 @@ compared as (
                 when nodes.key = 'probes' then nodes.type != 'OBJECT'
                 when nodes.key = 'units' then nodes.type != 'ARRAY'
                 -- A field that is missing has been swallowed by another.
-                when nodes.key = 'splits' then len(json_keys(nodes.value)) != 4
+                when nodes.key = 'splits' then len(json_keys(nodes.value)) != {{ schema.splits | length }}
+                when nodes.key in ({{ quoted(schema.probes) }})
+                    then len(json_keys(nodes.value)) != {{ schema.probe | length }}
                 when
-                    nodes.key in (
-                        'sentence_1', 'sentence_2', 'sentence_3',
-                        'paragraph_1', 'paragraph_2', 'whole_1'
-                    )
-                    then len(json_keys(nodes.value)) != 10
-                when
-                    nodes.key in (
-                        'document', 'document_rationale', 'split_rationale',
-                        'word_lens', 'sentence', 'paragraph', 'whole',
-                        'target', 'first_words', 'typicality', 'verbalizer_prompt',
-                        'target_response', 'incorrect_plausible_answer', 'synergy_check',
-                        'distribution_check', 'difficulty_check'
-                    )
+                    nodes.key in ({{ quoted(schema.answer.keys() | list + schema.splits + schema.probe) }})
                     -- An item of a list has its number for a key.
                     or regexp_full_match(nodes.key, '\d+')
                     then nodes.type not in ('VARCHAR', 'NULL')
@@ -177,9 +166,7 @@ select
         when
             mapped.was_repaired
             and (
-                mapped.keys != [
-                    'document', 'document_rationale', 'probes', 'split_rationale', 'splits'
-                ]
+                mapped.keys != [{{ quoted(schema.answer | sort) }}]
                 or compared.is_off_schema
             )
             then 'repaired_answer_violates_schema'

@@ -1,15 +1,15 @@
 """The prompts: their content, and that web text in them stays data."""
 
+import csv
 import hashlib
 import json
 import re
 import unicodedata
-from pathlib import Path
 
 import jinja2
 import jsonschema
 import pytest
-from conftest import unit_map_of
+from conftest import ROOT, unit_map_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -408,7 +408,6 @@ SCHEMA_KEYWORDS = {
     "required",
     "type",
 }
-MODEL = Path(__file__).parents[2] / "models" / "generation" / "generator_outputs.sql"
 
 
 def schemas_in(schema):
@@ -450,36 +449,32 @@ def test_every_reference_of_the_schema_is_defined():
     assert referred == {f"#/$defs/{name}" for name in schema["$defs"]}
 
 
-def fields_read(sql):
-    """The fields of an answer, and of a probe in it, that ``generator_outputs`` reads."""
-    answer = re.search(r"from_json\(\s*json,\s*'(\{.*?\})'", sql, re.DOTALL)[1]
-    probe = re.search(r"STRUCT\((.*?)\)\)", answer)[1]
-    return list(json.loads(answer)), [field.split()[0] for field in probe.split(", ")]
+def fields_read() -> dict[str, list[str]]:
+    """The fields of an answer that ``generator_outputs`` reads, by the object they are in."""
+    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
+    returned: list[dict] = []
+    environment.globals["return"] = lambda value: returned.append(value) or ""
+    macros = environment.from_string((ROOT / "macros/generator_schema.sql").read_text()).module
+    macros.generator_schema()
+    return {name: list(fields) for name, fields in returned[0].items()}
 
 
 def test_the_schema_names_the_fields_that_are_read():
     schema = rendering.schema("generator")
-    answer, probe = fields_read(MODEL.read_text())
-    assert list(schema["properties"]) == answer
-    assert list(schema["$defs"]["probe"]["properties"]) == probe
-
-
-def test_what_is_checked_of_a_mended_answer_are_the_fields_of_the_schema():
-    schema = rendering.schema("generator")
-    sql = MODEL.read_text()
-    keys = re.search(r"mapped\.keys != \[(.*?)\]", sql, re.DOTALL)[1]
-    assert re.findall(r"'(\w+)'", keys) == sorted(schema["properties"])
-    lists = re.findall(r"nodes\.key (?:in \((.*?)\)|= ('\w+'))", sql, re.DOTALL)
-    assert set(re.findall(r"'(\w+)'", str(lists).replace("\\n", " "))) == {
-        *schema["properties"],
-        *schema["properties"]["splits"]["properties"],
-        *schema["properties"]["probes"]["properties"],
-        *schema["$defs"]["probe"]["properties"],
+    assert fields_read() == {
+        "answer": list(schema["properties"]),
+        "splits": list(schema["properties"]["splits"]["properties"]),
+        "probes": list(schema["properties"]["probes"]["properties"]),
+        "probe": list(schema["$defs"]["probe"]["properties"]),
     }
-    # A swallowed field is found by the number of those that are left.
-    assert re.findall(r"len\(json_keys\(nodes\.value\)\) != (\d+)", sql) == [
-        str(len(schema["properties"]["splits"]["properties"])),
-        str(len(schema["$defs"]["probe"]["properties"])),
+
+
+def test_a_generator_writes_a_probe_for_each_written_slot_and_a_split_for_each_group():
+    with (ROOT / "seeds/slot_kinds.csv").open(newline="") as file:
+        kinds = list(csv.DictReader(file))
+    assert fields_read()["splits"] == list(dict.fromkeys(kind["split_group"] for kind in kinds))
+    assert fields_read()["probes"] == [
+        kind["slot_name"] for kind in kinds if kind["is_written"] == "true"
     ]
 
 

@@ -1,0 +1,37 @@
+{# The fields of a generator's answer and their types, in the order of generator.schema.json: of the answer
+   itself, of its splits (one per scope group), of its probes (one per written slot) and of each probe. #}
+{% macro generator_schema() -%}
+    {%- set probe = {
+        'target': 'VARCHAR',
+        'units': 'VARCHAR[]',
+        'first_words': 'VARCHAR',
+        'typicality': 'VARCHAR',
+        'verbalizer_prompt': 'VARCHAR',
+        'target_response': 'VARCHAR',
+        'incorrect_plausible_answer': 'VARCHAR',
+        'synergy_check': 'VARCHAR',
+        'distribution_check': 'VARCHAR',
+        'difficulty_check': 'VARCHAR',
+    } -%}
+    {%- set struct = [] -%}
+    {%- for field, type in probe.items() -%}
+        {%- do struct.append(field ~ ' ' ~ type) -%}
+    {%- endfor -%}
+    {{ return({
+        'answer': {
+            'document': 'VARCHAR',
+            'document_rationale': 'VARCHAR',
+            'splits': 'MAP(VARCHAR, VARCHAR)',
+            'split_rationale': 'VARCHAR',
+            'probes': 'MAP(VARCHAR, STRUCT(' ~ struct | join(', ') ~ '))',
+        },
+        'splits': ['word_lens', 'sentence', 'paragraph', 'whole'],
+        'probes': ['sentence_1', 'sentence_2', 'sentence_3', 'paragraph_1', 'paragraph_2', 'whole_1'],
+        'probe': probe.keys() | list,
+    }) }}
+{%- endmacro %}
+
+{# Names as a list of SQL literals. #}
+{% macro quoted(names) -%}
+    '{{ names | join("', '") }}'
+{%- endmacro %}
