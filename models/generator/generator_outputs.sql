@@ -55,16 +55,7 @@ typed as (
     select
         *,
         json is not null and not is_strict as was_repaired,
-        try(
-            from_json(
-                json,
-                '{
-                    {%- for field, type in schema.answer.items() %}
-                    "{{ field }}": "{{ type }}"{{ ',' if not loop.last }}
-                    {%- endfor %}
-                }'
-            )
-        ) as output,
+        try(from_json(json, '{{ tojson(schema.answer) }}')) as output,
         list_sort(json_keys(json)) as keys,
     from mended
 
