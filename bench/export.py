@@ -37,7 +37,7 @@ WRITERS = {
 import sys
 from pathlib import Path
 from latent_probes import publication, warehouse
-from latent_probes.home import Home
+from latent_probes.common.home import Home
 from latent_probes.publication import tables
 home = Home(Path.cwd(), Path.cwd())
 with warehouse.opened(home) as connection:

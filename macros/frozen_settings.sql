@@ -15,7 +15,12 @@
     ]) }}
 {%- endmacro %}
 
-{# Where the files of a tokenizer are, by its name. #}
+{# Where the files of a tokenizer are, by its name. No JSON path: a name can begin with a slash. #}
 {% macro tokenizer_files(tokenizer) %}
-coalesce('{{ tojson(var("tokenizer_files")) }}'::json ->> {{ tokenizer }}, 'hub')
-{% endmacro %}
+    case {{ tokenizer }}
+        {%- for name, files in var('tokenizer_files').items() %}
+        when '{{ name | replace("'", "''") }}' then '{{ files | replace("'", "''") }}'
+        {%- endfor %}
+        else 'hub'
+    end
+{%- endmacro %}

@@ -28,7 +28,12 @@
     {%- do conditions.update({column ~ ' is not null': column ~ ' is not null'}) -%}
 {%- endfor -%}
 {%- for column, values in accepted_values.items() -%}
-    {%- set listed = quoted ~ values | join("', '") ~ quoted -%}
+    {%- set texts = [] -%}
+    {%- for value in values -%}
+        {%- set text = (value | string | lower) if value is boolean else (value | string) -%}
+        {%- do texts.append(quoted ~ text | replace(quoted, quoted * 2) ~ quoted) -%}
+    {%- endfor -%}
+    {%- set listed = texts | join(', ') -%}
     {%- do conditions.update({
         column ~ ' is one of ' ~ values | join(', '):
             'coalesce(' ~ column ~ '::varchar in (' ~ listed ~ '), true)'

@@ -31,6 +31,7 @@ STEPS = (
 DYING_RUN = """
 import os, sys
 from latent_probes import cli, landing, warehouse
+from latent_probes.common import files
 from latent_probes.providers.lexical import Lexical
 
 name, moment = sys.argv.pop(1).split()

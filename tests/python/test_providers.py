@@ -45,14 +45,13 @@ def test_no_other_file_of_the_package_names_a_paid_provider():
     assert sorted(found) == ["anthropic_batches.py", "anthropic_messages.py"]
 
 
-@pytest.mark.parametrize("is_project", [True, False])
-def test_help_lists_the_providers_of_the_project_and_works_outside_of_it(is_project, tmp_path):
+@pytest.mark.parametrize("place", ["project", "other project", "nowhere"])
+def test_help_lists_the_providers_of_the_project_and_works_outside_of_it(place, tmp_path):
+    is_project = place == "project"
+    if place == "other project":
+        (tmp_path / "dbt_project.yml").touch()
     said = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from latent_probes.cli import options; print(options.provider_help())",
-        ],
+        [sys.executable, "-c", PRINT_HELP],
         cwd=ROOT if is_project else tmp_path,
         check=True,
         capture_output=True,

@@ -13,6 +13,7 @@ import pytest
 from latent_probes import landing, warehouse
 from latent_probes.common.home import Home
 from latent_probes.evaluation import oracles
+from latent_probes.warehouse import builds
 
 EVALUATE = ("latent-probes", "evaluate", "--name", "lexical", "--condition", "no_state")
 
@@ -35,9 +36,7 @@ def tables_of(checkout) -> dict[str, tuple]:
 def selections(monkeypatch) -> list[list[str]]:
     """What dbt is asked to build, in place of being asked."""
     asked = []
-    monkeypatch.setattr(
-        warehouse, "call_dbt", lambda home, arguments, what: asked.append(arguments)
-    )
+    monkeypatch.setattr(builds, "call_dbt", lambda home, arguments, what: asked.append(arguments))
     return asked
 
 
@@ -98,7 +97,7 @@ def test_what_comes_while_dbt_is_at_work_is_built_next(
             (finished.folder / "dbt_project.yml").open("a").write("\n")
 
     with monkeypatch.context() as patched:
-        patched.setattr(warehouse, "call_dbt", at_work)
+        patched.setattr(builds, "call_dbt", at_work)
         warehouse.build(here, tested=stage == "testing")
     warehouse.build(here, tested=False)
     assert selections.pop()[-2:] == built_next

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from latent_probes import providers
 from latent_probes.common.home import project_directory
+from latent_probes.providers import ProviderError
 
 
 def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[str, str]:
@@ -36,7 +38,10 @@ def dollars(limit: float | None) -> float | None:
 def provider_help() -> str:
     """Help that lists the providers of this project; outside of one, only where they are listed."""
     project = project_directory()
-    listed = [] if project is None else providers.listed(project)
+    listed: list[providers.Listed] = []
+    # In another dbt project, help is still help; what needs a provider says what is wrong.
+    with suppress(ProviderError):
+        listed = [] if project is None else providers.listed(project)
     names = "; ".join(f"{provider.name} ({provider.description})" for provider in listed)
     return f"Provider to use: {names or 'a name in seeds/providers.csv'}."
 

@@ -137,9 +137,18 @@ class Listed:
 
 
 def listed(project: Path) -> list[Listed]:
-    """The providers of the project, in the order of seeds/providers.csv: their only list."""
-    with (project / "seeds" / "providers.csv").open(encoding="utf-8", newline="") as file:
-        return [Listed(line["provider"], line["description"]) for line in csv.DictReader(file)]
+    """The providers of the project, in the order of seeds/providers.csv: their only list.
+
+    Raises ProviderError if that file is missing or lacks a column.
+    """
+    path = project / "seeds" / "providers.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [Listed(line["provider"], line["description"]) for line in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
+        raise ProviderError(
+            f"{path} cannot be read ({error!r}): it needs the columns provider and description"
+        ) from error
 
 
 def create(name: str, home: Home) -> Provider:
