@@ -35,25 +35,25 @@ bench: .venv/installed
 	$(BIN)/python bench/coverage.py
 	$(BIN)/python bench/defects.py
 
-# dbt-core names a parser that it needs only for --use-v2-parser and that cannot be built from a
-# registry alone; hence the lock leaves it out, and is installed without looking for dependencies.
+# dbt-core depends on a parser that only --use-v2-parser needs and that cannot be built from a
+# registry alone. So the lock leaves it out and is installed with --no-deps.
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# What runs a model in the process, for CPUs. With a GPU, install a torch for it in its place.
+# Local models on CPUs. With a GPU, install a torch build for it instead.
 .venv/installed-lm: .venv/installed requirements-lm.lock
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-lm.lock
 	touch $@
 
-# The harness of Inspect, for the task that comes with the package.
+# Inspect, for the package's task.
 .venv/installed-inspect: .venv/installed requirements-inspect.lock
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-inspect.lock
 	touch $@
 
-# Needs uv. It knows only registries' builds of torch, so the hashes of torch are kept by hand.
+# Needs uv, which resolves only registries' builds of torch, so its hashes are maintained by hand.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate \

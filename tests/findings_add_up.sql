@@ -1,5 +1,5 @@
--- Findings are counted once each; every written probe was looked through for what its texts tell; and the
--- confusion table holds every audited probe.
+-- Each finding is counted once, every written probe was checked for each finding of its texts, and the
+-- confusion table contains every audited probe.
 select 'summary' as fault
 from {{ ref('finding_summary') }}
 where scope = 'all'

@@ -1,5 +1,5 @@
--- Every probe that a method was to answer is scored or waits for its judge; groups are the parts of what is
--- over them; and the reader that all are held against is at 0.
+-- Every probe that a method had to answer is scored or waits for its judge, groups add up to their total,
+-- and the lift of the text-only baseline is 0.
 with
 
 expected as (

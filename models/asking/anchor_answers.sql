@@ -1,4 +1,4 @@
--- One row per anchor that a judge is shown as if it were an answer: what it should score is known.
+-- One row per anchor: an answer with a known score that the judge is shown like any other.
 with
 
 drawn as (
@@ -19,7 +19,7 @@ drawn as (
     join {{ ref('document_order') }} as own
         on probes.round_number = own.round_number and probes.doc_id = own.doc_id
     join {{ ref('document_order') }} as others
-        on own.round_number = others.round_number and own.place % own.n_places + 1 = others.place
+        on own.round_number = others.round_number and own.position % own.n_documents + 1 = others.position
     where
         probes.is_written
         and {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'checks.share') }}
@@ -42,7 +42,7 @@ said as (
         end as answer,
     from drawn
     cross join {{ ref('answer_anchors') }} as anchors
-    -- Where the next document has no such probe, or is the same, there is no such anchor.
+    -- No anchor if the next document is the same or has no probe in this slot.
     left join {{ ref('probes') }} as others
         on
             drawn.round_number = others.round_number

@@ -9,9 +9,9 @@ select
     row_number() over (
         partition by shown.round_number
         order by {{ identity(['settings.seed', 'shown.doc_id', "'other_document'"]) }}
-    ) as place,
-    count(*) over (partition by shown.round_number) as n_places,
+    ) as position,
+    count(*) over (partition by shown.round_number) as n_documents,
 from {{ ref('shown_documents') }} as shown
 join {{ ref('round_settings') }} as settings using (round_number)
 where shown.position = 1
-order by shown.round_number, place
+order by shown.round_number, position

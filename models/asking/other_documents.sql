@@ -1,5 +1,5 @@
 -- One row per written probe that is also answered from another document: that document of its round.
--- Among the next few in the circular order, the first that is as long as the complement, or the longest.
+-- Among the next few in the circular order, the first at least as long as the complement, or the longest.
 with
 
 asked as (
@@ -8,16 +8,18 @@ asked as (
         probes.round_number,
         probes.probe_id,
         probes.complement_end - probes.complement_start as complement_length,
-        circles.place,
-        circles.n_places,
+        document_order.position,
+        document_order.n_documents,
         settings.max_neighbours,
         {{ seeded_integer(['settings.seed', 'probes.probe_id', "'other_document'"]) }} as draw,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('round_arms') }} as arms
         on probes.round_number = arms.round_number and arms.arm = 'other_document'
-    join {{ ref('document_order') }} as circles
-        on probes.round_number = circles.round_number and probes.doc_id = circles.doc_id
+    join {{ ref('document_order') }} as document_order
+        on
+            probes.round_number = document_order.round_number
+            and probes.doc_id = document_order.doc_id
     where
         probes.is_written
         and {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'arms.share') }}
@@ -34,9 +36,9 @@ cross join lateral range(asked.max_neighbours) as steps (step)
 join {{ ref('document_order') }} as others
     on
         asked.round_number = others.round_number
-        and others.place
-        = (asked.place + (asked.draw + steps.step) % (asked.n_places - 1)) % asked.n_places + 1
-where asked.n_places > 1
+        and others.position
+        = (asked.position + (asked.draw + steps.step) % (asked.n_documents - 1)) % asked.n_documents + 1
+where asked.n_documents > 1
 qualify
     row_number() over (
         partition by asked.round_number, asked.probe_id

@@ -14,7 +14,7 @@ left join {{ ref('round_controls') }} as controls
         settings.round_number = controls.round_number
         and arms.arm = controls.control
         and not settings.is_calibration
--- What oracles are asked, a reader of the text is asked anew, whatever share a control states.
+-- Every probe that oracles answer gets held-out answers, whatever the share of the control.
 left join (select distinct round_number from {{ ref('oracle_questions') }}) as questions
     on settings.round_number = questions.round_number and arms.arm = 'held_out'
 where arms.arm = 'complement' or controls.share > 0 or questions.round_number is not null

@@ -1,4 +1,4 @@
--- One row per generator request: the settled answer as typed fields, or why there is none.
+-- One row per generator request: its final answer as typed fields, or the rejection reason.
 {% set schema = generator_schema() %}
 with
 
@@ -6,7 +6,7 @@ states as (
     {{ request_states(ref('generator_requests')) }}
 ),
 
--- A stale answer is kept and shown as such.
+-- A stale answer is kept, and rejected as stale.
 settled as (
 
     select
@@ -18,7 +18,7 @@ settled as (
         responses.attempt,
         responses.model as generator_model,
         responses.stop_reason,
-        -- The whole text, or what stands in its code fence, or from its first to its last brace.
+        -- The whole text, its code fence, or the part from its first to its last brace.
         case
             when json_valid(responses.text) then responses.text
             when json_valid(regexp_extract(responses.text, '(?s)```(?:json)?\s*(\{.*?\})\s*```', 1))
@@ -32,8 +32,8 @@ settled as (
 
 ),
 
--- Else mended again for each use of the column.
-mended as materialized (
+-- Materialized so that each answer is repaired once, not for each use of the column.
+repaired_outputs as materialized (
 
     select
         *,
@@ -41,7 +41,7 @@ mended as materialized (
         case
             when json_valid(json_text) then json_text
             else
-                -- Only what ended normally: a cut-off answer would come back wrong but valid.
+                -- Only if it ended normally: the repair of a truncated answer is valid JSON but wrong.
                 repair_json(
                     case when stop_reason = 'end_turn' and not json_valid(json_text) then json_text end
                 )
@@ -57,11 +57,11 @@ typed as (
         json is not null and not is_strict as was_repaired,
         try(from_json(json, '{{ tojson(schema.answer) }}')) as output,
         list_sort(json_keys(json)) as keys,
-    from mended
+    from repaired_outputs
 
 ),
 
--- The ids of an answer are resolved through the map that landed with its request, and no other.
+-- The ids of an answer are resolved only through the map that landed with its request.
 mapped as (
 
     select
@@ -98,7 +98,7 @@ repaired as (
 
 ),
 
--- Whatever json-repair guessed, nothing was added, lost, moved or taken for something else.
+-- Checks that the repair by json-repair added, lost, moved and reinterpreted nothing.
 compared as (
 
     select
@@ -114,21 +114,21 @@ compared as (
                     then len(json_keys(nodes.value)) != {{ schema.probe | length }}
                 when
                     nodes.key in ({{ quoted(schema.answer.keys() | list + schema.splits + schema.probe) }})
-                    -- An item of a list has its number for a key.
+                    -- The key of a list item is its number.
                     or regexp_full_match(nodes.key, '\d+')
                     then nodes.type not in ('VARCHAR', 'NULL')
                 else true
             end
         ) as is_off_schema,
-        -- All but white space, commas and brackets is there, in its order.
+        -- Except for white space, commas and brackets, the text is complete and in order.
         {{ without_separators('repaired.repaired_text') }}
         = {{ without_separators('repaired.raw_text') }}
         and bool_and(
             nodes.type != 'VARCHAR'
             or contains(repaired.raw_text, '"' || (nodes.atom ->> '$') || '"')
-            -- A text that holds a field has swallowed it.
+            -- A text that contains a field has swallowed it.
             and not regexp_matches(nodes.atom ->> '$', '"\w+"\s*:\s*(["\[{]|null)')
-            -- A quote without its pair may be the border of a text; first words may cut a pair.
+            -- An unpaired quote can be the end of a text; first words can cut a pair.
             and (
                 nodes.key = 'first_words'
                 or len(regexp_extract_all(nodes.atom ->> '$', '"')) % 2 = 0

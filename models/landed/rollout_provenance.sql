@@ -1,5 +1,5 @@
--- One row per source of rollouts: where they come from. What went on from splits of them wrote nothing that
--- is published.
+-- One row per source of rollouts: a file or a sampler. Sources of resampled continuations are left out:
+-- nothing of them is published.
 with
 
 added as (

@@ -1,4 +1,4 @@
--- One row per language model that read probes in this process, as it was set.
+-- One row per local model that scored probes, with its settings.
 {{ config(materialized='view') }}
 
 select * from {{ source('landing', 'readers') }}

@@ -1,5 +1,5 @@
--- One row per round, stage, model and provider: dollars spent, and dollars that may still come,
--- as the landing file knows it at this moment.
+-- One row per round, stage, model and provider: dollars spent, and dollars reserved for open requests.
+-- A view, so it reads the landing file at the time of the query.
 {{ config(materialized='view') }}
 
 with
@@ -15,8 +15,8 @@ parts as (
         0 as reserved_usd,
     from {{ ref('spend') }}
     union all
-    -- What lies open may be answered at any length. A request of a withdrawn round is no longer
-    -- among all requests, but may be answered all the same.
+    -- An open request is reserved at its maximum answer length. A request of a withdrawn round is not
+    -- in all_requests, but can still be answered and billed.
     select
         attempts.round_number,
         attempts.stage,

@@ -1,12 +1,12 @@
--- One row per kind of thing that went wrong between us and a provider, with how often it did.
+-- One row per kind of incident with a provider that affects the spend, with its number.
 with
 
 seen as (
 
     select
-        'batch not heard of, and found' as kind,
+        'batch without a reply' as kind,
         count(*) as n,
-        'Its taking was not heard of; it was found in the provider''s list, and not sent again.'
+        'No reply to sending it; it was found in the provider''s list and not sent again.'
             as meaning,
     from {{ ref('stg_batches') }}
     where was_adopted
@@ -14,14 +14,15 @@ seen as (
     select
         'batch refused' as kind,
         count(*) as n,
-        'Nothing of it was asked or paid; its requests went into other batches.' as meaning,
+        'The provider did not accept it, so nothing is billed; its requests went into other batches.'
+            as meaning,
     from {{ ref('stg_batches') }}
     where state = 'released'
     union all
     select
         'second copy canceled' as kind,
         count(*) as n,
-        'The provider took a batch twice; what of the copy was answered is billed, and no part of spend.'
+        'The provider accepted a batch twice. Answers of the second copy are billed, but not in spend.'
             as meaning,
     from {{ ref('stg_disowned_batches') }}
     where reason = 'surplus'
@@ -29,22 +30,22 @@ seen as (
     select
         'foreign batch' as kind,
         count(*) as n,
-        'Somebody else''s batch of the same size was taken for ours until its results came.'
+        'A batch of another user with the same size was mistaken for ours until its results arrived.'
             as meaning,
     from {{ ref('stg_disowned_batches') }}
     where reason = 'foreign'
     union all
     select
-        'stray line of results' as kind,
+        'stray result line' as kind,
         count(*) as n,
-        'It answers no request of its batch, or cannot be read; kept in the landing file.'
+        'It matches no request of its batch, or is unreadable; kept in the landing file.'
             as meaning,
     from {{ ref('stg_stray_results') }}
     union all
     select
-        'result missing' as kind,
+        'missing result' as kind,
         count(*) as n,
-        'The results do not speak of the request, though it may be billed; it was asked again.'
+        'The results do not contain the request, which might be billed; it was sent again.'
             as meaning,
     from {{ ref('stg_responses') }}
     where outcome = 'missing'

@@ -17,7 +17,7 @@ select
     requests.input_characters,
     stages.stage_order,
     stages.max_tokens,
-    -- A model that nobody has described is told nothing of thinking, and held to no schema.
+    -- A model without features is asked without thinking and without a schema.
     coalesce(features.thinking, 'none') as thinking,
     stages.thinking_tokens,
     coalesce(features.is_structured, false) as is_structured,

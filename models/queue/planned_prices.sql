@@ -1,4 +1,4 @@
--- One row per round, stage, model and provider: what the planned requests are expected to cost there.
+-- One row per round, stage, model and provider: expected cost of the planned requests.
 with
 
 pending as (
@@ -21,7 +21,7 @@ select
     planned.model,
     prices.provider,
     prices.token_basis,
-    -- Null where no price is known: so is the price of those that come.
+    -- Null if the price is unknown, for pending and for downstream requests.
     coalesce(pending.usd, 0) + planned.n_downstream * prices.expected_usd as usd,
 from {{ ref('planned_requests') }} as planned
 join {{ ref('request_prices') }} as prices

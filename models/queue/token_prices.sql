@@ -1,5 +1,5 @@
--- One row per provider and model: what one token of each kind costs there.
--- Whether the provider serves the model is the provider's own affair.
+-- One row per provider and model: price of one token of each kind.
+-- A row does not mean that the provider serves the model.
 with
 
 discounted as (

@@ -3,7 +3,7 @@
 -- number of code points shown of each.
 with
 
-fit as (
+eligible as (
 
     select
         drawn.round_number,
@@ -41,7 +41,7 @@ listed as (
         list(continuation_idx order by position) as continuation_idxs,
         list(kept_length order by position) as kept_lengths,
         false as is_frozen,
-    from fit
+    from eligible
     where position <= siblings_shown
     group by round_number, doc_id
 

@@ -196,14 +196,14 @@ def test_no_header_is_too_wild_to_be_read(value):
 
 
 @pytest.mark.parametrize("status", [301, 304, 308, 400, 401, 402, 403, 404, 405, 413, 422])
-def test_what_stays_wrong_is_fatal(status):
+def test_a_permanent_error_is_fatal(status):
     reason = anthropic_api.explained(status_error(status, api_error()))
     assert type(reason) is ProviderError
     assert str(reason).startswith(f"{status} some_error: So it is.")
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
-def test_what_may_pass_is_not_fatal(status):
+def test_a_transient_error_is_not_fatal(status):
     reason = anthropic_api.explained(status_error(status, api_error()))
     assert type(reason) is UnreachableError
     assert str(reason) == f"{status} some_error: So it is."

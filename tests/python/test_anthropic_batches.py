@@ -407,7 +407,7 @@ def test_tokens_are_counted_by_the_api(server, provider):
     assert server.ledger.batches == {}
 
 
-def test_what_cannot_be_counted_says_why(provider):
+def test_an_error_of_token_counting_gives_its_reason(provider):
     line = anthropic_api.encode(request_of(0)).replace(MODEL.encode(), b"claude-0")
     with pytest.raises(ProviderError, match="claude-0"):
         provider.count(line)

@@ -293,7 +293,7 @@ def test_a_wait_that_is_put_off_is_waited_for_to_its_end(server, tmp_path):
 @pytest.mark.parametrize(
     "name", ["internal error", "overload", "reset", "reset in the body", "hang"]
 )
-def test_what_may_pass_is_asked_again(server, environment, tmp_path, name):
+def test_a_transient_error_is_retried(server, environment, tmp_path, name):
     environment.setattr(anthropic_api, "TIMEOUT", httpx2.Timeout(0.3))
     server.plan(name, times=2, at="message")
     asking = Asking(tmp_path, 10)
@@ -301,7 +301,7 @@ def test_what_may_pass_is_asked_again(server, environment, tmp_path, name):
     assert len(server.ledger.posts) == 12
 
 
-def test_what_does_not_pass_stops_when_all_tries_are_used(server, environment, tmp_path):
+def test_an_error_that_persists_stops_after_the_last_try(server, environment, tmp_path):
     environment.setattr(anthropic_messages, "MOST_TRIES", 3)
     server.plan("overload", None, at="message")
     asking = Asking(tmp_path, in_flight=1)
@@ -329,7 +329,7 @@ NO_MESSAGES = [b"<html>Log in first</html>", b"", b"null", b"[]", b'"Yes."', b'{
 
 
 @pytest.mark.parametrize("content", NO_MESSAGES)
-def test_an_answer_that_is_no_message_is_asked_for_again_and_then_stops(
+def test_an_answer_that_is_not_a_message_is_retried_and_then_stops(
     scripted, environment, tmp_path, content
 ):
     environment.setattr(anthropic_messages, "MOST_TRIES", 3)
@@ -393,7 +393,7 @@ def test_errors_that_differ_or_come_between_successes_do_not_stop_it(scripted, t
 
 
 @pytest.mark.parametrize("status", [307, 401, 402, 403, 404, 405])
-def test_what_would_befall_every_request_stops_at_once_and_keeps_what_is_in_flight(
+def test_an_error_of_every_request_stops_sending_and_keeps_requests_in_flight(
     scripted, tmp_path, status
 ):
     others = threading.Barrier(IN_FLIGHT)
@@ -436,7 +436,7 @@ def test_who_waits_does_not_hide_why_it_stopped(scripted, tmp_path):
     assert time.monotonic() - start < 5
 
 
-def test_what_went_wrong_first_is_why_it_stopped(scripted, tmp_path):
+def test_the_first_error_is_reported(scripted, tmp_path):
     both = threading.Barrier(2)
 
     def script(asked):

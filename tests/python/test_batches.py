@@ -376,7 +376,7 @@ def disowned_before(home, service):
         disowned_before,
     ],
 )
-def test_what_cannot_be_ours_is_never_adopted(home, service, prepare):
+def test_a_batch_that_cannot_be_ours_is_never_adopted(home, service, prepare):
     batch_id = prepare(home, service)
     n_sent = len(service.sent_at)
     service.moods = ["lose"]
@@ -407,7 +407,7 @@ def test_a_service_that_is_deaf_for_a_moment_is_asked_again(home, service):
     assert service.list_reads == 3
 
 
-def test_nothing_is_sent_again_while_nobody_can_look(home, service):
+def test_nothing_is_sent_again_while_the_provider_is_unreachable(home, service):
     batch_id = plant(home, service)
     service.moods = ["take unheard"]
     service.deaf_reads = float("inf")
@@ -613,7 +613,7 @@ def test_a_run_waits_until_an_outage_is_over(home, service, without_dbt, capsys)
     assert outcomes(home) == ALL_SUCCEEDED
 
 
-def test_a_run_that_leaves_at_once_says_that_nobody_is_to_be_heard(home, service, without_dbt):
+def test_a_single_pass_reports_an_unreachable_provider(home, service, without_dbt):
     planted_and_handed_in(home, service)
     service.deaf_reads = 1
     with pytest.raises(UnreachableError):
@@ -670,7 +670,7 @@ def test_results_that_are_cut_off_are_downloaded_again(home, service, cut, mood)
     assert rows(home, "from stray_results") == []
 
 
-def test_what_is_there_lands_when_results_stay_cut_off(home, service):
+def test_available_results_land_when_downloads_stay_incomplete(home, service):
     planted_and_handed_in(home, service, "take unheard")
     service.held[0].contents = [lines(*map(result, ids("ours", 2))) + b'{"custom_id": "ours-2']
     assert batches.collect(home, service) == 3
@@ -818,7 +818,7 @@ def test_requests_that_could_not_be_encoded_count_as_requests_that_failed(home, 
 # What is lost ----------------------------------------------------------------------------------
 
 
-def test_a_batch_that_is_no_longer_listed_is_given_up_by_nobody(home, service):
+def test_a_batch_that_is_no_longer_listed_is_an_error_and_stays_open(home, service):
     planted_and_handed_in(home, service)
     service.held.clear()
     service.settle_seconds = 0.0
@@ -934,7 +934,7 @@ def test_canceling_releases_what_was_surely_not_taken(home, service, clock):
     assert service.canceled == []
 
 
-def test_canceling_releases_nothing_while_nobody_can_look(home, service):
+def test_canceling_releases_nothing_while_the_provider_is_unreachable(home, service):
     with pytest.raises(KeyboardInterrupt):
         planted_and_handed_in(home, service, "take and be killed")
     service.deaf_reads = float("inf")

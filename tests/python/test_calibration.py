@@ -19,7 +19,7 @@ def test_levels_are_a_range(text, levels):
 
 
 @pytest.mark.parametrize("text", ["", "a..b", "1..", "3..-3", "-3...3"])
-def test_what_is_no_range_is_refused(text):
+def test_an_invalid_range_is_refused(text):
     with pytest.raises(calibration.CalibrationError):
         calibration.parse_levels(text)
 

@@ -261,7 +261,7 @@ def test_no_server_and_a_model_that_is_not_served_are_said_at_once(serving):
 @pytest.mark.parametrize(
     ("said", "landed"), [("half \ud83d", "half "), ("a \x00 b", "a "), ("cut �", "cut ")]
 )
-def test_what_no_text_may_hold_ends_the_text(serving, tmp_path, said, landed):
+def test_a_forbidden_character_ends_the_text(serving, tmp_path, said, landed):
     choice = {"text": said, "finish_reason": "length", "token_ids": [1, 2]}
     content = json.dumps({"choices": [choice]}).encode()
     server = CompletionsServer(lambda *_: Answer(content))

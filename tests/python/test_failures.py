@@ -143,7 +143,7 @@ class Slow(Lexical):
 
 
 @pytest.mark.soak
-def test_what_is_on_its_way_is_covered_by_the_limit(checkout, here):
+def test_open_requests_count_towards_the_cost_limit(checkout, here):
     price_the_baseline(checkout)
     provider = Slow(here.batches / "lexical")
     runner.answer_pending(here, provider, once=True, max_cost=6)

@@ -310,7 +310,7 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(hub, house, parquet):
     assert downloads(house) == []
 
 
-def test_a_download_without_ranges_begins_anew(hub, house, parquet):
+def test_a_download_without_ranges_starts_again(hub, house, parquet):
     data = parquet("a")
     hub.create("owner/rollouts").commit({"a.parquet": data})
     hub.plan("reset", at="content", after=5 * PIECE)
@@ -500,7 +500,7 @@ def test_a_client_that_is_offline_is_told_so(hub, house, monkeypatch):
 
 
 @pytest.mark.parametrize("at", ["info", "tree"])
-def test_what_is_no_hub_is_refused(hub, house, parquet, at):
+def test_a_server_that_is_not_a_hub_is_refused(hub, house, parquet, at):
     hub.create("owner/rollouts").commit({"a.parquet": parquet("a")})
     hub.plan("no Hub", at=at)
     assert f"{hub.address} does not look like a Hugging Face Hub" in refusal(house, NAME)

@@ -79,7 +79,7 @@ def test_a_fold_and_a_band_can_be_chosen(export, tmp_path, finished_once):
     assert len(chosen) > 0
 
 
-def test_what_the_judge_says_and_is_no_score_scores_nothing(export, tmp_path):
+def test_an_invalid_score_of_the_judge_is_a_failure(export, tmp_path):
     log = evaluated(export, tmp_path, judge=lambda prompt, name: "1.5", fold="test")
     assert log.status == "success", log.error
     assert all(sample.scores["judged"].reason == "scoring_failed" for sample in log.samples)

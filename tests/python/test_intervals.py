@@ -161,7 +161,7 @@ def test_alpha_is_one_for_equal_scores_and_nothing_where_nothing_varies():
 
 
 @pytest.mark.parametrize("score", [0.1, 0.3, 0.8, 0.9])
-def test_a_judge_that_always_says_the_same_agrees_with_nobody(score):
+def test_agreement_of_constant_scores_is_undefined(score):
     """Sums of such scores do not add up to the last digit."""
     documents = numpy.array([sums_of([score] * n, [score] * n) for n in (2, 3, 7, 10, 3, 2)])
     assert intervals.alpha_interval(documents, 200, 1) is None

@@ -240,7 +240,7 @@ def test_a_file_of_version_2_is_brought_to_the_current_one(path):
 
 
 @pytest.mark.parametrize("folder", ["landing", "block"])
-def test_what_is_no_duckdb_file_is_refused_and_left(tmp_path, folder):
+def test_a_file_that_is_not_duckdb_is_refused_and_unchanged(tmp_path, folder):
     path = tmp_path / folder / "landing.duckdb"
     path.parent.mkdir()
     path.write_text("source_model,doc_id\n" * 100)
@@ -472,7 +472,7 @@ def test_a_refused_intent_freezes_no_round(connection):
 
 
 @pytest.mark.parametrize("is_taken", [False, True])
-def test_a_round_of_which_nothing_else_was_sent_is_no_longer_frozen(connection, is_taken):
+def test_a_round_without_other_requests_is_no_longer_frozen(connection, is_taken):
     intend(connection, "one", ("a", 1), round_number=1)
     intend(connection, "two", ("c", 1), round_number=2)
     intend(connection, "three", ("b", 1), round_number=1)
@@ -484,7 +484,7 @@ def test_a_round_of_which_nothing_else_was_sent_is_no_longer_frozen(connection, 
     assert rows(connection, "select distinct round_number from started_round_documents") == [(1,)]
 
 
-def test_a_round_is_frozen_anew_after_its_release(connection):
+def test_a_round_is_frozen_again_after_its_release(connection):
     intend(connection, "one", ("a", 1))
     landing.release(connection, "one")
     connection.execute("update warehouse.round_settings set n_docs = 99")
@@ -650,7 +650,7 @@ def test_what_is_disowned_twice_is_disowned_once(connection):
     assert rows(connection, "select reason from disowned_batches") == [("surplus",)]
 
 
-def test_what_was_taken_for_a_copy_of_a_foreign_batch_can_be_adopted_again(connection):
+def test_a_copy_of_a_foreign_batch_can_be_adopted_again(connection):
     intend(connection, "one", ("a", 1))
     intend(connection, "two", ("b", 1))
     landing.disown(connection, "one", "batch-2", "surplus")
@@ -808,7 +808,7 @@ def test_staged_lines_keep_their_order(connection, tmp_path):
     assert [row[3] for row in stage(connection, tmp_path, content)] == lines[::-1]
 
 
-def test_what_was_staged_before_is_gone(connection, tmp_path):
+def test_earlier_staged_results_are_removed(connection, tmp_path):
     stage(connection, tmp_path, result("a", 1).encode())
     assert [row[0] for row in stage(connection, tmp_path, result("b", 1).encode())] == ["b"]
 

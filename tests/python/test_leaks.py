@@ -95,7 +95,7 @@ def test_the_value_of_a_key_of_the_environment_is_refused_in_any_form(home, monk
     assert "unusual" not in said
 
 
-def test_prose_about_keys_is_no_key(home):
+def test_prose_about_keys_is_not_a_key(home):
     text = (
         "Your key starts with sk-ant- and a token with hf_ or ghp_; AKIA is what AWS writes. "
         "sk-learn-pipeline, hf_transformers_models, xoxb-, BEGIN PRIVATE KEY. "

@@ -251,7 +251,7 @@ def test_a_document_that_cannot_be_split_is_not_chosen():
 # The service -----------------------------------------------------------------------------------
 
 
-def test_it_serves_itself_and_nobody_else(provider):
+def test_it_serves_only_its_own_model(provider):
     assert provider.serves("lexical")
     assert not any(map(provider.serves, ["", "Lexical", "claude-opus-4-6", "lexical-2"]))
 

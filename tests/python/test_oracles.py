@@ -165,7 +165,7 @@ def test_the_baseline_answers_by_itself(finished):
     )
 
 
-def test_what_the_state_adds_is_told_from_what_was_learned(evaluated):
+def test_the_effect_of_the_state_is_separate_from_what_was_learned(evaluated):
     assert evaluated.query(
         "select oracle, condition, difference > 0.5, difference_low > 0 "
         "from oracle_state_effects where band = 'hard'"

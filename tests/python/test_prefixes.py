@@ -89,7 +89,7 @@ def test_a_smaller_draw_is_the_beginning_of_a_larger_one(tmp_path):
     assert read(path, 7, seed=2)[0] != everything[:7]
 
 
-def test_what_is_passed_over_is_counted_with_its_reason(tmp_path):
+def test_skipped_pages_are_counted_by_reason(tmp_path):
     rows = [
         page("good"),
         page("good"),

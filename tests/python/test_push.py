@@ -357,7 +357,7 @@ def test_what_the_baseline_made_is_pushed_only_when_asked_for(hub, home):
     assert not hub.requests
 
 
-def test_what_was_never_exported_is_not_pushed(hub, home):
+def test_a_folder_without_an_export_is_not_pushed(hub, home):
     shutil.rmtree(home.export)
     assert "there is no export" in refused(home)
     assert not hub.requests

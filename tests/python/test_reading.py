@@ -218,7 +218,7 @@ def test_a_candidate_that_does_not_fit_is_refused(tiny):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_no_number_is_an_error(tmp_path, value):
+def test_a_value_that_is_not_finite_is_an_error(tmp_path, value):
     folder = tiny_models.save(tmp_path / "tiny", longest=512)
     broken = LanguageModel(str(folder), None, "auto", "cpu", 4)
     with torch.no_grad():
@@ -240,7 +240,7 @@ def test_a_batch_of_long_contexts_is_small(monkeypatch):
     assert [len(batch) for batch in likelihoods.batches(made_up(6), 6)] == [1, 1, 2, 2]
 
 
-def test_what_follows_text_has_the_tokens_it_has_there(tiny):
+def test_text_after_text_has_its_tokens_in_context(tiny):
     for text in (" fell", " Æsop 乌鸦 🧀", "\n\nQuestion: 🧀", " it is said"):
         ids = tokenizing.following(tiny.tokenizer, text)
         assert tiny.tokenizer.decode(ids) == text

@@ -72,7 +72,7 @@ def mended(text: str | None) -> str | None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(), min_size=9, max_size=9))
-def test_what_is_strict_json_is_read_as_it_is(reader, texts):
+def test_strict_json_is_read_unchanged(reader, texts):
     answer = valid_answers(1, seed=3)[0]
     answer["document_rationale"], answer["split_rationale"], *fields = texts
     probe = answer["probes"]["sentence_1"]
@@ -181,7 +181,7 @@ def test_a_mended_text_is_a_valid_object(text):
         '{"a": ' + '{"a": ' * 100_000,
     ],
 )
-def test_what_cannot_be_mended_is_null(text):
+def test_json_that_cannot_be_repaired_is_null(text):
     assert mended(text) is None
 
 

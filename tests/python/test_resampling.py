@@ -202,7 +202,7 @@ def test_what_is_counted_together_is_drawn_in_one_way(model, max_new_tokens, fau
         (["'{\"temperature\": 1}'", "'{\"temperature\": 0.5}'"], "with 2 different settings"),
     ],
 )
-def test_what_cannot_be_drawn_again_is_refused(drawn, fault, tmp_path):
+def test_rollouts_that_cannot_be_resampled_are_refused(drawn, fault, tmp_path):
     with landing.opened(tmp_path / "landing.duckdb") as connection:
         for number, values in enumerate(drawn):
             connection.execute(

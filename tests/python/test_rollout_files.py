@@ -286,7 +286,7 @@ def test_a_path_may_hold_what_sql_or_a_shell_would_read(house, suffix):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("name", ["a[b]", "a*", "a?"])
-def test_a_path_is_no_pattern(house, suffix, name):
+def test_a_path_is_not_a_pattern(house, suffix, name):
     path = write(house.folder / f"{name}{suffix}", row())
     write(house.folder / f"ab{suffix}", row(doc_id="neighbour"))
     house.land(path)
@@ -444,7 +444,7 @@ def test_a_number_for_a_text_is_refused_with_its_row(house, suffix, column):
 
 @pytest.mark.parametrize("suffix", LIST_FORMATS)
 @pytest.mark.parametrize("wrong", ["text", [7]])
-def test_what_is_no_list_of_texts_is_refused_with_its_row(house, suffix, wrong):
+def test_a_value_that_is_not_a_list_of_texts_is_refused_with_its_row(house, suffix, wrong):
     path = write(house.folder / f"bad{suffix}", listed() | {"continuations": wrong})
     assert re.search(r", row 1: .*(not a list|not a text|not VARCHAR\[\]); ", house.refusal(path))
 
@@ -465,7 +465,7 @@ def test_a_negative_index_is_refused_with_its_row(house, suffix):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("index", [1.5, "one", None])
-def test_an_index_that_is_no_whole_number_is_refused_with_its_row(house, suffix, index):
+def test_an_index_that_is_not_an_integer_is_refused_with_its_row(house, suffix, index):
     path = write(house.folder / f"bad{suffix}", row(continuation_idx=index))
     assert re.search(rf"bad{suffix}, row 1: .*continuation_idx", house.refusal(path))
 
@@ -482,7 +482,7 @@ def test_an_index_that_is_too_large_is_refused_with_its_row(house, suffix):
     assert re.search(rf"bad{suffix}, row 2: continuation_idx", house.refusal(path))
 
 
-def test_a_sampling_setting_that_is_no_number_is_refused_with_its_row(house):
+def test_a_sampling_setting_that_is_not_a_number_is_refused_with_its_row(house):
     path = write(house.folder / "bad.csv", row(temperature="hot"))
     assert "bad.csv, row 1: temperature" in house.refusal(path)
 
@@ -509,7 +509,7 @@ def test_a_jsonl_file_that_is_cut_off_in_its_first_row_is_refused(house):
 
 
 @pytest.mark.parametrize("line", ["[1]", "null"])
-def test_a_jsonl_row_that_is_no_object_is_refused(house, line):
+def test_a_jsonl_row_that_is_not_an_object_is_refused(house, line):
     path = written(house.folder / "bad.jsonl", f"{json.dumps(row())}\n{line}\n".encode())
     assert "bad.jsonl, row 2: source_model is missing; fix" in house.refusal(path)
     path = written(house.folder / "bad.jsonl", f"{line}\n".encode())
@@ -564,7 +564,7 @@ def test_a_file_that_is_not_there_is_refused(house, suffix):
     )
 
 
-def test_a_folder_is_no_file(house):
+def test_a_folder_is_not_a_file(house):
     (house.folder / "folder.jsonl").mkdir()
     assert "folder.jsonl: no such file" in house.refusal(house.folder / "folder.jsonl")
 

@@ -132,7 +132,7 @@ def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
     ]
 
 
-def test_what_the_baseline_made_is_signed(finished_once):
+def test_probes_of_the_baseline_name_it_as_their_generator(finished_once):
     assert finished_once.query("select distinct generator_model from train") == [("lexical",)]
     assert finished_once.query("select distinct source from train order by 1") == [
         ("lexical",),

@@ -40,7 +40,7 @@ def selections(monkeypatch) -> list[list[str]]:
     return asked
 
 
-def test_what_an_evaluation_changes_is_as_if_all_were_built(finished):
+def test_an_evaluation_gives_the_same_tables_as_a_full_build(finished):
     finished.runs(*EVALUATE)
     selected = tables_of(finished)
     assert selected["oracle_questions"][0] > 0
@@ -82,7 +82,7 @@ def test_all_is_built_where_it_cannot_be_known_what_changed(case, finished, sele
     ],
 )
 @pytest.mark.parametrize("stage", ["building", "testing"])
-def test_what_comes_while_dbt_is_at_work_is_built_next(
+def test_data_that_lands_during_a_build_is_built_next(
     stage, meanwhile, built_next, finished, selections, monkeypatch
 ):
     here = Home(finished.folder, finished.home)
@@ -140,7 +140,7 @@ def test_a_table_that_an_older_file_lacks_is_one_that_changed(finished, selectio
     assert selections.pop()[-2:] == ["--select", "source:landing.human_ratings+"]
 
 
-def test_a_landing_file_that_is_gone_is_made_anew(finished, selections):
+def test_a_missing_landing_file_is_created_again(finished, selections):
     here = Home(finished.folder, finished.home)
     here.landing.unlink()
     warehouse.build(here, tested=False)

@@ -91,7 +91,7 @@ def test_shares_of_unsolved_probes_are_those_of_a_simulation(n_answers):
     )
 
 
-def test_what_is_said_of_a_probe_holds_for_as_many_probes_as_it_should():
+def test_posterior_intervals_and_probabilities_are_calibrated():
     """Posterior intervals hold the rates, and posterior probabilities are frequencies."""
     counts, rates = drawn(numpy.random.default_rng(5), 0.4, 1.0, 3000)
     alpha, beta = fitted(counts)

@@ -449,7 +449,7 @@ SENSELESS = {
 
 
 @pytest.mark.parametrize("name", SENSELESS)
-def test_what_makes_no_sense_to_the_model_errs_alone(server, client, name):
+def test_invalid_settings_fail_only_their_own_request(server, client, name):
     changes, status, complaint = SENSELESS[name]
     with pytest.raises(anthropic.APIStatusError) as caught:
         client.post("/v1/messages", body=params_of("Hello") | changes, cast_to=object)
@@ -913,7 +913,7 @@ def test_chance_is_seeded():
 
 
 @pytest.mark.parametrize(("name", "place"), [("bad luck", None), ("stale list", "creation")])
-def test_an_unknown_fault_is_no_plan(server, name, place):
+def test_an_unknown_fault_is_refused(server, name, place):
     with pytest.raises(ValueError, match="no fault"):
         server.plan(name, at=place)
 
@@ -967,7 +967,7 @@ def test_many_clients_at_once_lose_nothing(server):
     assert set(server.ledger.billed.values()) == {1}
 
 
-def test_a_closed_stand_in_answers_nobody(server, client):
+def test_a_closed_stand_in_refuses_connections(server, client):
     create(client)
     server.close()
     with pytest.raises(anthropic.APIConnectionError):

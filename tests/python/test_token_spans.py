@@ -120,6 +120,6 @@ def test_half_of_a_code_point_does_not_end_before_it():
     assert found.last_before(2, 2) == [3, 4]
 
 
-def test_what_stands_before_any_text_is_told():
+def test_tokens_before_any_text_are_known():
     assert tokens.before_text(TINY) == []
     assert tokens.before_text(BOTH[0]) == [BOTH[0].bos_token_id]

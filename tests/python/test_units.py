@@ -355,7 +355,7 @@ def test_damaged_json_is_mended(sql, damaged, mended):
 
 
 @pytest.mark.parametrize("text", ["", "no JSON at all", "[1, 2", '"text', "1", None])
-def test_what_is_no_json_object_is_null(sql, text):
+def test_text_without_a_json_object_is_null(sql, text):
     assert repaired(sql, text) is None
 
 

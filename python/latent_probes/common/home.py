@@ -110,5 +110,5 @@ def locked(home: Home) -> Iterator[None]:
     except filelock.Timeout:
         raise HomeError(
             f"another command is using this home (it holds {home.lock}): wait for it to finish, "
-            "or stop it; nothing was sent"
+            "or stop it; nothing was changed"
         ) from None

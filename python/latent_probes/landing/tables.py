@@ -6,16 +6,16 @@ TABLES = """
 create table if not exists landing_version (version integer not null);
 
 -- One row per source of rollouts. Kind: file, hub (a file of a data set on the Hub), sampler,
--- resampler (a sampler of texts that are there). A file is there when all its rows have landed, a
--- sampler from its first batch on.
+-- resampler (continues existing texts). A file has a row once all its rows have landed, a sampler
+-- once its first batch has.
 create table if not exists rollout_sources (
     -- SHA-256 of the file, or of the sampler's settings.
     source_hash varchar primary key,
     kind varchar not null,
     -- The file's name, its address on the Hub with the commit, or the model's name.
     name varchar not null,
-    -- The sampler's settings. Of a file what stood for our columns, if it was not their names;
-    -- of one of the Hub also the revision that was asked for.
+    -- The sampler's settings. For a file, how its columns were mapped, if not by name; for one of
+    -- the Hub, also the requested revision.
     details json,
     -- Rows of the file; a sampler has none.
     n_rows bigint,
@@ -32,14 +32,14 @@ create table if not exists rollouts (
     continuation varchar not null,
     sampling json not null,
     source_hash varchar not null,
-    -- What the model read and wrote, where the sampler knows: text that is joined and read again
-    -- makes other tokens.
+    -- The token ids that the model read and wrote, if the sampler records them: tokenizing the
+    -- joined text can give other tokens.
     prefix_tokens integer[],
     continuation_tokens integer[],
     primary key (source_model, doc_id, continuation_idx),
 );
 
--- One row per continuation that a source model wrote once more, from a split of one of its texts.
+-- One row per continuation that a source model resampled from a split of one of its texts.
 create table if not exists resamples (
     source_model varchar not null,
     -- MD5 of the text up to the split.
@@ -87,18 +87,18 @@ create table if not exists started_round_documents (
     primary key (round_number, doc_id),
 );
 
--- One row per batch meant for a provider, under the hash of its body file.
--- State: intended, submitted, landed, or released: certainly never taken.
+-- One row per batch for a provider; its id is the hash of its body file.
+-- State: intended, submitted, landed, or released (certainly never accepted).
 create table if not exists batches (
     batch_id varchar primary key,
     provider varchar not null,
     n_requests bigint not null,
-    -- The newest batch that the provider listed before: what is newer may be this one.
+    -- The newest batch that the provider listed before: a newer one might be this one.
     mark_id varchar,
     mark_created_at timestamp,
-    -- How often it was sent without hearing that it was refused.
+    -- Number of times it was sent and not refused.
     n_sends bigint not null,
-    -- Found in the provider's list, instead of named in answer to our sending it.
+    -- Found in the provider's list, because sending it got no reply.
     was_adopted boolean not null,
     provider_batch_id varchar,
     state varchar not null,
@@ -107,7 +107,7 @@ create table if not exists batches (
     landed_at timestamp,
 );
 
--- One row per batch of the provider's list that was taken for one of ours, and is not used.
+-- One row per batch of the provider's list that was mistaken for ours; its results are not used.
 -- Reason: surplus (a second copy, canceled), foreign (its results are not ours).
 create table if not exists disowned_batches (
     provider_batch_id varchar primary key,
@@ -127,8 +127,8 @@ create table if not exists requests (
     prompt_hash varchar not null,
     input_hash varchar not null,
     unit_map json,
-    -- What was asked of the model beside the prompt: how long it may write and think, and whether
-    -- it is held to a schema.
+    -- The request's settings besides the prompt: limits of answer and thinking tokens, and whether
+    -- a schema is enforced.
     settings json,
     primary key (request_id, attempt),
 );
@@ -144,8 +144,8 @@ create table if not exists token_counts (
 );
 
 -- One row per attempt that ended: succeeded, errored, expired, canceled, whatever else the
--- provider says, or missing: the provider's results do not speak of it. The body is the line of
--- the results as it came.
+-- provider says, or missing: not in the provider's results. The body is the unchanged result
+-- line.
 create table if not exists responses (
     request_id varchar not null,
     attempt bigint not null,
@@ -155,22 +155,21 @@ create table if not exists responses (
     primary key (request_id, attempt),
 );
 
--- One row per line of results that is no response to an attempt of its batch: unreadable, not
--- asked, or repeated.
+-- One row per result line that matches no attempt of its batch: unreadable, unknown or repeated.
 create table if not exists stray_results (
     batch_id varchar not null,
     reason varchar not null,
     line varchar not null,
 );
 
--- One row per document that is set apart for a calibration: no round draws it.
+-- One row per document that is reserved for a calibration: no round draws it.
 create table if not exists calibration_documents (
     source_model varchar not null,
     doc_id varchar not null,
     primary key (source_model, doc_id),
 );
 
--- One row per level of a calibration, which is a round in a home of its own.
+-- One row per level of a calibration, which is a round in a separate home directory.
 create table if not exists calibration_rounds (
     round_number bigint primary key,
     seed bigint not null,
@@ -183,8 +182,7 @@ create table if not exists calibration_rounds (
     stated_at timestamp not null,
 );
 
--- One row per answer and person who scored it as the judge does. The hash is that of the answer as
--- it was read.
+-- One row per answer and human rater. The hash is that of the answer that was rated.
 create table if not exists human_ratings (
     rater varchar not null,
     answer_request_id varchar not null,
@@ -196,8 +194,8 @@ create table if not exists human_ratings (
     primary key (rater, answer_request_id),
 );
 
--- One row per answer of a method that is evaluated, about a probe. The condition says what it read;
--- the log-probabilities are those that it gives the atom and the wrong answer, where it has such.
+-- One row per answer of an evaluated method to a probe. The condition states what it was given;
+-- the log-probabilities are of the atom and of the wrong answer, if it reports them.
 create table if not exists oracle_answers (
     oracle varchar not null,
     condition varchar not null,
@@ -207,7 +205,7 @@ create table if not exists oracle_answers (
     answer_hash varchar not null,
     logp_atom double,
     logp_ipa double,
-    -- The state of the published probes that the method was asked with.
+    -- Identifies the published probes that the method answered.
     build varchar not null,
     -- SHA-256 of the file.
     file_hash varchar not null,
@@ -215,7 +213,7 @@ create table if not exists oracle_answers (
     primary key (oracle, condition, probe_id, answer_number),
 );
 
--- One row per language model that read probes in this process, as it was set.
+-- One row per local model that scored probes, with its settings.
 create table if not exists readers (
     -- SHA-256 of the settings.
     reader_hash varchar primary key,
@@ -228,13 +226,13 @@ create table if not exists readers (
     landed_at timestamp not null,
 );
 
--- One row per probe, as it was then, and form in which a reader read it: the log-probability of
--- each token of the atom and of the wrong answer, and what the reader would answer.
+-- One row per probe (at that time), form and local model: the log-probability of each token of the
+-- atom and of the wrong answer, and the model's own answer.
 create table if not exists local_scores (
     reader_hash varchar not null,
     probe_id varchar not null,
     form varchar not null,
-    -- Of all texts of the probe: an edited one is another.
+    -- Of all texts of the probe, so it changes if one is edited.
     input_hash varchar not null,
     n_shown_tokens bigint not null,
     was_cut boolean not null,
@@ -244,7 +242,7 @@ create table if not exists local_scores (
     wrong_answer_logprobs double[] not null,
     answer_tokens integer[],
     answer varchar,
-    -- What decides no more than the last bits: device, batch size, versions.
+    -- Affects only the last bits: device, batch size, versions.
     environment json not null,
     landed_at timestamp not null,
     primary key (reader_hash, probe_id, form, input_hash),
@@ -269,7 +267,7 @@ select file_hash, 'file', file_name, null, file_rows, landed_at
 from landed_files;
 drop table landed_files;
 
--- Nothing was cut before.
+-- Texts were not cut before this version.
 alter table started_round_documents add column kept_lengths bigint[];
 update started_round_documents
 set kept_lengths = (
@@ -290,7 +288,8 @@ alter table started_round_documents alter column kept_lengths set not null;
 """,
     # The settings of earlier requests are unknown.
     3: "alter table requests add column if not exists settings json;",
-    # What the vars were that froze later. DuckDB alters no table with an index after an update.
+    # Defaults of the vars that are frozen since version 5. DuckDB alters no table with an index
+    # after an update.
     4: "".join(
         f"alter table started_rounds add column {name} {kind} default {value};"
         f"alter table started_rounds alter column {name} set not null;"
