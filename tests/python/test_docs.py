@@ -49,9 +49,7 @@ def test_every_path_exists(page):
     text = re.sub(r"```text\n.*?```", "", page.read_text(), flags=re.DOTALL)
     text = re.sub(r"\]\([^)]*\)", "", text)
     missing = [
-        path
-        for path in PATH.findall(text)
-        if not (ROOT / path).exists() and "NAME" not in path and not path.startswith("docs/")
+        path for path in PATH.findall(text) if not (ROOT / path).exists() and "NAME" not in path
     ]
     assert missing == []
 
