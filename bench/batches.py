@@ -439,7 +439,7 @@ def our_land(bench: Bench) -> float:
     with landing.opened(path) as connection:
         landing.stage_results(connection, bench.folder / "downloaded.jsonl")
         counts = landing.staged_counts(connection, BATCH)
-        landing.add_responses(connection, BATCH)
+        landing.add_responses(connection, BATCH, landing.MESSAGES_API)
     seconds = time.perf_counter() - started
     assert counts == {"succeeded": bench.n_requests}, counts
     return seconds

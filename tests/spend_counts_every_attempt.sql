@@ -20,13 +20,6 @@ spent as (
 
 ),
 
-usages as (
-
-    select body -> '$.result.message.usage' as usage,
-    from {{ ref('stg_responses') }}
-
-),
-
 landed as (
 
     select
@@ -35,14 +28,15 @@ landed as (
             select
                 coalesce(
                     sum(
-                        (usage ->> 'input_tokens')::bigint
-                        + (usage ->> 'output_tokens')::bigint
-                        + coalesce((usage ->> 'cache_creation_input_tokens')::bigint, 0)
-                        + coalesce((usage ->> 'cache_read_input_tokens')::bigint, 0)
+                        input_tokens
+                        + output_tokens
+                        + cache_write_five_minutes_tokens
+                        + cache_write_one_hour_tokens
+                        + cache_read_tokens
                     ),
                     0
                 )
-            from usages
+            from {{ ref('responses') }}
         ) as n_tokens,
 
 )

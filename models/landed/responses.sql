@@ -1,4 +1,4 @@
--- One row per attempt that ended: the text and usage of its message, taken out once.
+-- One row per attempt that ended: the text and usage of its message, read once.
 with
 
 read as (
@@ -10,24 +10,19 @@ read as (
         requests.round_number,
         requests.model as asked_model,
         landed.outcome,
-        from_json(
-            landed.body -> '$.result.message',
-            '{
-                "model": "VARCHAR",
-                "stop_reason": "VARCHAR",
-                "content": [{"type": "VARCHAR", "text": "VARCHAR"}],
-                "usage": {
-                    "input_tokens": "BIGINT",
-                    "output_tokens": "BIGINT",
-                    "cache_creation_input_tokens": "BIGINT",
-                    "cache_read_input_tokens": "BIGINT",
-                    "cache_creation": {
-                        "ephemeral_5m_input_tokens": "BIGINT",
-                        "ephemeral_1h_input_tokens": "BIGINT"
-                    }
-                }
-            }'
-        ) as message,
+        -- What landed without these columns is read from its line of results.
+        case
+            when
+                coalesce(landed.text, landed.stop_reason, landed.model) is null
+                and landed.usage is null
+                then landing.read_messages_api(landed.body)
+            else {
+                'text': landed.text,
+                'stop_reason': landed.stop_reason,
+                'model': landed.model,
+                'usage': landed.usage
+            }
+        end as message,
     from {{ ref('stg_responses') }} as landed
     join {{ ref('stg_requests') }} as requests
         on landed.request_id = requests.request_id and landed.attempt = requests.attempt
@@ -42,22 +37,11 @@ spoken as (
         message.stop_reason,
         message.usage.input_tokens,
         message.usage.output_tokens,
-        coalesce(message.usage.cache_creation.ephemeral_1h_input_tokens, 0)
-            as cache_write_one_hour_tokens,
-        -- Where the usage does not tell the two apart, all that was written is for five minutes.
-        coalesce(
-            message.usage.cache_creation.ephemeral_5m_input_tokens,
-            message.usage.cache_creation_input_tokens - cache_write_one_hour_tokens,
-            0
-        ) as cache_write_five_minutes_tokens,
-        coalesce(message.usage.cache_read_input_tokens, 0) as cache_read_tokens,
-        array_to_string(
-            list_transform(
-                list_filter(message.content, lambda block: block.type = 'text'),
-                lambda block: block.text
-            ),
-            ''
-        ) as text,
+        coalesce(message.usage.cache_write_one_hour_tokens, 0) as cache_write_one_hour_tokens,
+        coalesce(message.usage.cache_write_five_minutes_tokens, 0)
+            as cache_write_five_minutes_tokens,
+        coalesce(message.usage.cache_read_tokens, 0) as cache_read_tokens,
+        message.text,
     from read
 
 )

@@ -128,7 +128,7 @@ def answers(home: Path) -> dict[str, str]:
         return dict(
             connection.execute(
                 """
-                select request_id, body -> '$.result.message.content'
+                select request_id, text
                 from responses where outcome = 'succeeded'
                 order by all
                 """

@@ -55,6 +55,7 @@ class Service:
     poll_seconds = 30.0
     asks_when_collected = False
     settle_seconds = 120.0
+    message_sql = landing.MESSAGES_API
 
     def __init__(self, clock):
         self.clock = clock
@@ -838,7 +839,7 @@ def test_a_batch_that_is_not_listed_yet_is_waited_for(home, service):
 def killed_while_landing(home, service, monkeypatch):
     """Collect, and die when the results are to be landed."""
 
-    def die(connection, batch_id):
+    def die(connection, batch_id, message_sql):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

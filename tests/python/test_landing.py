@@ -131,7 +131,7 @@ def stage(connection, folder, content):
 def land(connection, folder, batch_id, *lines):
     """Land lines of results."""
     stage(connection, folder, "".join(f"{line}\n" for line in lines).encode())
-    landing.add_responses(connection, batch_id)
+    landing.add_responses(connection, batch_id, landing.MESSAGES_API)
 
 
 def claims(connection):
@@ -706,7 +706,7 @@ def test_a_result_is_staged_and_lands_as_it_came(connection, tmp_path, line, lin
     expected = [("a", 1, "succeeded", line)]
     assert stage(connection, tmp_path, f"{line}{line_end}".encode()) == expected
     intend(connection, "one", ("a", 1))
-    landing.add_responses(connection, "one")
+    landing.add_responses(connection, "one", landing.MESSAGES_API)
     assert rows(connection, "select request_id, attempt, outcome, body from responses") == expected
 
 
@@ -761,7 +761,7 @@ def test_an_unreadable_line_is_kept_as_a_stray_between_results(connection, tmp_p
     shown = line.decode(errors="backslashreplace")
     assert [(row[0], row[3]) for row in staged] == [("b", result("b", 1)), (None, shown)]
     assert landing.staged_counts(connection, "one") == {"succeeded": 1, "stray": 1}
-    landing.add_responses(connection, "one")
+    landing.add_responses(connection, "one", landing.MESSAGES_API)
     assert strays(connection) == [("unreadable", shown)]
     assert responses(connection) == [("a", 1, "missing"), ("b", 1, "succeeded")]
 
@@ -771,7 +771,7 @@ def test_a_file_without_text_has_no_lines(connection, tmp_path, content):
     assert stage(connection, tmp_path, content) == []
     intend(connection, "one", ("a", 1))
     assert landing.staged_counts(connection, "one") == {}
-    landing.add_responses(connection, "one")
+    landing.add_responses(connection, "one", landing.MESSAGES_API)
     assert strays(connection) == []
     assert responses(connection) == [("a", 1, "missing")]
 
@@ -938,7 +938,7 @@ def test_a_landing_that_fails_lands_nothing(connection, tmp_path):
     connection.execute("alter table claims rename to hidden")
     before = state(connection)
     with pytest.raises(duckdb.Error, match="claims"):
-        landing.add_responses(connection, "one")
+        landing.add_responses(connection, "one", landing.MESSAGES_API)
     assert state(connection) == before
 
 
@@ -988,7 +988,7 @@ def test_every_line_is_a_response_or_a_stray(connection, tmp_path, lines, line_e
     staged = stage(connection, tmp_path, content.encode())
     assert [row[3] for row in staged] == lines
     counts = landing.staged_counts(connection, "one")
-    landing.add_responses(connection, "one")
+    landing.add_responses(connection, "one", landing.MESSAGES_API)
     bodies = rows(connection, "select body from responses where outcome != 'missing'")
     stray_lines = [line for _, line in strays(connection)]
     assert sorted([*stray_lines, *(body for (body,) in bodies)]) == sorted(lines)

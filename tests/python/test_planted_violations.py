@@ -116,7 +116,8 @@ VIOLATIONS = {
         "where bb_answer_rollout_answers is not null",
     ],
     "every_response_has_a_landed_request": [
-        "insert into landing.responses values ('judge-unasked', 1, 'succeeded', '{}', now())"
+        "insert into landing.responses (request_id, attempt, outcome, body, landed_at) "
+        "values ('judge-unasked', 1, 'succeeded', '{}', now())"
     ],
     "every_slot_is_accounted_for": [
         "delete from slots where (doc_id, slot_idx) in "

@@ -44,6 +44,7 @@ from latent_probes.landing.resamples import (
     sampling_settings,
 )
 from latent_probes.landing.results import (
+    MESSAGES_API,
     add_responses,
     results_are_foreign,
     stage_results,
@@ -61,6 +62,7 @@ from latent_probes.landing.tables import VERSION
 
 __all__ = [
     "LOCK_TIMEOUT_SECONDS",
+    "MESSAGES_API",
     "VERSION",
     "Batch",
     "LandingError",

@@ -114,8 +114,10 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
         )
         connection.execute(
             """
-            insert into responses
-            select request_id, attempt, 'errored', fault, now() at time zone 'utc'
+            insert into responses by name
+            select
+                request_id, attempt, 'errored' as outcome, fault as body,
+                now() at time zone 'utc' as landed_at,
             from intended
             where fault is not null
             order by request_id

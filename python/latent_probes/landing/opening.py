@@ -15,7 +15,7 @@ from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 
 # Tables that no model reads, and long columns.
 UNREAD = ["claims", "landing_version"]
-TEXTS = ["prefix", "continuation", "body", "unit_map", "answer", "line"]
+TEXTS = ["prefix", "continuation", "body", "unit_map", "answer", "line", "text"]
 LOCK_TIMEOUT_SECONDS = 60.0
 
 

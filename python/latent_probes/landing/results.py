@@ -13,6 +13,8 @@ import pyarrow
 from latent_probes.landing.opening import one, transaction
 
 LINES_AT_ONCE = 256
+# SQL that reads a ``line`` of results in the form of the Messages API.
+MESSAGES_API = "read_messages_api(line)"
 # An escaped character, or a surrogate pair; anything else that matches is a lone surrogate.
 HIGH, LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 ESCAPE = re.compile(rf"({HIGH}{LOW}|\\(?!u[dD][89a-fA-F]).)|{HIGH}|{LOW}")
@@ -150,11 +152,12 @@ def results_are_foreign(connection: duckdb.DuckDBPyConnection, batch_id: str) ->
     return bool(is_foreign)
 
 
-def add_responses(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
+def add_responses(connection: duckdb.DuckDBPyConnection, batch_id: str, message_sql: str) -> None:
     """Land the ``staged`` results of a batch and close the batch, all or nothing.
 
     An attempt without a result lands as missing, so it can be asked again. A line that matches no
-    attempt of the batch is kept as a stray.
+    attempt of the batch is kept as a stray. ``message_sql`` reads a ``line`` of results: a struct
+    with text, stop_reason, model and usage, as the table has them.
     """
     with transaction(connection):
         connection.execute(
@@ -184,17 +187,23 @@ def add_responses(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
             {"batch_id": batch_id},
         )
         connection.execute(
-            """
-            insert into responses
+            f"""
+            insert into responses by name
             select
                 requests.request_id,
                 requests.attempt,
-                coalesce(firsts.outcome, 'missing'),
-                firsts.line,
-                now() at time zone 'utc',
+                coalesce(firsts.outcome, 'missing') as outcome,
+                firsts.line as body,
+                now() at time zone 'utc' as landed_at,
+                firsts.message.text,
+                firsts.message.stop_reason,
+                firsts.message.model,
+                firsts.message.usage,
             from requests
             left join (
+                select request_id, attempt, outcome, line, {message_sql} as message
                 from staged
+                where request_id is not null
                 qualify
                     row_number() over (partition by request_id, attempt order by line_number) = 1
             ) as firsts using (request_id, attempt)

@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 5
+VERSION = 6
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -152,8 +152,73 @@ create table if not exists responses (
     outcome varchar not null,
     body json,
     landed_at timestamp not null,
+    -- The message in the body, as the provider read it; null if the provider does not state it, and
+    -- in rows that landed before version 6.
+    text varchar,
+    stop_reason varchar,
+    model varchar,
+    usage struct(
+        input_tokens bigint,
+        output_tokens bigint,
+        cache_write_five_minutes_tokens bigint,
+        cache_write_one_hour_tokens bigint,
+        cache_read_tokens bigint
+    ),
     primary key (request_id, attempt),
 );
+
+-- The message in a line of results in the form of Anthropic's Messages API, with text, stop_reason,
+-- model and usage. Providers of that form land its columns; rows from before version 6 are read by
+-- it afterwards.
+create macro if not exists read_messages_api(line) as list_transform(
+    [
+        from_json(
+            line,
+            '{"result": {"message": {
+                "model": "VARCHAR",
+                "stop_reason": "VARCHAR",
+                "content": [{"type": "VARCHAR", "text": "VARCHAR"}],
+                "usage": {
+                    "input_tokens": "BIGINT",
+                    "output_tokens": "BIGINT",
+                    "cache_creation_input_tokens": "BIGINT",
+                    "cache_read_input_tokens": "BIGINT",
+                    "cache_creation": {
+                        "ephemeral_5m_input_tokens": "BIGINT",
+                        "ephemeral_1h_input_tokens": "BIGINT"
+                    }
+                }
+            }}}'
+        ).result.message
+    ],
+    lambda message: {
+        'text': array_to_string(
+            list_transform(
+                list_filter(message.content, lambda block: block.type = 'text'),
+                lambda block: block.text
+            ),
+            ''
+        ),
+        'stop_reason': message.stop_reason,
+        'model': message.model,
+        'usage': case
+            when message.usage is not null
+                then {
+                    'input_tokens': message.usage.input_tokens,
+                    'output_tokens': message.usage.output_tokens,
+                    -- Without a breakdown, all that was written is for five minutes.
+                    'cache_write_five_minutes_tokens': coalesce(
+                        message.usage.cache_creation.ephemeral_5m_input_tokens,
+                        message.usage.cache_creation_input_tokens
+                        - coalesce(message.usage.cache_creation.ephemeral_1h_input_tokens, 0)
+                    ),
+                    'cache_write_one_hour_tokens':
+                        message.usage.cache_creation.ephemeral_1h_input_tokens,
+                    'cache_read_tokens': message.usage.cache_read_input_tokens
+                }
+        end
+    }
+)[1];
 
 -- One row per result line that matches no attempt of its batch: unreadable, unknown or repeated.
 create table if not exists stray_results (
@@ -315,5 +380,18 @@ from (
     group by round_number
 ) as listed
 where started_rounds.round_number = listed.round_number;
+""",
+    # What landed before is read from its body by `read_messages_api`.
+    5: """
+alter table responses add column if not exists text varchar;
+alter table responses add column if not exists stop_reason varchar;
+alter table responses add column if not exists model varchar;
+alter table responses add column if not exists usage struct(
+    input_tokens bigint,
+    output_tokens bigint,
+    cache_write_five_minutes_tokens bigint,
+    cache_write_one_hour_tokens bigint,
+    cache_read_tokens bigint
+);
 """,
 }

@@ -96,6 +96,9 @@ class Provider(Protocol):
     asks_when_collected: bool
     # An accepted batch appears in the list within this many seconds.
     settle_seconds: float
+    # SQL that reads the message in ``line``, a line of its results, as a struct with text,
+    # stop_reason, model and usage; what the provider does not state is null.
+    message_sql: str
 
     def serves(self, model: str) -> bool:
         """Whether the provider answers for ``model``."""

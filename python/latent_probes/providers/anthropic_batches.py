@@ -16,6 +16,7 @@ import anthropic
 import httpx2
 from anthropic.types.messages import MessageBatch
 
+from latent_probes import landing
 from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, RefusedError, UnreachableError, anthropic_api
 from latent_probes.providers.anthropic_api import encode, serves
@@ -41,6 +42,7 @@ class AnthropicBatches:
     poll_seconds = 30.0
     asks_when_collected = False
     settle_seconds = 120.0
+    message_sql = landing.MESSAGES_API
 
     serves = staticmethod(serves)
     encode = staticmethod(encode)

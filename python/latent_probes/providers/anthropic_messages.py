@@ -20,7 +20,7 @@ import anthropic
 import httpx2
 import orjson
 
-from latent_probes import warehouse
+from latent_probes import landing, warehouse
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, UnreachableError, anthropic_api
@@ -54,6 +54,7 @@ class AnthropicMessages:
     asks_when_collected = True
     # Submitted batches are on disk.
     settle_seconds = 0.0
+    message_sql = landing.MESSAGES_API
 
     serves = staticmethod(serves)
     encode = staticmethod(encode)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import regex
 
+from latent_probes import landing
 from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, Request
 from latent_probes.providers.spool import Spool
@@ -50,6 +51,7 @@ class Lexical:
     asks_when_collected = True
     # Submitted batches are on disk.
     settle_seconds = 0.0
+    message_sql = landing.MESSAGES_API
 
     def __init__(self, folder: Path):
         self.spool = Spool(folder, "lexical")

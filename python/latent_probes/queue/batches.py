@@ -267,7 +267,7 @@ def land_results(home: Home, provider: Provider, batch: Batch, listed: ListedBat
     with landing.opened(home.landing) as connection:
         landing.stage_results(connection, results)
         counts = landing.staged_counts(connection, batch.batch_id)
-        landing.add_responses(connection, batch.batch_id)
+        landing.add_responses(connection, batch.batch_id, provider.message_sql)
         dominant = dominant_error(connection, batch)
     provider.forget(batch.submitted_id)
     body_file(home, batch.batch_id).unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""The message of a response reads the same from its landed columns and from its raw body."""
+
+from __future__ import annotations
+
+import json
+
+USAGE = {"input_tokens": 7, "output_tokens": 2}
+MESSAGES = [
+    {"model": "m", "stop_reason": "end_turn", "content": [], "usage": USAGE},
+    {"content": [{"type": "thinking", "text": "no"}, {"type": "text", "text": "0.5"}]},
+    {"content": [{"type": "text", "text": "0."}, {"type": "text", "text": "5"}], "usage": None},
+    {"usage": USAGE | {"cache_creation_input_tokens": 70, "cache_read_input_tokens": 500}},
+    {
+        "usage": USAGE
+        | {
+            "cache_creation_input_tokens": 70,
+            "cache_creation": {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 40},
+        }
+    },
+    {
+        "usage": USAGE
+        | {
+            "cache_creation_input_tokens": 40,
+            "cache_creation": {"ephemeral_1h_input_tokens": 40},
+        }
+    },
+    {"stop_reason": "refusal"},
+    {"model": 7, "content": "text", "usage": {"input_tokens": "many"}},
+    "no message",
+    None,
+]
+
+
+def test_old_and_new_rows_give_the_same_responses(finished):
+    landed = "select request_id, attempt, text, stop_reason, model, usage from responses"
+    read = "select request_id, attempt, unnest(read_messages_api(body)) from responses"
+    assert finished.query(f"{landed} order by all", "landing") == finished.query(
+        f"{read} order by all", "landing"
+    )
+    bodies = [json.dumps({"result": {"message": message}}) for message in MESSAGES]
+    finished.change(
+        *(
+            f"update landing.responses set body = $${body}$$ "
+            f"where request_id = (select request_id from landing.responses order by all "
+            f"limit 1 offset {number})"
+            for number, body in enumerate(bodies)
+        ),
+        "update landing.responses set text = read.text, stop_reason = read.stop_reason, "
+        "model = read.model, usage = read.usage from (select request_id, attempt, "
+        "unnest(landing.read_messages_api(body)) from landing.responses) as read "
+        "where responses.request_id = read.request_id and responses.attempt = read.attempt",
+    )
+    finished.runs("dbt", "run", "--quiet", "--select", "responses")
+    new = finished.query("from responses order by all")
+    finished.change(
+        "update landing.responses set text = null, stop_reason = null, model = null, usage = null"
+    )
+    finished.runs("dbt", "run", "--quiet", "--select", "responses")
+    assert finished.query("from responses order by all") == new
+    assert finished.query("select sum(cache_write_one_hour_tokens) from responses") == [(80,)]
