@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
+import plain_builds
 import pytest
 from filelock import FileLock
 from scripted_server import ScriptedServer
@@ -22,6 +23,7 @@ from latent_probes.warehouse.functions import units
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
+HOME = "demo"
 PROJECT_FILES = (
     *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample"),
     *("Makefile", "pyproject.toml", "requirements.lock"),
@@ -44,10 +46,19 @@ def pytest_collection_modifyitems(items):
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the project, and how to use it as a person would."""
+    """A copy of the project, and how to use it as a person would.
+
+    Its commands build without dbt, as the checkout in the folder `built_like` was built by dbt, if
+    there is one: `plain_builds`.
+    """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    built_like: Path | None = None
+
+    def with_dbt(self) -> Checkout:
+        """The same checkout, built by dbt."""
+        return replace(self, built_like=None)
 
     def talking_to(self, server) -> Checkout:
         """The same checkout, used by a person who has a key of that service."""
@@ -62,28 +73,31 @@ class Checkout:
     @property
     def home(self) -> Path:
         """Where its files lie."""
-        return self.folder / "home"
+        return self.folder / HOME
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a person who keeps the files in `home`."""
+        """The environment of a person who keeps the files where the demo does."""
         outside = {
             name: value
             for name, value in os.environ.items()
             if "ANTHROPIC" not in name and not name.startswith("HF_")
         }
         return outside | {
-            "LATENT_PROBES_HOME": "home",
+            "LATENT_PROBES_HOME": HOME,
             # For dbt itself; what it has parsed lies where the commands find it.
-            "DBT_TARGET_PATH": "home/target",
-            "DBT_LOG_PATH": "home/logs",
+            "DBT_TARGET_PATH": f"{HOME}/target",
+            "DBT_LOG_PATH": f"{HOME}/logs",
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
             "NO_COLOR": "1",
+            **({plain_builds.VARIABLE: str(self.built_like)} if self.built_like else {}),
             **self.variables,
         }
 
     def start(self, *command: str, stderr: int = subprocess.STDOUT) -> subprocess.Popen:
         """Start a command and do not wait for it."""
+        if command[0] == "impatient":
+            command = (sys.executable, str(Path(__file__).with_name("impatient.py")), *command[1:])
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -95,7 +109,7 @@ class Checkout:
 
     def ends(self, *command: str) -> tuple[int, str]:
         """Run a command to its end; return its exit status and what it said."""
-        if command[0] in ("latent-probes", "dbt"):
+        if command[0] in ("latent-probes", "impatient", "dbt"):
             return self.ends_forked(command)
         process = self.start(*command)
         output, _ = process.communicate(timeout=300)
@@ -219,27 +233,14 @@ def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def parsed(tmp_path_factory, testrun_uid) -> Checkout:
-    """A checkout that dbt has read, which takes it seconds."""
-    return made_once(
-        tmp_path_factory, testrun_uid, "parsed", lambda checkout: checkout.runs("dbt", "parse")
-    )
-
-
-def read_by_dbt(checkout: Checkout, parsed: Checkout) -> None:
-    """Let dbt know what it has read of the same project elsewhere."""
-    (checkout.home / "target").mkdir(parents=True, exist_ok=True)
-    read = Path("target/partial_parse.msgpack")
-    shutil.copy2(parsed.home / read, checkout.home / read)
-
-
-@pytest.fixture(scope="session")
-def new_checkout(parsed):
-    """Makes a fresh checkout in a folder."""
+def new_checkout(finished_once):
+    """Makes a fresh checkout in a folder, of which dbt knows what it has read elsewhere."""
 
     def make(folder: Path) -> Checkout:
-        checkout = copy_of_project(folder)
-        read_by_dbt(checkout, parsed)
+        checkout = replace(copy_of_project(folder), built_like=finished_once.folder)
+        (checkout.home / "target").mkdir(parents=True)
+        read = Path("target") / "partial_parse.msgpack"
+        shutil.copy2(finished_once.home / read, checkout.home / read)
         return checkout
 
     return make
@@ -252,25 +253,30 @@ def checkout(new_checkout, tmp_path) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished_once(parsed, tmp_path_factory, testrun_uid) -> Checkout:
+def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
     """A checkout in which the demo was made, and what it printed. Not to be changed."""
 
-    def finish(checkout):
+    def finish(checkout: Checkout) -> None:
         # `make` must not think that the environment is older than the lock that was copied.
         printed = checkout.runs("make", "demo", "--assume-old=.venv/installed")
         (checkout.folder / "demo.txt").write_text(printed)
-        (checkout.folder / "demo").rename(checkout.home)
-        read_by_dbt(checkout, parsed)
+        # What it has read is there; this writes the graph.
+        checkout.runs("dbt", "--quiet", "parse")
 
-    return made_once(tmp_path_factory, testrun_uid, "finished", finish)
+    checkout = made_once(tmp_path_factory, testrun_uid, "finished", finish)
+    return replace(checkout, built_like=checkout.folder)
 
 
 @pytest.fixture
 def finished(finished_once, tmp_path) -> Checkout:
     """A copy of the finished checkout, to be changed."""
-    folder = tmp_path / "checkout"
-    shutil.copytree(finished_once.folder, folder, symlinks=True)
-    return Checkout(folder)
+    return copy_of(finished_once, tmp_path / "checkout")
+
+
+def copy_of(checkout: Checkout, folder: Path) -> Checkout:
+    """A copy of a checkout that others use too, to be changed."""
+    shutil.copytree(checkout.folder, folder, symlinks=True)
+    return replace(checkout, folder=folder)
 
 
 @pytest.fixture

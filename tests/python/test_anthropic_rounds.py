@@ -7,7 +7,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,8 +19,7 @@ from test_whole_runs import files_of
 
 MODEL = "claude-haiku-4-5-20251001"
 LINE = f"1,5,1,gemma-3-270m,-2,5,{MODEL},{MODEL},{MODEL},false"
-IMPATIENT = (sys.executable, str(Path(__file__).parent / "impatient.py"))
-RUN = (*IMPATIENT, "run", "--provider", "anthropic-batches")
+RUN = ("impatient", "run", "--provider", "anthropic-batches")
 LAND = ("latent-probes", "land", "sample/rollouts.jsonl")
 EXPORT = ("latent-probes", "export")
 
@@ -176,10 +174,10 @@ def test_ctrl_c_says_what_goes_on_and_cancel_stops_it(new_checkout, tmp_path):
         said = checkout.fails("latent-probes", "run", "--provider", "lexical", "--once")
         assert "is open at anthropic-batches" in said
 
-        assert "canceling: 5 requests" in checkout.runs(*IMPATIENT, "cancel")
+        assert "canceling: 5 requests" in checkout.runs("impatient", "cancel")
         assert server.ledger.cancels == [batch_id]
         server.end_batches()
-        assert "No batch is open" in checkout.runs(*IMPATIENT, "cancel")
+        assert "No batch is open" in checkout.runs("impatient", "cancel")
         assert checkout.query(
             "select outcome, count(*) from responses group by all", "landing"
         ) == [("canceled", 5)]

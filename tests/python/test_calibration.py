@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Checkout
+from conftest import HOME, Checkout
 from test_controls import set_controls
 
 from latent_probes.evaluation import calibration
@@ -50,12 +50,13 @@ class Calibration(Checkout):
     @property
     def home(self):
         """Where its files lie."""
-        return self.folder / "home" / "calibration"
+        return self.folder / HOME / "calibration"
 
 
 def at_home(checkout: Checkout) -> Calibration:
     """The calibration of a checkout."""
-    return Calibration(checkout.folder, {"LATENT_PROBES_HOME": "home/calibration"})
+    home = {"LATENT_PROBES_HOME": f"{HOME}/calibration"}
+    return Calibration(checkout.folder, home, checkout.built_like)
 
 
 def test_a_control_of_a_round_is_none_of_a_level(calibrated):

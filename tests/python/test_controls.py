@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import shutil
 
 import pytest
-from conftest import Checkout
+from conftest import HOME, Checkout, copy_of
 from stand_in import StandIn
 from test_whole_runs import RUN, files_of
 
@@ -34,8 +33,7 @@ def requests_of(checkout: Checkout) -> dict[str, int]:
 def controlled(finished_once, tmp_path_factory) -> Checkout:
     """The finished round, to which controls were added. Not to be changed."""
     folder = tmp_path_factory.mktemp("controlled") / "checkout"
-    shutil.copytree(finished_once.folder, folder, symlinks=True)
-    checkout = Checkout(folder)
+    checkout = copy_of(finished_once, folder)
     set_controls(checkout, *(f"1,{name},0.5,," for name in (*ARMS, *CHECKS)))
     checkout.runs(*RUN)
     return checkout
@@ -56,7 +54,7 @@ def test_controls_of_a_started_round_are_only_more_requests(controlled, finished
 
 def test_controls_change_nothing_that_is_published(controlled, finished_once):
     controlled.runs("latent-probes", "export")
-    data = ("home", "export", "data")
+    data = (HOME, "export", "data")
     assert files_of(controlled.folder.joinpath(*data)) == files_of(
         finished_once.folder.joinpath(*data)
     )
@@ -91,8 +89,7 @@ def test_the_judge_is_held_against_anchors_and_against_itself(controlled):
 
 def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
     folder = tmp_path / "checkout"
-    shutil.copytree(controlled.folder, folder, symlinks=True)
-    checkout = Checkout(folder)
+    checkout = copy_of(controlled, folder)
     sheet = folder / "sheet.csv"
     assert "wrote 40 answers" in checkout.runs(
         "latent-probes", "write-sheet", str(sheet), "--answers=40"
@@ -161,7 +158,7 @@ def test_no_cell_of_a_sheet_is_a_formula():
 def test_a_control_that_asks_too_much_or_the_wrong_model_is_refused_before_a_run_asks(checkout):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     set_controls(checkout, "1,question_only,10,,", "1,second_reader,0.1,,")
-    said = checkout.fails(*RUN)
+    said = checkout.with_dbt().fails(*RUN)
     assert "second_models_differ_from_the_first" in said
     assert "between_round_controls_share" in said
     assert requests_of(checkout) == {}
@@ -170,8 +167,7 @@ def test_a_control_that_asks_too_much_or_the_wrong_model_is_refused_before_a_run
 @pytest.mark.soak
 def test_a_larger_share_asks_only_what_is_missing(controlled, tmp_path):
     folder = tmp_path / "checkout"
-    shutil.copytree(controlled.folder, folder, symlinks=True)
-    checkout = Checkout(folder)
+    checkout = copy_of(controlled, folder)
     before = requests_of(checkout)
     set_controls(checkout, "1,question_only,0.9,,", "1,full_information,0.5,,")
     checkout.runs(*RUN)

@@ -30,6 +30,7 @@ STEPS = (
 
 DYING_RUN = """
 import os, sys
+import plain_builds
 from latent_probes import cli, landing, warehouse
 from latent_probes.common import files
 from latent_probes.providers.lexical import Lexical
@@ -45,6 +46,7 @@ def dying(*arguments, **named):
     os._exit(9)
 
 setattr(owner, step, dying)
+plain_builds.install()
 cli.main()
 """
 

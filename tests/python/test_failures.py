@@ -6,7 +6,9 @@ import dataclasses
 import json
 import sys
 
+import plain_builds
 import pytest
+from conftest import HOME
 from stand_in import StandIn
 
 from latent_probes import landing, warehouse
@@ -54,7 +56,9 @@ def here(checkout, monkeypatch):
     """The home of a checkout with rollouts, for use in this process."""
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     monkeypatch.chdir(checkout.folder)
-    monkeypatch.setenv("LATENT_PROBES_HOME", "home")
+    monkeypatch.setenv("LATENT_PROBES_HOME", HOME)
+    monkeypatch.setenv(plain_builds.VARIABLE, str(checkout.built_like))
+    plain_builds.install(monkeypatch.setattr)
     return home.find()
 
 

@@ -16,9 +16,9 @@ EXAMPLE = re.compile(r"```sql\n(.*?)\n```", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def manifest(parsed) -> dict:
+def manifest(finished_once) -> dict:
     """What dbt read of the project."""
-    return json.loads((parsed.home / "target" / "manifest.json").read_text())
+    return json.loads((finished_once.home / "target" / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,9 @@ ROOMS = rooms_of(yaml.safe_load((ROOT / "dbt_project.yml").read_text())["models"
 
 
 @pytest.fixture(scope="module")
-def models(parsed) -> dict[str, tuple[str, list[str]]]:
+def models(finished_once) -> dict[str, tuple[str, list[str]]]:
     """The folder of each model, and the models that it refers to."""
-    manifest = json.loads((parsed.home / "target" / "manifest.json").read_text())
+    manifest = json.loads((finished_once.home / "target" / "manifest.json").read_text())
     return {
         name: (str(PurePath(node["path"]).parent), node["depends_on"]["nodes"])
         for name, node in manifest["nodes"].items()

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import HOME
 
 RUN = ("latent-probes", "run", "--provider", "lexical")
 
@@ -30,13 +31,6 @@ def test_doing_everything_again_changes_no_byte(finished):
     finished.runs("latent-probes", "export")
     assert files_of(finished.home) == before
     assert finished.query("select count(*) from requests", "landing") == n_requests
-
-
-def test_a_deleted_warehouse_is_built_again_with_the_same_export(finished):
-    before = files_of(finished.home / "export")
-    (finished.home / "warehouse.duckdb").unlink()
-    finished.runs("latent-probes", "export")
-    assert files_of(finished.home / "export") == before
 
 
 def test_an_empty_landing_builds_and_passes_every_test(checkout):
@@ -84,12 +78,12 @@ def without_named_fields(manifest: Path) -> dict:
 
 def assert_same_export(checkout, undisturbed) -> None:
     """Nothing is lost, nothing twice, and the data is the same to the byte."""
-    data = Path("home/export/data")
+    data = Path(HOME) / "export" / "data"
     assert files_of(checkout.folder / data) == files_of(undisturbed.folder / data)
     for name in ("README.md",):
-        path = Path("home/export") / name
+        path = Path(HOME) / "export" / name
         assert (checkout.folder / path).read_text() == (undisturbed.folder / path).read_text()
-    manifest = Path("home/export/manifest.json")
+    manifest = Path(HOME) / "export" / "manifest.json"
     assert without_named_fields(checkout.folder / manifest) == without_named_fields(
         undisturbed.folder / manifest
     )
