@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 UNREAD = ["claims", "landing_version"]
 TEXTS = ["prefix", "continuation", "body", "unit_map", "answer", "line", "text"]
 LOCK_TIMEOUT_SECONDS = 60.0
+TABLE_NAMES = set(re.findall(r"create table if not exists (\w+)", TABLES))
 
 
 class LandingError(Exception):
@@ -53,10 +55,9 @@ def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> duckdb
 
 def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create missing tables and upgrade older ones; refuse a file of a newer version."""
-    known = connection.execute(
-        "select 1 from duckdb_tables() where table_name = 'landing_version'"
-    ).fetchall()
-    if not known:
+    listed = connection.execute("select table_name from duckdb_tables()").fetchall()
+    existing = {name for (name,) in listed}
+    if "landing_version" not in existing:
         with transaction(connection):
             connection.execute(TABLES)
             connection.execute("insert into landing_version values (?)", [VERSION])
@@ -66,8 +67,10 @@ def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"{path} has version {version}, but this latent-probes reads only versions "
             f"{min(UPGRADES)} to {VERSION}: install the version that wrote it"
         )
+    # A file of this version can also lack a table that was added before its release.
+    if version == VERSION and existing >= TABLE_NAMES:
+        return
     with transaction(connection):
-        # A file of this version can also lack a table that was added before its release.
         connection.execute(TABLES)
         for older in range(version, VERSION):
             connection.execute(UPGRADES[older])
