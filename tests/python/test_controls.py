@@ -160,7 +160,7 @@ def test_a_control_that_asks_too_much_or_the_wrong_model_is_refused_before_a_run
     set_controls(checkout, "1,question_only,10,,", "1,second_reader,0.1,,")
     said = checkout.with_dbt().fails(*RUN)
     assert "second_models_differ_from_the_first" in said
-    assert "between_round_controls_share" in said
+    assert "share between 0 and 1" in said
     assert requests_of(checkout) == {}
 
 

@@ -218,7 +218,7 @@ def test_help_comes_without_the_heavy_imports(checkout):
         (("land", "sample/rollouts.jsonl", "--column", "doc_id"), "OURS=THEIRS"),
         (
             ("run", "--provider", "other"),
-            "choose one of: anthropic-batches, anthropic-messages, lexical",
+            "choose one of: lexical, anthropic-batches, anthropic-messages",
         ),
         (("run", "--provider", "anthropic-batches"), "set ANTHROPIC_API_KEY"),
         (("export",), "no probes yet"),
