@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
+import duckdb
 import pytest
 import yaml
 from conftest import ROOT
@@ -77,6 +79,27 @@ def test_a_fold_and_a_band_can_be_chosen(export, tmp_path, finished_once):
     )
     assert [sample.id for sample in log.samples] == [name for (name,) in chosen]
     assert len(chosen) > 0
+
+
+def test_a_probe_is_shown_as_much_as_its_own_round_showed(export, tmp_path):
+    for folder in ("data", "folds", "rounds"):
+        shutil.copytree(export / folder, tmp_path / folder)
+    for table, change in {
+        "folds": "replace (if(fold = 'test', 2, 1) as round_number)",
+        "rounds": "replace (unnest([1, 2]) as round_number, unnest([100, 50]) as "
+        "complement_characters)",
+    }.items():
+        path = tmp_path / table / "train-all.parquet"
+        duckdb.sql(f"create or replace temp table changed as select * {change} from '{path}'")
+        duckdb.sql(f"copy changed to '{path}'")
+    samples = inspect_task.samples(str(tmp_path), None, None)
+    longest = {
+        fold: max(
+            len(sample.metadata["excerpt"]) for sample in samples if sample.metadata["fold"] == fold
+        )
+        for fold in ("train", "test")
+    }
+    assert longest == {"train": 100, "test": 50}
 
 
 def test_an_invalid_score_of_the_judge_is_a_failure(export, tmp_path):

@@ -45,24 +45,16 @@ def samples(data: str, fold: str | None, max_score_below: float | None) -> list[
     with duckdb.connect() as connection:
         found = connection.execute(
             f"""
-            with limits as (
-                select
-                    documents.source_model,
-                    documents.doc_id,
-                    rounds.complement_characters as shown,
-                from read_parquet({sql.literal(f"{data}/compact/*.parquet")}) as documents
-                join read_parquet({sql.literal(f"{data}/rounds/*.parquet")}) as rounds
-                    using (round_number)
-            )
             select
                 probes.*,
                 folds.fold,
-                length(context) > limits.shown as complement_was_cut,
-                {sql.excerpt("context", "target", "limits.shown")} as excerpt,
+                length(context) > rounds.complement_characters as complement_was_cut,
+                {sql.excerpt("context", "target", "rounds.complement_characters")} as excerpt,
             from read_parquet({sql.literal(f"{data}/data/*.parquet")}) as probes
             join read_parquet({sql.literal(f"{data}/folds/*.parquet")}) as folds
                 using (source_model, doc_id)
-            join limits using (source_model, doc_id)
+            join read_parquet({sql.literal(f"{data}/rounds/*.parquet")}) as rounds
+                using (round_number)
             where
                 scope in ('sentence', 'paragraph', 'whole')
                 and coalesce(folds.fold = $fold, true)
