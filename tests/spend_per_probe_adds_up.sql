@@ -1,4 +1,5 @@
--- By stage, by round and in total, it is the spend divided by the published probes.
+-- By stage, by round and in total, it is the spend divided by the published probes. Prices are multiples
+-- of fractions of a millionth: rounded to six digits, equal sums in another order can differ.
 with
 
 sums as (
@@ -27,8 +28,8 @@ sums as (
 select *
 from sums
 where
-    round(by_stage, 6) is distinct from round(spent, 6)
-    or round(by_round, 6) is distinct from round(spent, 6)
-    or round(in_all, 6) is distinct from round(spent, 6)
-    or round(of_probes, 6) is distinct from round(if(n_published > 0, spent, null), 6)
+    round(by_stage, 9) is distinct from round(spent, 9)
+    or round(by_round, 9) is distinct from round(spent, 9)
+    or round(in_all, 9) is distinct from round(spent, 9)
+    or round(of_probes, 9) is distinct from round(if(n_published > 0, spent, null), 9)
     or n_probes != n_published

@@ -250,7 +250,7 @@ def test_the_key_is_sent_and_never_landed(serving, tmp_path):
 
 
 def test_no_server_and_a_model_that_is_not_served_are_said_at_once(serving):
-    with pytest.raises(CompletionsError, match="does not serve 'other' but base"):
+    with pytest.raises(CompletionsError, match="does not serve 'other', only base"):
         serving(CompletionsServer(), model="other")
     with pytest.raises(CompletionsError, match="no server responds"):
         ServedModel("http://127.0.0.1:9/v1", "base", None, None, 1)

@@ -374,7 +374,7 @@ def test_a_fault_in_a_file_leaves_it_out_and_keeps_those_before(hub, house, cont
     )
     said = refusal(house, NAME)
     assert re.search(r"@[0-9a-f]{40}/b.jsonl, row 2: prefix is null; fix or drop the row", said)
-    assert "(1 of 3 files" in said
+    assert "(1 of 3 Hub files have landed" in said
     assert documents(house) == ["a"]
 
 
