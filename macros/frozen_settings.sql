@@ -16,11 +16,11 @@
 {%- endmacro %}
 
 {# Where the files of a tokenizer are, by its name. No JSON path: a name can begin with a slash. #}
-{% macro tokenizer_files(tokenizer) %}
-    case {{ tokenizer }}
-        {%- for name, files in var('tokenizer_files').items() %}
-        when '{{ name | replace("'", "''") }}' then '{{ files | replace("'", "''") }}'
-        {%- endfor %}
-        else 'hub'
-    end
+{% macro tokenizer_files(tokenizer) -%}
+coalesce(
+    from_json(
+        '{{ tojson(var("tokenizer_files")) | replace("'", "''") }}', '"MAP(VARCHAR, VARCHAR)"'
+    )[{{ tokenizer }}],
+    'hub'
+)
 {%- endmacro %}
