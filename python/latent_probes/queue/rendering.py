@@ -1,14 +1,17 @@
 """Render the prompts: templates in ``prompts/``, inputs from the ``*_inputs`` models.
 
-External texts are data in a prompt: anything in them that looks like one of our fences or ids is
-escaped, which changes how it is shown but not what is counted.
+External texts are data in a prompt: anything in them that looks like one of our fences or ids, or
+like a control token of a chat template, loses its opening bracket. That changes how a text is shown
+but not what is counted.
 """
 
 from __future__ import annotations
 
+import bisect
 import functools
 import hashlib
 import json
+import unicodedata
 from pathlib import Path
 
 import jinja2
@@ -16,18 +19,58 @@ import regex
 
 FOLDER = Path(__file__).parent / "prompts"
 STAGES = ("generator", "answerer", "judge")
-# Also with invisible or full-width characters, which a model would read the same way.
-INVISIBLE = r"[\s\p{Cf}]*"
-NAMES = "|".join(
-    INVISIBLE.join("[_-]" if letter == "_" else letter for letter in name)
-    for name in ("document", "text", "passage", "question", "ground_truth", "answer")
+
+# Characters that look like ours: brackets, and letters of our names.
+LOOK_ALIKES = str.maketrans(
+    "˂ᐸᚲ❮аеорсхуіѕԁһӏјкмнпгтвԛԝѵαορτνειυχηωɑɡıոսօհ",
+    "<<<<aeopcxyisdhljkmhnrtbqwvaoptveiuxnwaginuoh",
 )
-FENCE = regex.compile(
-    rf"[<＜](?={INVISIBLE}[/／]?{INVISIBLE}(?:{NAMES})(?![\p{{L}}\p{{N}}]))", regex.I
+# Brackets, what has one as its compatibility form, and their look-alikes.
+OPENING = regex.compile(r"[<\[＜﹤≮［﹇˂ᐸᚲ❮]")
+# What is not seen: default-ignorable and control characters, marks, and the empty Braille pattern.
+UNSEEN = regex.compile(r"[\p{DI}\p{Cc}\p{Cf}\p{M}\u2800--[\t-\r]]", regex.V1)
+RUN = regex.compile(r"(?s)[\t-\r -~]+|.")
+
+OUR_TAGS = ("document", "text", "passage", "question", "ground_truth", "answer")
+CONTROL_TAGS = (
+    *("s", "bos", "eos", "pad", "unk", "sys", "system", "user", "assistant", "tool"),
+    *("im_start", "im_end", "im_sep", "endoftext", "end_of_text", "begin_of_text", "eot_id"),
+    *("start_of_turn", "end_of_turn", "start_header_id", "end_header_id"),
+    *("think", "thinking", "tool_call", "tool_response", "function_calls"),
 )
-UNIT_ID = regex.compile(
-    rf"[\[［](?={INVISIBLE.join(('', 'd', '[0-9]+', '[.]', '[sp]', '[0-9]+', '[]］]'))})", regex.I
+CONTROL_WORDS = ("inst", "system_prompt", "tool_calls", "tool_results", "think")
+
+
+def spaced(name: str) -> str:
+    """Pattern of a name whose letters may have white space between them."""
+    return r"\s*+".join(r"[_\p{Pd}]" if letter == "_" else letter for letter in name)
+
+
+# Patterns over a folded text. A letter or sign outside of ASCII can look like any of ours.
+SLASH = r"\s*+(?:[/|\\∕⁄╱⧸∣ǀ]\s*+)?"
+LETTER = r"[^\W\d_\x00-\x7f]"
+SIGN = r"[^\w\s\x00-\x7f]"
+FENCE = "|".join(
+    (
+        rf"{SLASH}(?:{'|'.join(map(spaced, (*OUR_TAGS, *CONTROL_TAGS)))})(?![\p{{L}}\p{{N}}])",
+        rf"{SLASH}(?=[\w\-]*?{LETTER})[\w\-]*+[^>]{{0,200}}+>",
+        r"\s*+\|[^>|\s]{1,40}\|\s*+>",
+    )
 )
+UNIT_ID = r"\s*+".join(
+    (
+        "",
+        f"(?:d|{LETTER})",
+        r"\d++",
+        rf"(?:\.|{SIGN})",
+        f"(?:[sp]|{LETTER})",
+        r"\d++",
+        rf"(?:\]|{SIGN})",
+    )
+)
+WORD = rf"{SLASH}(?:{'|'.join(map(spaced, CONTROL_WORDS))})\s*+\]"
+OPENED = regex.compile(rf"<(?={FENCE})|\[(?={UNIT_ID}|{WORD})")
+SHOWN_AS = {"<": "‹", "[": "("}
 
 
 def render(stage: str, inputs: dict) -> str:
@@ -88,12 +131,12 @@ def shown_document(shown: dict, text: str) -> dict:
     sentences = [
         {
             "label": f"{label}.s{number}",
-            "starts_at": span["starts_at"],
             # A sentence is on one line, and a line break would end its row.
             "text": defused(text[span["starts_at"] : span["ends_at"]]),
         }
         for number, span in enumerate(shown["sentences"], start=1)
     ]
+    starts = [span["starts_at"] for span in shown["sentences"]]
     return {
         "label": label,
         "can_be_chosen": shown["can_be_chosen"],
@@ -103,10 +146,10 @@ def shown_document(shown: dict, text: str) -> dict:
         "paragraphs": [
             {
                 "label": f"{label}.p{number}",
-                "sentences": [
-                    sentence
-                    for sentence in sentences
-                    if span["starts_at"] <= sentence["starts_at"] < span["ends_at"]
+                "sentences": sentences[
+                    bisect.bisect_left(starts, span["starts_at"]) : bisect.bisect_left(
+                        starts, span["ends_at"]
+                    )
                 ],
             }
             for number, span in enumerate(shown["paragraphs"], start=1)
@@ -115,5 +158,43 @@ def shown_document(shown: dict, text: str) -> dict:
 
 
 def defused(text: str) -> str:
-    """Escape everything in ``text`` that looks like one of our fences or ids."""
-    return UNIT_ID.sub("(", FENCE.sub("‹", text))
+    """The text without the opening bracket of anything that looks like a fence, an id or a token.
+
+    The bracket is replaced by a similar sign, so that no length changes.
+    """
+    if not OPENING.search(text):
+        return text
+    seen, starts, places = folded(text)
+    pieces, end = [], 0
+    for match in OPENED.finditer(seen):
+        # Of what is not seen, nothing starts here; the last one is the bracket.
+        run = bisect.bisect_right(starts, match.start()) - 1
+        place = places[run]
+        if text[place].isascii():
+            place += match.start() - starts[run]
+        pieces += [text[end:place], SHOWN_AS[match[0]]]
+        end = place + 1
+    return "".join([*pieces, text[end:]])
+
+
+def folded(text: str) -> tuple[str, list[int], list[int]]:
+    """A text as it is matched, and where its runs start in it and in the text.
+
+    A run is of ASCII or a single character.
+    """
+    runs, starts, places, length = [], [], [], 0
+    for run in RUN.finditer(text):
+        runs.append(run[0].lower() if len(run[0]) > 1 else folded_letter(run[0]))
+        starts.append(length)
+        places.append(run.start())
+        length += len(runs[-1])
+    return "".join(runs), starts, places
+
+
+@functools.cache
+def folded_letter(letter: str) -> str:
+    """Compatibility form of a character in lower case; empty if it is not seen."""
+    if UNSEEN.fullmatch(letter):
+        return ""
+    plain = unicodedata.normalize("NFKD", letter).casefold()
+    return UNSEEN.sub("", plain).translate(LOOK_ALIKES)
