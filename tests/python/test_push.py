@@ -300,6 +300,32 @@ def test_a_commit_that_is_not_heard_of_is_found(hub, home, status):
     assert there(hub) == contents(home.export)
 
 
+def test_a_push_that_was_killed_after_it_made_the_data_set_simply_goes_on(hub, home, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pushing, "commit", killed)
+        patch.setattr(pushing.seen, "remember", killed)
+        with pytest.raises(KeyboardInterrupt):
+            push(home)
+    assert set(hub.repositories[NAME].at("main").files) == {".gitattributes"}
+    assert not home.pushed.exists()
+    push(home)
+    assert there(hub) == contents(home.export)
+
+
+@pytest.mark.parametrize("damage", ["\xff", "[1]", "[" * 100_000])
+def test_a_damaged_note_of_what_was_seen_asks_for_a_review_only(hub, home, damage):
+    home.pushed.write_bytes(damage.encode("latin-1"))
+    hub.create(NAME).commit({"README.md": b"somebody's"})
+    with pytest.raises(PushError, match="you have not reviewed"):
+        push(home)
+    push(home, dry_run=True)
+    push(home)
+    assert there(hub) == contents(home.export)
+
+
 def test_a_push_without_a_valid_token_says_so_and_not_the_token(hub, home, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_" + "wrong" * 8)
     with pytest.raises(PushError, match="does not accept the token") as raised:

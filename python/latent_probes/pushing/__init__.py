@@ -33,7 +33,8 @@ def push(
     api = HfApi()
     with explained(name, PushError, writing=True):
         head = plan.head(api, name)
-        changes = plan.changes(api, name, head, export)
+        there = plan.listed(api, name, head) if head else {}
+        changes = plan.changes(name, head, there, export)
     plan.show(name, head, changes, export)
     if head is not None and not changes:
         seen.remember(home, name, head)
@@ -45,8 +46,9 @@ def push(
         terminal.say("dry run: nothing was uploaded")
         return
     if head is None:
-        head = create(home, api, name, is_public)
-    elif not seen.is_known(home, name, head):
+        head = create(api, name, is_public)
+    # A push that was killed after it created the data set leaves it empty.
+    elif not plan.is_empty(there) and not seen.is_known(home, name, head):
         raise PushError(
             f"{name} is at commit {head[:12]}, which you have not reviewed: run with --dry-run "
             "first, then push"
@@ -54,14 +56,13 @@ def push(
     commit(home, api, name, head, changes, export)
 
 
-def create(home: Home, api: HfApi, name: str, is_public: bool) -> str:
+def create(api: HfApi, name: str, is_public: bool) -> str:
     """Create the data set; return its first commit."""
     with explained(name, PushError, writing=True):
         api.create_repo(name, repo_type="dataset", private=not is_public)
         head = plan.head(api, name)
     if head is None:
         raise PushError(f"{name} was created but cannot be found yet; run again")
-    seen.remember(home, name, head)
     terminal.say(f"created {name} ({'public' if is_public else 'private'})")
     return head
 

@@ -40,9 +40,13 @@ def head(api: HfApi, name: str) -> str | None:
         raise
 
 
-def changes(api: HfApi, name: str, commit: str | None, export: Export) -> list[Change]:
-    """The changes of a push, ordered by path, without unchanged files."""
-    there = listed(api, name, commit) if commit else {}
+def changes(
+    name: str, commit: str | None, there: dict[str, RepoFile], export: Export
+) -> list[Change]:
+    """The changes of a push, ordered by path, without unchanged files.
+
+    ``there`` are the data set's files at ``commit``.
+    """
     held = {file.lfs.sha256 for file in there.values() if file.lfs}
     found = []
     for path, sha256 in export.hashes.items():
@@ -62,6 +66,11 @@ def listed(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
     """The files of a data set at a commit, by path."""
     entries = api.list_repo_tree(name, repo_type="dataset", revision=commit, recursive=True)
     return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+
+def is_empty(there: dict[str, RepoFile]) -> bool:
+    """Whether a data set has no files except the Hub's own, such as .gitattributes."""
+    return not any(is_plain(path) for path in there)
 
 
 def is_same(local: Path, sha256: str, remote: RepoFile) -> bool:
@@ -84,7 +93,7 @@ def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
         )
         try:
             named = [file["path"] for file in json.loads(Path(path).read_bytes())["files"]]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             # Another tool's manifest.
             return set()
     pushed = {path for path in named if isinstance(path, str) and is_plain(path)}

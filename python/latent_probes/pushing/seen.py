@@ -23,8 +23,12 @@ def remember(home: Home, name: str, commit: str) -> None:
 
 
 def known(home: Home) -> dict[str, str]:
-    """The last commit seen of each data set."""
-    return json.loads(home.pushed.read_text()) if home.pushed.exists() else {}
+    """The last commit seen of each data set; none if the file was damaged by hand."""
+    try:
+        found = json.loads(home.pushed.read_bytes())
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def key(name: str) -> str:
