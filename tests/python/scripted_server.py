@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -31,9 +32,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered; a message, if nothing else is said."""
+    """What is answered; a message, if nothing else is said.
 
-    content: bytes = orjson.dumps(MESSAGE)
+    A content in pieces is sent without its length, for as long as there are pieces.
+    """
+
+    content: bytes | Iterable[bytes] = orjson.dumps(MESSAGE)
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -86,6 +90,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("content-length", str(len(answer.content)))
+        if isinstance(answer.content, bytes):
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+            return
+        self.close_connection = True
         self.end_headers()
-        self.wfile.write(answer.content)
+        with contextlib.suppress(OSError):
+            self.wfile.writelines(answer.content)

@@ -14,6 +14,7 @@ from scripted_server import Answer, ScriptedServer
 from stand_in import StandIn
 from test_lexical import PROMPTS
 
+from latent_probes.common import limits
 from latent_probes.providers import (
     EncodingError,
     ProviderError,
@@ -237,7 +238,7 @@ def test_an_answer_of_another_form_is_explained_as_well():
 
 def test_a_whole_page_of_an_error_is_cut_short():
     reason = str(anthropic_api.explained(status_error(502, api_error("<p>" * 10_000))))
-    assert len(reason) < anthropic_api.LONGEST_MESSAGE + 50
+    assert len(reason) < limits.SHOWN_CHARACTERS + 50
 
 
 # Key and address -------------------------------------------------------------------------------

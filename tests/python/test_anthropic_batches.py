@@ -251,7 +251,8 @@ def test_a_time_of_another_zone_is_turned_to_utc(scripted, server):
     batch = server.service.commit(
         server.service.keep([{"custom_id": "a", "params": {"model": ""}}])
     )
-    page = {"data": [batch.as_json("") | {"created_at": "2026-01-01T01:30:00+02:00"}]}
+    shown = batch.as_json("") | {"created_at": "2026-01-01T01:30:00+02:00"}
+    page = {"has_more": False, "data": [shown]}
     scripted(lambda _: Answer(orjson.dumps(page)))
     (listed,) = provider_of().list()
     assert listed.created_at == datetime(2025, 12, 31, 23, 30)

@@ -14,7 +14,7 @@ import pytest
 from scripted_server import MESSAGE, Answer
 from stand_in import StandIn, answers
 
-from latent_probes.common import files
+from latent_probes.common import files, limits
 from latent_probes.providers import (
     ProviderError,
     Request,
@@ -325,19 +325,25 @@ def test_a_server_that_is_not_there_is_unreachable(environment, tmp_path):
     assert type(Asking(tmp_path).stops("ConnectError")) is UnreachableError
 
 
-NO_MESSAGES = [b"<html>Log in first</html>", b"", b"null", b"[]", b'"Yes."', b'{"error":{}}', b"{"]
+NO_MESSAGES = [
+    *(b"<html>Log in first</html>", b"", b"null", b"[]", b'"Yes."', b'{"error":{}}', b"{", b"\xff"),
+    *(b'{"content": %b}' % content for content in (b'"Yes."', b"null", b"{}", b'["Yes."]', b"[1]")),
+    *(
+        b'{"content": [%b]}' % block
+        for block in (b"{}", b"null", b'{"type": "text", "text": null}')
+    ),
+    b'{"content": [], "more": ' + b"[" * 1_000_000,
+]
 
 
 @pytest.mark.parametrize("content", NO_MESSAGES)
-def test_an_answer_that_is_not_a_message_is_retried_and_then_stops(
-    scripted, environment, tmp_path, content
-):
-    environment.setattr(anthropic_messages, "MOST_TRIES", 3)
+def test_an_answer_that_is_not_a_message_is_retried_and_then_stops(scripted, tmp_path, content):
     are_right = False
     server = scripted(lambda _: Answer() if are_right else Answer(content))
     asking = Asking(tmp_path, 2, in_flight=1)
-    assert type(asking.stops("the response")) is UnreachableError
-    assert len(server.asked) == 3
+    # Not unreachable: a run would ask again, and each answer can be billed.
+    assert type(asking.stops("the response .* run again")) is ProviderError
+    assert len(server.asked) == limits.STRANGE_RESPONSES
     assert asking.kept() == {}
     are_right = True
     assert types_of(asking.results()) == {"succeeded": 2}

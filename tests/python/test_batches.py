@@ -424,7 +424,7 @@ def test_nothing_is_sent_again_while_the_provider_is_unreachable(home, service):
 def test_a_service_that_never_answers_is_left_with_the_batch_unknown(home, service):
     service.settle_seconds = 0.0
     with pytest.raises(
-        UnreachableError, match="run again later, which first checks whether it was accepted"
+        ProviderError, match="run again later, which first checks whether it was accepted"
     ):
         planted_and_handed_in(home, service, *["lose"] * (batches.MOST_SENDS + 1))
     assert known(home) == ("intended", None, batches.MOST_SENDS, False)
@@ -629,7 +629,7 @@ def test_nothing_is_submitted_while_a_batch_is_unknown(home, service, monkeypatc
     )
     # Nothing is heard of any sending until the run gives up for a while, and tries again.
     service.moods = [UnreachableError("the line is dead")] * (batches.MOST_SENDS + 1)
-    with pytest.raises(UnreachableError):
+    with pytest.raises(ProviderError):
         hand_in(home, service, batch_id)
     runner.answer_pending(home, service, once=False, max_cost=None)
     assert states

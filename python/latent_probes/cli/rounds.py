@@ -18,6 +18,16 @@ Counter = Annotated[
     ),
 ]
 
+GivenUp = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--give-up",
+        metavar="BATCH",
+        help="Close this open batch even if its provider does not answer: its requests land as "
+        "missing and can be asked, and billed, again. Repeatable.",
+    ),
+]
+
 
 def plan(provider: Counter = None) -> None:
     """Show the requests that each round still needs, and their expected cost.
@@ -71,10 +81,11 @@ def status() -> None:
     status.show(here)
 
 
-def cancel() -> None:
+def cancel(give_up: GivenUp = None) -> None:
     """Cancel all open batches; answers completed by then still land.
 
-    The next `run` sends canceled requests again.
+    The next `run` sends canceled requests again. A batch whose answers are lost for good, because
+    it was deleted or its server no longer exists, is closed by `--give-up`.
     """
     from latent_probes import providers
     from latent_probes.common import home
@@ -82,5 +93,5 @@ def cancel() -> None:
     from latent_probes.reports import batches
 
     here = home.find()
-    runner.cancel_batches(here, lambda name: providers.create(name, here))
+    runner.cancel_batches(here, lambda name: providers.create(name, here), give_up or ())
     batches.canceled(here)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import httpx2
 from huggingface_hub import constants, errors, get_token
 
+from latent_probes.common import connections
+
 LOGIN = "HF_TOKEN or `hf auth login`"
 
 
@@ -30,11 +32,16 @@ def explained(place: str, raised: type[Exception], *, writing: bool = False) -> 
             f"{place}: the connection to {endpoint()} failed ({error or type(error).__name__}); "
             "check the network and HF_ENDPOINT, and run again"
         ) from error
+    except (connections.ResponseLimitError, connections.AddressError) as error:
+        raise raised(f"{place}: {error}; check HF_ENDPOINT, or run again later") from error
     except OSError as error:
         raise raised(
             f"cannot write {place} ({error.strerror}); free some disk space and run again"
         ) from error
-    except (httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        *(httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError),
+        *(OverflowError, RecursionError),
+    ) as error:
         raise raised(
             f"{place}: {endpoint()} does not look like a Hugging Face Hub endpoint "
             f"({type(error).__name__}); check HF_ENDPOINT"

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
+from latent_probes.common import limits
+
 # Used if the output is not a terminal.
 WIDTH_OF_FILES = 160
 BAR_WIDTH = 32
@@ -27,13 +29,22 @@ def say(message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Replace control and format characters in ``text``: a terminal would obey them."""
+    """Replace control and format characters in ``text``: a terminal would obey them.
+
+    Lone surrogates are replaced too, since they cannot be printed.
+    """
     return "".join(
         character
-        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf")
+        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
         else "\N{REPLACEMENT CHARACTER}"
         for character in text
     )
+
+
+def shortened(text: str, most: int = limits.SHOWN_CHARACTERS) -> str:
+    """Text from outside as one line of at most ``most`` characters, harmless in a terminal."""
+    line = printable(" ".join(text[: 10 * most].split()))
+    return line if len(line) <= most and len(text) <= 10 * most else f"{line[:most]}…"
 
 
 def dollars(column: str, decimals: int = 2) -> str:

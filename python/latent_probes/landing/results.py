@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import BinaryIO
 import duckdb
 import pyarrow
 
+from latent_probes.common import limits
 from latent_probes.landing.opening import one, transaction
 
 LINES_AT_ONCE = 256
@@ -27,13 +30,13 @@ LINES = pyarrow.schema(
 )
 
 
-def stage_results(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
+def stage_results(connection: duckdb.DuckDBPyConnection, results: Path | None) -> None:
     """Read a file of results into the temporary table ``staged``, one row per line, in order.
 
     A line is ``{"custom_id": …, "result": {"type": …, …}}``. For any other line, or invalid JSON,
-    request_id is null. Empty lines are skipped.
+    request_id is null. Empty lines are skipped. Without a file there are no lines.
     """
-    with results.open("rb") as file:
+    with results.open("rb") if results else io.BytesIO() as file:
         connection.register(
             "lines", pyarrow.RecordBatchReader.from_batches(LINES, batches_of_lines(file))
         )
@@ -69,21 +72,36 @@ def stage_results(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
 def batches_of_lines(file: BinaryIO) -> Iterator[pyarrow.RecordBatch]:
     """The non-empty lines of a file, in batches.
 
-    Invalid UTF-8 is escaped: a download can be cut off inside a character.
+    Invalid UTF-8 is escaped: a download can be cut off inside a character. A byte order mark is
+    dropped. A line of more than ``LINE_BYTES`` is cut and not text.
     """
     rows: list[tuple[int, str, bool]] = []
-    for line_number, raw in enumerate(file, start=1):
-        line = raw.rstrip(b"\r\n")
+    n_bytes = 0
+    for line_number, raw in enumerate(bounded_lines(file), start=1):
+        line = raw.strip(b"\r\n").removeprefix(codecs.BOM_UTF8)
         if not line.strip():
             continue
-        try:
-            rows.append((line_number, without_lone_surrogates(line.decode()), True))
-        except UnicodeDecodeError:
-            rows.append((line_number, line.decode(errors="backslashreplace"), False))
-        if len(rows) == LINES_AT_ONCE:
+        if len(raw) > limits.LINE_BYTES:
+            cut = line[: limits.LINE_SHOWN].decode(errors="backslashreplace")
+            rows.append((line_number, f"{cut}…", False))
+        else:
+            try:
+                rows.append((line_number, without_lone_surrogates(line.decode()), True))
+            except UnicodeDecodeError:
+                rows.append((line_number, line.decode(errors="backslashreplace"), False))
+        n_bytes += len(rows[-1][1])
+        if len(rows) == LINES_AT_ONCE or n_bytes > limits.LINE_BYTES:
             yield batch_of_lines(rows)
-            rows = []
+            rows, n_bytes = [], 0
     yield batch_of_lines(rows)
+
+
+def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of a longer one, only one byte more than ``LINE_BYTES``."""
+    while line := file.readline(limits.LINE_BYTES + 1):
+        yield line
+        while len(line) > limits.LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(limits.LINE_BYTES + 1)
 
 
 def batch_of_lines(rows: list[tuple[int, str, bool]]) -> pyarrow.RecordBatch:

@@ -42,6 +42,17 @@ class UnreachableError(ProviderError):
     """The provider did not reply: the requested operation may or may not have happened."""
 
 
+class StrangeResponseError(UnreachableError):
+    """The provider replied with something that is not from its API, even if it says success.
+
+    Repeating the request can be billed, so it is repeated only a few times.
+    """
+
+
+class ResultsGoneError(ProviderError):
+    """The results of a batch no longer exist at the provider; the message gives the reason."""
+
+
 class EncodingError(ProviderError):
     """A request cannot be written as JSON; the message gives the reason."""
 
@@ -70,7 +81,8 @@ class ListedBatch:
     """A batch in the provider's list.
 
     ``created_at`` is in UTC, without a time zone. ``counts`` are its results by outcome once it has
-    ended, if the provider reports them.
+    ended, if the provider reports them. ``state`` is the provider's own word for its progress, and
+    ``is_strange`` whether its API has no such word.
     """
 
     provider_batch_id: str
@@ -78,13 +90,15 @@ class ListedBatch:
     created_at: datetime
     has_ended: bool
     counts: dict[str, int] | None = None
+    state: str = "in progress"
+    is_strange: bool = False
 
 
 class Provider(Protocol):
     """Interface of a provider.
 
-    A method that calls a service raises UnreachableError if there is no reply, and ProviderError
-    if the service refuses.
+    A method that calls a service raises UnreachableError if there is no reply, StrangeResponseError
+    if the reply is not from the service, and ProviderError if the service refuses.
     """
 
     name: str
@@ -122,7 +136,10 @@ class Provider(Protocol):
         """The provider's batches, newest first."""
 
     def download(self, provider_batch_id: str, results: Path) -> None:
-        """Write the results of an ended batch to ``results``, unchanged."""
+        """Write the results of an ended batch to ``results``, unchanged.
+
+        Raises ResultsGoneError if they no longer exist.
+        """
 
     def cancel(self, provider_batch_id: str) -> None:
         """Ask the provider to cancel a batch; completed answers can still be downloaded."""

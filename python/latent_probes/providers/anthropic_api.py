@@ -7,29 +7,42 @@ Key and address come from the environment: ANTHROPIC_API_KEY, and ANTHROPIC_BASE
 from __future__ import annotations
 
 import email.utils
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar, Unpack
 
 import anthropic
 import httpx2
 import orjson
 
-from latent_probes.providers import EncodingError, ProviderError, Request, UnreachableError
+from latent_probes.common import connections, strict_json
+from latent_probes.providers import (
+    EncodingError,
+    ProviderError,
+    Request,
+    StrangeResponseError,
+    UnreachableError,
+)
 from latent_probes.providers.lexical import MODEL as LEXICAL
 
 # A model can think and write for minutes before the first byte of its answer.
 TIMEOUT = httpx2.Timeout(600.0, connect=30.0)
-# Errors of a request, a key or an account, which retries cannot fix.
-FATAL_STATUS = {400, 401, 402, 403, 404, 405, 413, 422}
+# Errors with status 4xx that pass; all others are of a request, a key or an account.
+PASSING_STATUS = {408, 409, 425, 429}
 SPEND_LIMITS = {
     "enforced_spend_limit_reached",
     "contract_spend_limit_reached",
     "linked_organization_spend_limit_reached",
 }
-# A proxy can answer with a full web page.
-LONGEST_MESSAGE = 500
+# Between repetitions of a request that can be repeated; doubled each time.
+FIRST_WAIT_SECONDS = 0.5
+# A server that asks for a longer wait counts as unreachable.
+LONGEST_WAIT_SECONDS = 60.0
+CHECK_ADDRESS = "check ANTHROPIC_BASE_URL, and any proxy or gateway on the way"
+# What a request can raise: errors of the SDK, of its connection, and of our limits.
+FAILURES = (anthropic.AnthropicError, httpx2.HTTPError, connections.ResponseLimitError)
+# Errors of a request that no connection could send.
+NEVER_SENDABLE = httpx2.LocalProtocolError | httpx2.UnsupportedProtocol
 
 Kind = TypeVar("Kind")
 
@@ -37,17 +50,35 @@ Kind = TypeVar("Kind")
 def connect(max_retries: int) -> anthropic.Anthropic:
     """A client with key and address from the environment.
 
-    Raises ProviderError if the key is missing or either is invalid. The message repeats neither,
-    because an address can contain a password.
+    ``max_retries`` is how often ``repeated`` repeats a request. Raises ProviderError if the key is
+    missing or either is invalid. The message repeats neither, because an address can contain a
+    password.
     """
     try:
-        client = anthropic.Anthropic(max_retries=max_retries, timeout=TIMEOUT)
+        connections.check_proxies()
+        http = anthropic.DefaultHttpxClient(
+            verify=connections.certificates(),
+            follow_redirects=False,
+            headers=connections.HEADERS,
+            event_hooks={"response": [connections.bound]},
+        )
+        client = anthropic.Anthropic(max_retries=max_retries, timeout=TIMEOUT, http_client=http)
+    except connections.AddressError as error:
+        raise ProviderError(str(error)) from None
     except httpx2.InvalidURL:
         raise ProviderError("ANTHROPIC_BASE_URL is not a valid address") from None
     except anthropic.AnthropicError as error:
         raise ProviderError(f"cannot create the client: {error}") from None
     if client.base_url.scheme not in ("http", "https") or not client.base_url.host:
         raise ProviderError("ANTHROPIC_BASE_URL must be http://… or https://…")
+    # In the address, the SDK would log them.
+    client.base_url, auth = connections.split(client.base_url)
+    if auth:
+        http.auth = auth
+    try:
+        connections.check_secrecy(http, client.base_url, "ANTHROPIC_BASE_URL")
+    except connections.AddressError as error:
+        raise ProviderError(str(error)) from None
     key = client.api_key or client.auth_token
     if not (key or client.credentials):
         raise ProviderError(
@@ -94,10 +125,8 @@ def count(client: anthropic.Anthropic, line: bytes) -> int:
     parameters = orjson.loads(line)["params"]
     # Only the input is counted.
     del parameters["max_tokens"]
-    try:
-        response = post(client, "/v1/messages/count_tokens", orjson.dumps(parameters))
-    except (anthropic.AnthropicError, httpx2.HTTPError) as error:
-        raise explained(error) from None
+    body = orjson.dumps(parameters)
+    response = repeated(client, lambda: post(client, "/v1/messages/count_tokens", body))
     return field(response, "input_tokens", int)
 
 
@@ -107,12 +136,9 @@ def post(
     content: bytes | Iterator[bytes],
     **options: Unpack[anthropic.RequestOptions],
 ) -> httpx2.Response:
-    """Send JSON unchanged; return the raw response.
-
-    Redirects are not followed: most turn a POST into a GET, which would succeed without sending.
-    """
+    """Send JSON unchanged, once; return the raw response."""
     headers = {"Content-Type": "application/json", **options.get("headers", {})}
-    options = {**options, "follow_redirects": False, "headers": headers}
+    options = {**options, "max_retries": 0, "headers": headers}
     return client.post(
         path,
         cast_to=httpx2.Response,
@@ -121,42 +147,120 @@ def post(
     )
 
 
-def field(response: httpx2.Response, name: str, kind: type[Kind]) -> Kind:
-    """A field of a response.
+def get(
+    client: anthropic.Anthropic, path: str, query: dict[str, object], *, stream: bool = False
+) -> httpx2.Response:
+    """Get a path, once; return the raw response. With ``stream``, its body is not read yet."""
+    return client.get(
+        path,
+        cast_to=httpx2.Response,
+        options={"max_retries": 0, "params": query},
+        stream=stream,
+    )
 
-    Raises UnreachableError if it is missing: the response is not from the API, despite status 200.
+
+def repeated(client: anthropic.Anthropic, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """The response to a request that is free, repeated while the API is busy or unreachable.
+
+    The SDK would wait for as long as the server asks, up to 49 days.
+    """
+    for n_retries in range(client.max_retries + 1):
+        try:
+            return send()
+        except FAILURES as error:
+            reason = explained(error)
+            seconds = wait_seconds(error) or FIRST_WAIT_SECONDS * 2**n_retries
+            if type(reason) is not UnreachableError:
+                raise reason from None
+            if seconds > LONGEST_WAIT_SECONDS:
+                raise UnreachableError(
+                    f"{reason} (it asks to wait {seconds:,.0f} seconds)"
+                ) from None
+            if n_retries == client.max_retries:
+                raise reason from None
+        time.sleep(seconds)
+    raise AssertionError("not reached")
+
+
+def read_object(response: httpx2.Response) -> dict:
+    """The JSON object in a response. Raises StrangeResponseError if it is not one.
+
+    That response is not from the API, despite its status.
     """
     try:
-        # orjson would refuse a lone surrogate, which is no reason to pay for another answer.
-        answer = json.loads(response.content)
+        answer = strict_json.read(strict_json.text_of(response.content))
     except ValueError as error:
-        raise UnreachableError(f"the response is not JSON: {error}") from None
-    value = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(value, kind):
-        raise UnreachableError(f"the response has no {name!r}")
+        raise strange(f"the response is not JSON ({error})", response) from None
+    if not isinstance(answer, dict):
+        raise strange("the response is not a JSON object", response)
+    return answer
+
+
+def field(response: httpx2.Response, name: str, kind: type[Kind]) -> Kind:
+    """A field of the object in a response. Raises StrangeResponseError if it is missing."""
+    value = read_object(response).get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise strange(f"the response has no valid {name!r}", response)
     return value
 
 
+def message_text(response: httpx2.Response) -> str:
+    """The text of the response to a message, which ``strict_json.read`` accepts.
+
+    Raises StrangeResponseError unless its content is a list of blocks.
+    """
+    content = field(response, "content", list)
+    for block in content:
+        if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+            raise strange("the response has content that is not a list of blocks", response)
+        if block["type"] == "text" and not isinstance(block.get("text"), str):
+            raise strange("the response has a block of text without text", response)
+    return strict_json.text_of(response.content)
+
+
+def strange(reason: str, response: httpx2.Response) -> StrangeResponseError:
+    """The error for a response that is not from the API; it shows the response."""
+    content = connections.shown(response.content)
+    return StrangeResponseError(
+        f"{reason}: status {response.status_code}, {content or 'empty'} ({CHECK_ADDRESS})"
+    )
+
+
 def explained(error: Exception) -> ProviderError:
-    """Translate an error of the SDK to one of ours, without headers or keys."""
+    """Translate an error of the SDK to one of ours, without headers or keys.
+
+    UnreachableError if it can pass, StrangeResponseError for a response that exceeds a limit.
+    """
     if isinstance(error, anthropic.APIStatusError):
-        said = str(error.api_message or error.message)
-        if len(said) > LONGEST_MESSAGE:
-            said = f"{said[:LONGEST_MESSAGE]}…"
-        message = f"{error.status_code}{f' {error.type}' if error.type else ''}: {said}"
-        is_redirect = error.status_code < 400
-        if is_redirect or error.status_code in FATAL_STATUS or error.error_code in SPEND_LIMITS:
-            return ProviderError(f"{message}{remedy(error)}")
-        return UnreachableError(message)
-    # The text of a cause can contain a header.
-    cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
-    return UnreachableError(f"{type(error).__name__}: {error}{cause}")
+        kind = f" {error.type}" if error.type else ""
+        said = connections.shown(f"{error.status_code}{kind}: {error.api_message or error.message}")
+        is_permanent = error.status_code < 500 and error.status_code not in PASSING_STATUS
+        if is_permanent or error.error_code in SPEND_LIMITS:
+            return ProviderError(f"{said}{remedy(error)}")
+        return UnreachableError(said)
+    cause = error if isinstance(error, httpx2.HTTPError) else error.__cause__
+    if isinstance(error, connections.ResponseLimitError):
+        cause = error
+    if isinstance(cause, connections.ResponseLimitError):
+        return StrangeResponseError(f"{cause} ({CHECK_ADDRESS})")
+    said = f"{type(error).__name__}: {connections.shown(str(error))}"
+    if isinstance(cause, httpx2.ConnectError):
+        said += f" ({type(cause).__name__}: {connections.shown(str(cause))})"
+    elif cause:
+        # The text of other causes can contain a header.
+        said += f" ({type(cause).__name__})"
+    can_pass = (
+        isinstance(cause, httpx2.TransportError)
+        and not isinstance(cause, NEVER_SENDABLE)
+        and "CERTIFICATE_VERIFY_FAILED" not in str(cause)
+    )
+    return UnreachableError(said) if can_pass else ProviderError(said)
 
 
 def remedy(error: anthropic.APIStatusError) -> str:
     """The remedy for a permanent error."""
     if error.status_code < 400:
-        return " (a redirect: check ANTHROPIC_BASE_URL)"
+        return " (a redirect, which is not followed: check ANTHROPIC_BASE_URL)"
     if error.status_code == 401:
         return " (check ANTHROPIC_API_KEY)"
     if error.status_code == 404:
@@ -166,11 +270,15 @@ def remedy(error: anthropic.APIStatusError) -> str:
     return ""
 
 
-def was_never_connected(error: Exception) -> bool:
+def was_never_sent(error: Exception) -> bool:
     """Whether a request certainly never reached the server."""
     return isinstance(
         error.__cause__,
-        httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError,
+        httpx2.ConnectError
+        | httpx2.ConnectTimeout
+        | httpx2.PoolTimeout
+        | httpx2.ProxyError
+        | NEVER_SENDABLE,
     )
 
 

@@ -7,29 +7,46 @@ calls (lists, results) can be retried freely.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from urllib.parse import quote
 
 import anthropic
 import httpx2
-from anthropic.types.messages import MessageBatch
 
 from latent_probes import landing
+from latent_probes.common import connections, limits
 from latent_probes.common.home import Home
-from latent_probes.providers import ListedBatch, RefusedError, UnreachableError, anthropic_api
+from latent_probes.providers import (
+    ListedBatch,
+    ProviderError,
+    RefusedError,
+    ResultsGoneError,
+    UnreachableError,
+    anthropic_api,
+)
 from latent_probes.providers.anthropic_api import encode, serves
+
+BATCHES = "/v1/messages/batches"
+STATES = ("in_progress", "canceling", "ended")
 
 # This status, like the fatal ones, means that the batch was not accepted.
 BUSY_STATUS = 429
+GONE_STATUS = 410
 READ_SIZE = 1 << 20
 LIST_SIZE = 100
+# A small batch may have results that are longer than the average.
+FEW_RESULTS = 16
 
 
 def create(home: Home) -> AnthropicBatches:
     """Create the provider; it keeps no files of its own in ``home``."""
     return AnthropicBatches()
+
+
+class HasEndedError(Exception):
+    """A batch that cannot be canceled any more."""
 
 
 class AnthropicBatches:
@@ -59,9 +76,8 @@ class AnthropicBatches:
         try:
             response = anthropic_api.post(
                 self.client,
-                "/v1/messages/batches",
+                BATCHES,
                 request_body(body),
-                max_retries=0,
                 headers={"Content-Length": str(length_of_request_body(body))},
             )
         except anthropic.APIStatusError as error:
@@ -74,69 +90,126 @@ class AnthropicBatches:
                 can_wait=is_busy,
                 wait_seconds=anthropic_api.wait_seconds(error),
             ) from None
-        except (anthropic.AnthropicError, httpx2.HTTPError) as error:
+        except anthropic_api.FAILURES as error:
             reason = anthropic_api.explained(error)
-            if anthropic_api.was_never_connected(error):
-                raise RefusedError(f"no connection was made: {reason}", can_wait=True) from None
+            if anthropic_api.was_never_sent(error):
+                raise RefusedError(
+                    f"no connection was made: {reason}",
+                    can_wait=isinstance(reason, UnreachableError),
+                ) from None
             raise reason from None
         return anthropic_api.field(response, "id", str)
 
     def list(self) -> Iterator[ListedBatch]:
         """All batches of the key's workspace, newest first."""
-        with errors_explained():
-            for page in self.client.messages.batches.list(limit=LIST_SIZE).iter_pages():
-                # Anything else could pass for an empty list, meaning that nothing was accepted.
-                if not isinstance(page.data, list):
-                    raise UnreachableError("the response is not a list of batches")
-                yield from map(listed, page.data)
+        query: dict[str, object] = {"limit": LIST_SIZE}
+        for _ in range(limits.LIST_PAGES):
+            response = self.get(BATCHES, query=query)
+            # Anything else could pass for an empty list, meaning that nothing was accepted.
+            page = anthropic_api.read_object(response)
+            batches, has_more, last_id = page.get("data"), page.get("has_more"), page.get("last_id")
+            if not isinstance(batches, list) or not isinstance(has_more, bool):
+                raise anthropic_api.strange("the response is not a list of batches", response)
+            for batch in batches:
+                yield listed(batch, response)
+            if not has_more:
+                return
+            if not isinstance(last_id, str) or last_id == query.get("after_id"):
+                raise anthropic_api.strange("the response names no next page", response)
+            query["after_id"] = last_id
+        raise anthropic_api.strange(
+            f"the list of batches has more than {limits.LIST_PAGES:,} pages", response
+        )
 
     def download(self, provider_batch_id: str, results: Path) -> None:
         """Stream the results to the file."""
-        with (
-            errors_explained(),
-            self.client.messages.batches.with_streaming_response.results(
-                provider_batch_id
-            ) as response,
-            results.open("wb") as file,
-        ):
-            for chunk in response.iter_bytes(READ_SIZE):
-                file.write(chunk)
+        address = f"{BATCHES}/{quote(provider_batch_id, safe='')}"
+        response = self.get(address, gone=ResultsGoneError)
+        batch = anthropic_api.read_object(response)
+        ended = listed(batch, response)
+        if not ended.has_ended:
+            raise UnreachableError(f"the response says that the batch is {ended.state}")
+        if batch.get("archived_at") is not None:
+            raise ResultsGoneError(
+                f"archived at {connections.shown(str(batch['archived_at']))}, since the API keeps "
+                "results for 29 days"
+            )
+        if batch.get("results_url") is None:
+            raise anthropic_api.strange("the response says that the batch has no results", response)
+        n_results = min(max(ended.n_requests, 0), self.max_requests) + FEW_RESULTS
+        # Not from the address in the response, which can be of another host.
+        response = self.get(f"{address}/results", stream=True, gone=ResultsGoneError)
+        connections.set_max_bytes(response, limits.RESULT_BYTES * n_results)
+        try:
+            with closing(response), results.open("wb") as file:
+                for chunk in response.iter_bytes(READ_SIZE):
+                    file.write(chunk)
+        except anthropic_api.FAILURES as error:
+            raise anthropic_api.explained(error) from None
 
     def cancel(self, provider_batch_id: str) -> None:
         """Cancel the batch; one that has ended is unchanged."""
-        with (
-            errors_explained(),
-            suppress(anthropic.ConflictError, anthropic.BadRequestError),
-        ):
-            if self.client.messages.batches.cancel(provider_batch_id).id != provider_batch_id:
-                raise UnreachableError("the response is not the canceled batch")
+        address = f"{BATCHES}/{quote(provider_batch_id, safe='')}/cancel"
+        with suppress(HasEndedError):
+            response = anthropic_api.repeated(self.client, lambda: self.cancel_once(address))
+            if anthropic_api.field(response, "id", str) != provider_batch_id:
+                raise anthropic_api.strange("the response is not the canceled batch", response)
+
+    def cancel_once(self, address: str) -> httpx2.Response:
+        """Post to the address that cancels a batch. Raises HasEndedError if it has ended."""
+        try:
+            return anthropic_api.post(self.client, address, b"")
+        except (anthropic.ConflictError, anthropic.BadRequestError) as error:
+            raise HasEndedError from error
+
+    def get(
+        self,
+        path: str,
+        *,
+        stream: bool = False,
+        gone: type[ProviderError] = ProviderError,
+        query: dict[str, object] | None = None,
+    ) -> httpx2.Response:
+        """Get a path, repeatedly if the API is busy or unreachable.
+
+        Raises ``gone`` if the API says that it existed once.
+        """
+
+        def send() -> httpx2.Response:
+            try:
+                return anthropic_api.get(self.client, path, query or {}, stream=stream)
+            except anthropic.APIStatusError as error:
+                if error.status_code != GONE_STATUS:
+                    raise
+                raise gone(str(anthropic_api.explained(error))) from None
+
+        return anthropic_api.repeated(self.client, send)
 
     def forget(self, provider_batch_id: str) -> None:
         """Nothing to do: the API keeps results for 29 days."""
 
 
-@contextmanager
-def errors_explained() -> Iterator[None]:
-    """Translate errors of the SDK to those of a provider."""
+def listed(batch: object, response: httpx2.Response) -> ListedBatch:
+    """Convert a batch of the API. Raises StrangeResponseError if it is not one."""
     try:
-        yield
-    except (anthropic.AnthropicError, httpx2.HTTPError) as error:
-        raise anthropic_api.explained(error) from None
-    except (AttributeError, TypeError, ValueError) as error:
-        # Raised if a proxy returns status 200 with content that is not from the API.
-        raise UnreachableError(f"the response cannot be read: {error}") from None
-
-
-def listed(batch: MessageBatch) -> ListedBatch:
-    """Convert a batch of the API."""
-    counts = cast(dict[str, int], batch.request_counts.to_dict())
-    return ListedBatch(
-        provider_batch_id=batch.id,
-        n_requests=sum(counts.values()),
-        created_at=batch.created_at.astimezone(UTC).replace(tzinfo=None),
-        has_ended=batch.processing_status == "ended",
-        counts={name: n for name, n in counts.items() if name != "processing"},
-    )
+        if not isinstance(batch, dict):
+            raise TypeError
+        batch_id, state = batch["id"], batch["processing_status"]
+        counts = {name: int(n) for name, n in batch["request_counts"].items()}
+        created_at = datetime.fromisoformat(batch["created_at"])
+        if not isinstance(batch_id, str) or not isinstance(state, str):
+            raise TypeError
+        return ListedBatch(
+            provider_batch_id=batch_id,
+            n_requests=sum(counts.values()),
+            created_at=created_at.astimezone(UTC).replace(tzinfo=None),
+            has_ended=state == "ended",
+            counts={name: n for name, n in counts.items() if name != "processing"},
+            state=connections.shown(state),
+            is_strange=state not in STATES,
+        )
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise anthropic_api.strange("the response has a batch that is not one", response) from None
 
 
 def request_body(body: Path) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ a kill loses at most the messages in flight.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
@@ -17,13 +16,19 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import anthropic
-import httpx2
 import orjson
 
 from latent_probes import landing, warehouse
-from latent_probes.common import terminal
+from latent_probes.common import connections, limits, strict_json, terminal
+from latent_probes.common.files import atomic_write
 from latent_probes.common.home import Home
-from latent_probes.providers import ListedBatch, ProviderError, UnreachableError, anthropic_api
+from latent_probes.providers import (
+    ListedBatch,
+    ProviderError,
+    StrangeResponseError,
+    UnreachableError,
+    anthropic_api,
+)
 from latent_probes.providers.anthropic_api import encode, serves
 from latent_probes.providers.spool import Spool
 
@@ -80,13 +85,8 @@ class AnthropicMessages:
 
     def download(self, provider_batch_id: str, results: Path) -> None:
         """Send all unanswered requests, then copy the answers to ``results``."""
-        body = self.spool.body(provider_batch_id)
         answers = self.spool.answers(provider_batch_id)
-        drop_torn_line(answers)
-        with answers.open("rb") as file:
-            answered = {json.loads(line)["custom_id"] for line in file}
-        with body.open("rb") as file:
-            requests = [line for line in file if orjson.loads(line)["custom_id"] not in answered]
+        requests = [request for _, request in self.unanswered(provider_batch_id)]
         if requests:
             with terminal.progress("asking", len(requests), "messages") as advance:
                 self.ask_all(requests, answers, advance)
@@ -94,16 +94,19 @@ class AnthropicMessages:
 
     def cancel(self, provider_batch_id: str) -> None:
         """Record all unanswered requests as canceled."""
-        body = self.spool.body(provider_batch_id)
         answers = self.spool.answers(provider_batch_id)
-        drop_torn_line(answers)
-        with answers.open("rb") as file:
-            answered = {json.loads(line)["custom_id"] for line in file}
-        with body.open("rb") as requests:
-            for request in requests:
+        for custom_id, _ in self.unanswered(provider_batch_id):
+            append(answers, result_line(custom_id, "canceled"))
+
+    def unanswered(self, provider_batch_id: str) -> Iterator[tuple[str, bytes]]:
+        """The custom ids and requests of a batch that have no answer."""
+        body = self.spool.body(provider_batch_id)
+        answered = keep_readable(self.spool.answers(provider_batch_id))
+        with body.open("rb") as file:
+            for request in file:
                 custom_id = orjson.loads(request)["custom_id"]
                 if custom_id not in answered:
-                    append(answers, result_line(custom_id, "canceled"))
+                    yield custom_id, request
 
     def forget(self, provider_batch_id: str) -> None:
         """Delete the batch and its answers."""
@@ -163,39 +166,55 @@ class AnthropicMessages:
 
         Waits and retries while the server is busy. If that takes too long, it counts as an error of
         this request if others were answered meanwhile, otherwise UnreachableError is raised. Raises
-        ProviderError for errors that affect every request. Returns None if stopped.
+        ProviderError for errors that affect every request, and instead of UnreachableError if one
+        of the tries might be billed. Returns None if stopped.
         """
         n_answered = self.n_answered
+        n_strange = 0
+        might_be_billed = False
         asked = orjson.loads(request)
         custom_id, body = asked["custom_id"], orjson.dumps(asked["params"])
-        for tries in range(MOST_TRIES):
+        for tries in range(1, MOST_TRIES + 1):
             if not self.waited(stopped):
                 return None
             seconds = None
             try:
                 response = anthropic_api.post(self.client, "/v1/messages", body)
-                anthropic_api.field(response, "content", list)
+                message = anthropic_api.message_text(response).encode()
                 self.n_answered += 1
-                return result_line(custom_id, "succeeded", message=response.content), None
+                return result_line(custom_id, "succeeded", message=message), None
             except anthropic.APIStatusError as error:
                 reason = anthropic_api.explained(error)
                 if error.status_code in FAULTS_OF_A_REQUEST:
                     raw = as_json(error.response.content)
                     return result_line(custom_id, "errored", error=raw), str(reason)
                 seconds = anthropic_api.wait_seconds(error)
-            except (anthropic.AnthropicError, httpx2.HTTPError) as error:
+            except anthropic_api.FAILURES as error:
                 reason = anthropic_api.explained(error)
-            except UnreachableError as error:
+                might_be_billed |= not anthropic_api.was_never_sent(error)
+            except StrangeResponseError as error:
                 reason = error
             if not isinstance(reason, UnreachableError):
                 raise reason
+            if isinstance(reason, StrangeResponseError):
+                might_be_billed = True
+                n_strange += 1
+                if n_strange == limits.STRANGE_RESPONSES:
+                    break
             # Without a wait, all tries would be used up immediately.
-            seconds = seconds or min(FIRST_WAIT_SECONDS * 2**tries, LONGEST_OWN_WAIT_SECONDS)
+            seconds = seconds or min(
+                FIRST_WAIT_SECONDS * 2 ** (tries - 1), LONGEST_OWN_WAIT_SECONDS
+            )
             if seconds > LONGEST_WAIT_SECONDS:
                 raise ProviderError(f"{reason} (it asks to wait {seconds:,.0f} seconds)")
             # All workers wait together, since a busy server is busy for all.
             self.not_before = max(self.not_before, time.monotonic() + seconds)
         if self.n_answered == n_answered:
+            if might_be_billed:
+                raise ProviderError(
+                    f"{reason}. Stopped after {tries} tries, because each can be billed: fix the "
+                    "cause and run again"
+                )
             raise reason
         fault = {"type": "error", "error": {"type": "api_error", "message": str(reason)}}
         return result_line(custom_id, "errored", error=orjson.dumps(fault)), None
@@ -221,12 +240,13 @@ def result_line(custom_id: str, outcome: str, **raw: bytes) -> bytes:
 
 
 def as_json(content: bytes) -> bytes:
-    """A server's response, if it is JSON; otherwise as a JSON string."""
+    """A server's error, without keys: its JSON if it can be read, otherwise a JSON string."""
     try:
-        orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return orjson.dumps(content.decode(errors="replace"))
-    return content
+        text = strict_json.text_of(content)
+        orjson.loads(text)
+    except ValueError:
+        return orjson.dumps(connections.shown(content))
+    return connections.without_secrets(text).encode()
 
 
 def append(answers: Path, line: bytes) -> None:
@@ -242,12 +262,31 @@ def append(answers: Path, line: bytes) -> None:
             raise
 
 
-def drop_torn_line(answers: Path) -> None:
-    """Remove a last line that a kill left incomplete; create the file if it is missing."""
+def keep_readable(answers: Path) -> set[str]:
+    """The custom ids of the answers in a file, which is created if it is missing.
+
+    Lines that cannot be read are removed, so that their requests are asked again: one that a kill
+    left incomplete, or one of an earlier version.
+    """
     answers.touch()
-    with answers.open("r+b") as file:
-        end = 0
+    answered = set()
+    is_intact = True
+    with answers.open("rb") as file:
         for line in file:
-            if line.endswith(b"\n"):
-                end += len(line)
-        file.truncate(end)
+            custom_id = custom_id_of(line)
+            is_intact &= custom_id is not None
+            answered.add(custom_id)
+    if not is_intact:
+        with answers.open("rb") as file, atomic_write(answers) as kept, kept.open("wb") as copy:
+            copy.writelines(line for line in file if custom_id_of(line) is not None)
+    return {custom_id for custom_id in answered if custom_id is not None}
+
+
+def custom_id_of(line: bytes) -> str | None:
+    """The custom id of a line of answers; None if it cannot be read."""
+    try:
+        answer = strict_json.read(line.decode())
+    except ValueError:
+        return None
+    custom_id = answer.get("custom_id") if isinstance(answer, dict) else None
+    return custom_id if isinstance(custom_id, str) and line.endswith(b"\n") else None

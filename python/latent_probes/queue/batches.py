@@ -15,6 +15,10 @@ lose nothing and pay for nothing twice:
    they land in one transaction. An adopted batch whose results are not ours is disowned, and the
    intent is unknown again.
 
+No loop is endless: a batch is sent at most ``MOST_SENDS`` times in a run, results are downloaded at
+most ``MOST_DOWNLOADS`` times, and a batch that should have ended long ago is an error. If results
+are gone, the requests land as missing; where that cannot be known, the user decides: ``give_up``.
+
 Limits: a batch that the provider accepts later than the settle window is paid twice, until the copy
 is seen and canceled. A batch that another user sends in the same workspace, after the mark, with
 exactly the same number of requests, while ours is unknown, is taken for ours until its results
@@ -31,7 +35,7 @@ from pathlib import Path
 import duckdb
 
 from latent_probes import landing
-from latent_probes.common import files, terminal
+from latent_probes.common import connections, files, limits, terminal
 from latent_probes.common.home import Home
 from latent_probes.landing import Batch
 from latent_probes.providers import (
@@ -39,13 +43,15 @@ from latent_probes.providers import (
     Provider,
     ProviderError,
     RefusedError,
+    ResultsGoneError,
+    StrangeResponseError,
     UnreachableError,
 )
 
 # Clocks of one service can differ by this much.
 CLOCK_SKEW = timedelta(seconds=60)
 LONGEST_WAIT_SECONDS = 600.0
-MOST_SENDS = 5
+MOST_SENDS = 8
 MOST_DOWNLOADS = 6
 # Transient errors of a request; any other error that most of a batch has stops the run.
 PASSING_ERRORS = ("api_error", "overloaded_error", "rate_limit_error", "timeout_error")
@@ -88,23 +94,31 @@ def hand_in(home: Home, provider: Provider, batch_id: str, *, patient: bool) -> 
     """Submit an intended batch exactly once, with as many tries as needed.
 
     ``patient``: wait while the provider is busy instead of raising RefusedError. Raises
-    ProviderError if the batch was refused, and releases it. Raises UnreachableError if the provider
-    does not reply, and leaves the batch unknown.
+    ProviderError if the batch was refused, and releases it. Raises ProviderError if the provider
+    never confirms it, and leaves the batch unknown.
     """
-    n_unheard = 0
+    n_unheard = n_strange = 0
+    deadline = time.monotonic() + limits.OUTAGE_SECONDS
     while True:
         (batch,) = [batch for batch in open_at(home) if batch.batch_id == batch_id]
         if batch.n_sends and adopt(home, provider, batch):
             return
+        if n_unheard > 1:
+            # The longer it lasts, the likelier is a copy that is listed late.
+            terminal.wait(
+                provider.settle_seconds * 2 ** (n_unheard - 2),
+                f"waiting before a batch is sent to {provider.name} again",
+            )
         try:
             send(home, provider, batch_id)
             return
         except RefusedError as error:
-            wait_for(home, provider, batch_id, error, patient)
+            wait_for(home, provider, batch_id, error, patient and time.monotonic() < deadline)
         except UnreachableError as error:
             n_unheard += 1
-            if n_unheard == MOST_SENDS:
-                raise UnreachableError(
+            n_strange += isinstance(error, StrangeResponseError)
+            if n_unheard == MOST_SENDS or n_strange == limits.STRANGE_RESPONSES:
+                raise ProviderError(
                     f"{provider.name} did not accept a batch of {batch.n_requests:,} requests: "
                     f"{error}; run again later, which first checks whether it was accepted"
                 ) from None
@@ -219,7 +233,8 @@ def cancel_surplus(home: Home, provider: Provider, batch: Batch, surplus: Listed
 def collect(home: Home, provider: Provider) -> int:
     """Land every submitted batch that has ended; return the number of their requests.
 
-    Raises ProviderError, after everything else has landed, if the provider does not list a batch.
+    Raises ProviderError, after everything else has landed, if the provider does not list a batch,
+    if its results cannot be had, or if it should have ended long ago.
     """
     batches = {batch.provider_batch_id: batch for batch in open_at(home) if batch.provider_batch_id}
     if not batches:
@@ -230,11 +245,19 @@ def collect(home: Home, provider: Provider) -> int:
             for surplus in unknown_copies(home, provider, batch):
                 cancel_surplus(home, provider, batch, surplus)
     n_landed = 0
+    errors: list[ProviderError] = []
     unseen = dict(batches)
     for listed in provider.list():
         known = unseen.pop(listed.provider_batch_id, None)
         if known and listed.has_ended:
-            n_landed += land_results(home, provider, known, listed)
+            try:
+                n_landed += land_results(home, provider, known, listed)
+            except ProviderError as error:
+                if isinstance(error, UnreachableError) and not is_strange(error):
+                    raise
+                errors.append(error)
+        elif known and (endless := endless_error(provider, known, listed)):
+            errors.append(endless)
         if not unseen:
             break
     # Left by a process that was killed after the download.
@@ -242,12 +265,46 @@ def collect(home: Home, provider: Provider) -> int:
     n_landed += sum(land_results(home, provider, batch, None) for batch in kept)
     for batch in unseen.values():
         if batch not in kept and age_of(batch) > provider.settle_seconds:
-            raise ProviderError(
-                f"{provider.name} does not list {batch.provider_batch_id}, a batch of "
-                f"{batch.n_requests:,} requests: check that the key belongs to the workspace that "
-                "sent it. The batch is still open here"
+            errors.append(
+                ProviderError(
+                    f"{provider.name} does not list {batch.submitted_id}, a batch of "
+                    f"{batch.n_requests:,} requests: check that the key belongs to the workspace "
+                    f"that sent it. The batch is still open here. {way_out(batch)}"
+                )
             )
+    if errors:
+        raise min(errors, key=is_strange)
     return n_landed
+
+
+def is_strange(error: ProviderError) -> bool:
+    """Whether an error is about a response that might be right a moment later."""
+    return isinstance(error, StrangeResponseError)
+
+
+def endless_error(provider: Provider, batch: Batch, listed: ListedBatch) -> ProviderError | None:
+    """The error for a batch that might never end; None if it is only running."""
+    if listed.is_strange:
+        return StrangeResponseError(
+            f"{provider.name} lists {batch.submitted_id} with a status that its API does not have: "
+            f"{listed.state}. {way_out(batch)}"
+        )
+    if age_of(batch) > limits.BATCH_SECONDS:
+        return ProviderError(
+            f"{provider.name} still lists {batch.submitted_id} as {listed.state}, "
+            f"{age_of(batch) / 3600:,.0f} hours after it was sent, although batches end within 24 "
+            f"hours: stop it with `latent-probes cancel`. {way_out(batch)}"
+        )
+    return None
+
+
+def way_out(batch: Batch) -> str:
+    """What to do about a batch whose answers will never come."""
+    name = batch.provider_batch_id or batch.batch_id
+    return (
+        f"If its answers are lost for good, `latent-probes cancel --give-up {name}` lets its "
+        "requests be asked, and billed, again"
+    )
 
 
 def age_of(batch: Batch) -> float:
@@ -262,8 +319,17 @@ def land_results(home: Home, provider: Provider, batch: Batch, listed: ListedBat
     Returns 0 if the results belong to another user's batch.
     """
     results = results_file(home, batch.batch_id)
-    if not results.exists() and not fetch(home, provider, batch, listed):
-        return 0
+    if not results.exists():
+        try:
+            if not fetch(home, provider, batch, listed):
+                return 0
+        except ResultsGoneError as error:
+            terminal.say(
+                f"the results of {batch.submitted_id} are gone ({error}): its "
+                f"{batch.n_requests:,} requests land as missing and can be asked again"
+            )
+            land_nothing(home, batch, provider.message_sql)
+            return batch.n_requests
     with landing.opened(home.landing) as connection:
         landing.stage_results(connection, results)
         counts = landing.staged_counts(connection, batch.batch_id)
@@ -278,6 +344,16 @@ def land_results(home: Home, provider: Provider, batch: Batch, listed: ListedBat
     return batch.n_requests
 
 
+def land_nothing(home: Home, batch: Batch, message_sql: str) -> None:
+    """Close a batch without results: its requests land as missing."""
+    with landing.opened(home.landing) as connection:
+        landing.stage_results(connection, None)
+        landing.add_responses(connection, batch.batch_id, message_sql)
+    for path in (body_file(home, batch.batch_id), results_file(home, batch.batch_id)):
+        path.unlink(missing_ok=True)
+        path.with_name(f"{path.name}.part").unlink(missing_ok=True)
+
+
 def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | None) -> bool:
     """Download the results of a batch until they are complete; False if they are another user's.
 
@@ -287,7 +363,16 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
     results = results_file(home, batch.batch_id)
     partial = results.with_name(f"{results.name}.part")
     for n_downloads in range(1, MOST_DOWNLOADS + 1):
-        provider.download(batch.submitted_id, partial)
+        try:
+            provider.download(batch.submitted_id, partial)
+        except ProviderError as error:
+            is_final = type(error) in (ProviderError, StrangeResponseError)
+            if provider.asks_when_collected or not is_final:
+                raise
+            raise type(error)(
+                f"the results of {batch.submitted_id} cannot be downloaded: {error}. "
+                f"{way_out(batch)}"
+            ) from None
         with landing.opened(home.landing) as connection:
             landing.stage_results(connection, partial)
             counts = landing.staged_counts(connection, batch.batch_id)
@@ -308,7 +393,8 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
         if not set(counts) - {"stray"}:
             raise ProviderError(
                 f"the results of {batch.provider_batch_id} do not belong to the submitted batch: "
-                f"{fault}; nothing landed"
+                f"{fault}; nothing landed. They begin with: {beginning_of(partial)}. "
+                f"{way_out(batch)}"
             )
         terminal.say(
             f"{batch.provider_batch_id}: results still incomplete after all retries ({fault}); "
@@ -316,6 +402,12 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
         )
     files.replace(partial, results)
     return True
+
+
+def beginning_of(path: Path) -> str:
+    """The beginning of a file of results, for an error."""
+    with path.open("rb") as file:
+        return connections.shown(file.read(limits.SHOWN_CHARACTERS)) or "nothing"
 
 
 def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -> str | None:
@@ -394,3 +486,12 @@ def cancel(home: Home, provider: Provider, batch: Batch) -> None:
         return
     (batch,) = [known for known in open_at(home) if known.batch_id == batch.batch_id]
     provider.cancel(batch.submitted_id)
+
+
+def give_up(home: Home, batch: Batch) -> None:
+    """Close a batch whose answers will never come: its requests land as missing."""
+    land_nothing(home, batch, landing.MESSAGES_API)
+    terminal.say(
+        f"gave up {batch.provider_batch_id or batch.batch_id}: its {batch.n_requests:,} requests "
+        "landed as missing and can be asked again. The provider may have billed them"
+    )

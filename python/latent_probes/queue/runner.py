@@ -6,15 +6,23 @@ cost, comes from the warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import duckdb
 import pyarrow
 
 from latent_probes import landing, warehouse
-from latent_probes.common import files, terminal
+from latent_probes.common import files, limits, terminal
 from latent_probes.common.home import Home, locked
-from latent_probes.providers import ListedBatch, Provider, ProviderError, UnreachableError
+from latent_probes.providers import (
+    ListedBatch,
+    Provider,
+    ProviderError,
+    StrangeResponseError,
+    UnreachableError,
+)
 from latent_probes.queue import batches, bodies, pending, rendering
 
 
@@ -29,12 +37,13 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
     could bring total spend above ``max_cost`` dollars; raises QueueError if this limit is all that
     is left. Raises HomeError if another command is using the home.
     """
-    with locked(home):
+    with locked(home), named(provider):
         refuse_other_providers(home, provider)
         warehouse.build_before_run(home)
         warehouse.test_queue(home)
         refuse_open_cost(home, provider, max_cost)
         has_landed = False
+        patience = Patience(provider.name)
         while True:
             try:
                 # Unknown batches are settled before anything else is sent.
@@ -49,11 +58,13 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
                     raise
                 # Something may have landed before the provider became unreachable.
                 has_landed = True
+                patience.use(error)
                 terminal.wait(
                     provider.poll_seconds,
                     f"{provider.name} is unreachable ({error}); retrying",
                 )
                 continue
+            patience = Patience(provider.name)
             if once:
                 break
             if n_landed or n_submitted:
@@ -71,10 +82,44 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
         pending.refuse_over_cost(home, provider, max_cost)
 
 
+class Patience:
+    """How long a run waits for a provider that is unreachable, or whose responses are strange."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.started_at = time.monotonic()
+        self.n_strange = 0
+
+    def use(self, error: UnreachableError) -> None:
+        """Note a failure since the last success. Raises ProviderError if it is the last."""
+        self.n_strange += isinstance(error, StrangeResponseError)
+        if self.n_strange == limits.STRANGE_RESPONSES:
+            raise ProviderError(
+                f"{self.name} gave {self.n_strange} responses that are not from its API: {error}. "
+                "Open batches are kept: fix the cause and run again"
+            )
+        if time.monotonic() - self.started_at > limits.OUTAGE_SECONDS:
+            raise ProviderError(
+                f"{self.name} was unreachable for {limits.OUTAGE_SECONDS / 3600:,.0f} hours "
+                f"({error}). Open batches are kept: run again later"
+            )
+
+
+@contextmanager
+def named(provider: Provider) -> Iterator[None]:
+    """Let every error of a provider begin with its name."""
+    try:
+        yield
+    except ProviderError as error:
+        if provider.name not in str(error):
+            error.args = (f"{provider.name}: {error}",)
+        raise
+
+
 def count_tokens(home: Home, provider: Provider) -> None:
     """Count the tokens of a sample of pending requests with the provider."""
     counts = []
-    with locked(home):
+    with locked(home), named(provider):
         with landing.opened(home.landing) as connection:
             warehouse.attach(home, connection)
             lines = bodies.sampled(connection, provider)
@@ -87,23 +132,40 @@ def count_tokens(home: Home, provider: Provider) -> None:
                 landing.add_token_counts(connection, counts)
 
 
-def cancel_batches(home: Home, create_provider: Callable[[str], Provider]) -> None:
+def cancel_batches(
+    home: Home, create_provider: Callable[[str], Provider], given_up: Collection[str] = ()
+) -> None:
     """Cancel all open batches; ``create_provider`` creates a provider from its name.
 
-    Answers completed by then still land, here or in the next run.
+    Answers completed by then still land, here or in the next run. Batches in ``given_up`` (ids of
+    the provider, or of a batch that it never confirmed) are closed even if the provider does not
+    answer. Raises ProviderError, after everything else, if a batch cannot be canceled or landed.
     """
     with locked(home):
         open_batches = batches.open_at(home)
-        errors = []
+        names = [batch.provider_batch_id or batch.batch_id for batch in open_batches]
+        if unknown := sorted(set(given_up) - {*names, *(batch.batch_id for batch in open_batches)}):
+            raise RunError(f"no open batch {unknown[0]} (open: {', '.join(names) or 'none'})")
+        errors: dict[str, str] = {}
         for batch in open_batches:
             try:
                 batches.cancel(home, create_provider(batch.provider), batch)
             except ProviderError as error:
-                errors.append(f"{batch.provider_batch_id or batch.batch_id}: {error}")
-        if errors:
-            raise ProviderError("not canceled: " + "; ".join(errors))
+                errors[batch.provider_batch_id or batch.batch_id] = str(error)
         for name in sorted({batch.provider for batch in open_batches}):
-            batches.collect(home, create_provider(name))
+            try:
+                batches.collect(home, create_provider(name))
+            except ProviderError as error:
+                errors[name] = str(error)
+        for batch in batches.open_at(home):
+            if {batch.provider_batch_id, batch.batch_id} & set(given_up):
+                batches.give_up(home, batch)
+                errors.pop(batch.provider_batch_id or batch.batch_id, None)
+                errors.pop(batch.provider, None)
+        if errors:
+            raise ProviderError(
+                "not canceled: " + "; ".join(f"{name}: {error}" for name, error in errors.items())
+            )
 
 
 def refuse_other_providers(home: Home, provider: Provider) -> None:

@@ -13,6 +13,7 @@ import os
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
 import httpx2
@@ -29,7 +30,8 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, logging
 
 from latent_probes import landing
-from latent_probes.common import files, terminal
+from latent_probes.common import files, hub_client, limits, terminal
+from latent_probes.common.connections import ResponseLimitError
 from latent_probes.common.hub_errors import endpoint, explained
 from latent_probes.rollout_files.mapping import Mapping
 from latent_probes.rollout_files.sources import (
@@ -76,7 +78,7 @@ def find(addresses: list[str]) -> list[HubFile]:
     listings: dict[tuple[str, str], list[HubFile]] = {}
     found: dict[str, HubFile] = {}
     for address in addresses:
-        with explained(address, RolloutFileError):
+        with explained(address, RolloutFileError), hub_client.listing():
             uri = parse_hf_uri(address)
             if uri.type != "dataset":
                 raise RolloutFileError(
@@ -105,9 +107,11 @@ def list_files(dataset: str, revision: str) -> list[HubFile]:
             *(dataset, revision, commit, entry.path, int(entry.size), entry.blob_id),
             sha256=entry.lfs.sha256 if entry.lfs else None,
         )
-        for entry in entries
+        for entry in islice(entries, limits.HUB_FILES + 1)
         if isinstance(entry, RepoFile)
     ]
+    if len(listed) > limits.HUB_FILES:
+        raise ResponseLimitError(f"the data set has more than {limits.HUB_FILES:,} files")
     for file in listed:
         # Raises for a lone surrogate, which cannot be stored.
         file.address.encode()
@@ -187,7 +191,7 @@ def fetched(file: HubFile, download: Path) -> tuple[Path, str]:
             "with `hf download`, then rerun this command, which will find it in the cache"
         )
     download.parent.mkdir(parents=True, exist_ok=True)
-    with explained(file.address, RolloutFileError):
+    with explained(file.address, RolloutFileError), hub_client.downloading(file.size):
         fetch(file, download)
     source_hash = proven_hash(file, download)
     if source_hash is None:
@@ -207,6 +211,8 @@ def fetch(file: HubFile, download: Path) -> None:
             partial.truncate(0)
         while True:
             size = partial.seek(0, os.SEEK_END)
+            if size > file.size + limits.HUB_EXTRA_BYTES:
+                raise ResponseLimitError(f"the file is longer than the {file.size:,} bytes listed")
             try:
                 http_get(
                     url,

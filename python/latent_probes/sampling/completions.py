@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import json
 import os
 from collections.abc import Callable, Iterator
 
 import httpx2
 import orjson
 
+from latent_probes.common import connections, limits, strict_json
 from latent_probes.sampling import tokenizing
 from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
 
@@ -30,7 +30,6 @@ LAND_EVERY_SECONDS = 2.0
 FAULTS_OF_A_REQUEST = {400, 413, 422}
 # A server whose context window is too short refuses them all.
 MOST_FAULTS = 20
-LONGEST_MESSAGE = 500
 
 
 class CompletionsError(Exception):
@@ -53,6 +52,10 @@ class RetryableError(Exception):
         self.seconds = seconds
 
 
+class StrangeResponseError(RetryableError):
+    """A response that is not a completion: each can be billed, so a few end the request."""
+
+
 class ServedModel:
     """A model served at ``address`` (``http://host:port/v1``).
 
@@ -64,24 +67,25 @@ class ServedModel:
     def __init__(
         self, address: str, model: str, revision: str | None, tokenizer: str | None, in_flight: int
     ):
-        self.address = address.rstrip("/")
         self.model = model
         self.in_flight = in_flight
         self.tokenizer = tokenizer and tokenizing.load(tokenizer, None)
         self.n_answered = 0
         self.n_faults_in_a_row = 0
-        url = parsed(self.address)
-        if url is None or url.scheme not in ("http", "https") or not url.host:
+        url = connections.parsed(address.rstrip("/"))
+        if url is None:
             raise CompletionsError("--server must be http://… or https://…, usually ending in /v1")
-        # Messages must not contain a password.
-        self.shown_address = f"{url.scheme}://{self.address.partition('://')[2].rpartition('@')[2]}"
+        # A log or a message would show a password in the address.
+        self.url, self.auth = connections.split(url)
+        self.address = str(self.url).rstrip("/")
         key = os.environ.get("OPENAI_API_KEY", "")
         if not (key.isascii() and key.isprintable() and key == key.strip()):
             raise CompletionsError(
                 "OPENAI_API_KEY contains a line break, a space at an end, or a character that is "
                 "not allowed in a key"
             )
-        self.headers = {"content-type": "application/json"}
+        self.headers = {"content-type": "application/json", **connections.HEADERS}
+        self.has_secret = bool(key or self.auth)
         if key:
             self.headers["authorization"] = f"Bearer {key}"
         self.settings = {
@@ -103,33 +107,58 @@ class ServedModel:
 
         A server without a list of models is assumed to serve it.
         """
-        with httpx2.Client(headers=self.headers, timeout=30.0) as client:
-            try:
-                answer = client.get(f"{self.address}/models")
-            except httpx2.HTTPError as error:
-                raise CompletionsError(
-                    f"no server responds at {self.shown_address} ({type(error).__name__}): "
-                    "start it, or check --server"
-                ) from None
-            if answer.status_code in (401, 403):
-                raise refused(answer)
-            try:
-                listed = {entry["id"]: entry for entry in answer.json()["data"]}
-            except (ValueError, KeyError, TypeError):
-                return {}
-            if self.model not in listed:
-                raise CompletionsError(
-                    f"{self.shown_address} does not serve {self.model!r}, only "
-                    f"{', '.join(listed)}: choose one of them with --model"
-                )
-            said = {"owned_by": listed[self.model].get("owned_by")}
-            try:
-                # vLLM reports its version outside the API.
-                version = client.get(f"{self.address.removesuffix('/v1')}/version").json()
-                said["version"] = version["version"]
-            except (httpx2.HTTPError, ValueError, KeyError, TypeError):
-                pass
-            return said
+        try:
+            connections.check_proxies()
+            with httpx2.Client(
+                headers=self.headers,
+                auth=self.auth,
+                verify=connections.certificates(),
+                timeout=30.0,
+                event_hooks={"response": [connections.bound]},
+            ) as client:
+                if self.has_secret:
+                    connections.check_secrecy(client, self.url, "--server")
+                return self.described(client)
+        except connections.AddressError as error:
+            raise CompletionsError(str(error)) from None
+
+    def described(self, client: httpx2.Client) -> dict:
+        """What the server says of the model. Raises CompletionsError if it lacks the model."""
+        try:
+            answer = client.get(f"{self.address}/models")
+        except httpx2.HTTPError as error:
+            raise CompletionsError(
+                f"no server responds at {self.address} ({type(error).__name__}): "
+                "start it, or check --server"
+            ) from None
+        except connections.ResponseLimitError as error:
+            raise CompletionsError(f"{self.address}/models: {error}; check --server") from None
+        if answer.status_code in (401, 403) or answer.has_redirect_location:
+            raise refused(answer)
+        try:
+            listed = {entry["id"]: entry for entry in read(answer)["data"]}
+        except (ValueError, KeyError, TypeError):
+            return {}
+        if answer.status_code != 200:
+            return {}
+        if self.model not in listed:
+            names = connections.shown(", ".join(map(str, listed)))
+            raise CompletionsError(
+                f"{self.address} does not serve {self.model!r}, only {names}: choose one of them "
+                "with --model"
+            )
+        owner = listed[self.model].get("owned_by")
+        said = {"owned_by": connections.shown(owner) if isinstance(owner, str) else None}
+        try:
+            # vLLM reports its version outside the API.
+            version = read(client.get(f"{self.address.removesuffix('/v1')}/version"))
+            said["version"] = connections.shown(str(version["version"]))
+        except (
+            *(httpx2.HTTPError, connections.ResponseLimitError),
+            *(ValueError, KeyError, TypeError),
+        ):
+            pass
+        return said
 
     def sample(
         self, wanted: list[Wanted], settings: Settings, land: Callable[[list[Sampled]], None]
@@ -150,7 +179,7 @@ class ServedModel:
         """Sample with one worker per request in flight; finished rollouts always land."""
         finished: list[Sampled] = []
         faults: list[str] = []
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self.in_flight)
+        pool = httpx2.Limits(max_connections=None, max_keepalive_connections=self.in_flight)
 
         async def work() -> None:
             for row in wanted:
@@ -178,7 +207,14 @@ class ServedModel:
 
         try:
             async with (
-                httpx2.AsyncClient(headers=self.headers, timeout=TIMEOUT, limits=limits) as client,
+                httpx2.AsyncClient(
+                    headers=self.headers,
+                    auth=self.auth,
+                    verify=connections.certificates(),
+                    timeout=TIMEOUT,
+                    limits=pool,
+                    event_hooks={"response": [connections.bound_async]},
+                ) as client,
                 asyncio.TaskGroup() as tasks,
             ):
                 workers = [tasks.create_task(work()) for _ in range(self.in_flight)]
@@ -228,16 +264,23 @@ class ServedModel:
                 "return_token_ids": True,
             }
         )
+        n_strange = 0
         for tries in range(MOST_TRIES):
             try:
                 return self.read(row, prompt, await self.post(client, body))
             except RetryableError as error:
                 fault = error
+            n_strange += isinstance(fault, StrangeResponseError)
+            if n_strange == limits.STRANGE_RESPONSES:
+                raise ServerUnavailableError(
+                    f"{self.address} gave {n_strange} responses that are not completions: "
+                    f"{fault}; check that --server is an OpenAI-compatible server"
+                )
             # Without a wait, all tries would be used up immediately.
             seconds = fault.seconds or FIRST_WAIT_SECONDS * 2**tries
             await asyncio.sleep(min(seconds, LONGEST_WAIT_SECONDS))
         raise ServerUnavailableError(
-            f"{self.shown_address} did not respond in {MOST_TRIES} tries ({fault})"
+            f"{self.address} did not respond in {MOST_TRIES} tries ({fault})"
         )
 
     async def post(self, client: httpx2.AsyncClient, body: bytes) -> dict:
@@ -246,15 +289,18 @@ class ServedModel:
             response = await client.post(f"{self.address}/completions", content=body)
         except httpx2.HTTPError as error:
             raise RetryableError(type(error).__name__) from None
+        except connections.ResponseLimitError as error:
+            raise StrangeResponseError(str(error)) from None
         if response.status_code in (408, 409, 429) or response.status_code >= 500:
             raise RetryableError(f"status {response.status_code}", seconds_of(response))
         if response.status_code != 200:
             raise refused(response)
         try:
-            # orjson would refuse a lone surrogate, which is handled with the text.
-            return json.loads(response.content)
+            return read(response)
         except ValueError as error:
-            raise RetryableError(f"the response is not JSON: {error}") from None
+            raise StrangeResponseError(
+                f"the response is not JSON ({error}): {connections.shown(response.content)}"
+            ) from None
 
     def read(self, row: Wanted, prompt: list[int] | str, answer: dict) -> Sampled:
         """Extract the rollout from a response."""
@@ -266,7 +312,10 @@ class ServedModel:
             )
             ids = token_ids(choice.get("token_ids"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RetryableError(f"the response is not a completion ({error})") from None
+            raise StrangeResponseError(
+                f"the response is not a completion ({connections.shown(str(error))}): "
+                f"{connections.shown(str(answer))}"
+            ) from None
         if reason not in ("stop", "length"):
             raise RetryableError(f"the rollout has finish reason {reason!r}")
         if self.tokenizer and fed != prompt:
@@ -284,24 +333,22 @@ def token_ids(value: object) -> list[int] | None:
     return value if is_known else None
 
 
-def parsed(address: str) -> httpx2.URL | None:
-    """Parse an address; None if it is invalid (an error would repeat it)."""
-    try:
-        return httpx2.URL(address)
-    except httpx2.InvalidURL:
-        return None
+def read(response: httpx2.Response) -> dict:
+    """The JSON object in a response. Raises ValueError if it is not one."""
+    answer = strict_json.read(strict_json.text_of(response.content))
+    if not isinstance(answer, dict):
+        raise ValueError("not an object")
+    return answer
 
 
 def refused(response: httpx2.Response) -> CompletionsError | RolloutFailedError:
     """Explain why a server refused a request, without headers or keys."""
-    said = response.text.strip()
+    said = response.content
     try:
-        found = orjson.loads(response.content)
-        said = found.get("error", found).get("message") or said
-    except (orjson.JSONDecodeError, AttributeError):
+        found = read(response)
+        said = found.get("error", found).get("message").encode() or said
+    except (ValueError, AttributeError):
         pass
-    if len(said) > LONGEST_MESSAGE:
-        said = f"{said[:LONGEST_MESSAGE]}…"
     remedies = {
         400: "check --model, and that prefix plus --max-new-tokens fit the server's context",
         401: "check OPENAI_API_KEY",
@@ -309,8 +356,12 @@ def refused(response: httpx2.Response) -> CompletionsError | RolloutFailedError:
         404: "check --model, and --server, which usually ends in /v1",
     }
     remedy = remedies.get(response.status_code, "check --server")
+    if response.has_redirect_location:
+        remedy = "a redirect, which is not followed: check --server"
     kind = RolloutFailedError if response.status_code in FAULTS_OF_A_REQUEST else CompletionsError
-    return kind(f"the server returned status {response.status_code}: {said} ({remedy})")
+    return kind(
+        f"the server returned status {response.status_code}: {connections.shown(said)} ({remedy})"
+    )
 
 
 def seconds_of(response: httpx2.Response) -> float | None:

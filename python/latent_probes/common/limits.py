@@ -1,0 +1,28 @@
+"""Limits on what servers send: each bounds memory, disk or time."""
+
+# The body of one response: a message, a completion, a page of a list, an error.
+RESPONSE_BYTES = 16 << 20
+# From the start of a response to its end, and besides as long as its maximum takes at this speed.
+RESPONSE_SECONDS = 3600.0
+BYTES_PER_SECOND = 10_000
+# The results of a batch, per request, on average.
+RESULT_BYTES = 1 << 20
+# A line of a file of results. A longer one is kept as an unreadable line, cut to LINE_SHOWN.
+LINE_BYTES = 16 << 20
+LINE_SHOWN = 1000
+# The list of a provider's batches.
+LIST_PAGES = 2000
+# Files of a data set on the Hub.
+HUB_FILES = 100_000
+# How much longer than listed a file of the Hub may be; its hash decides whether it is right.
+HUB_EXTRA_BYTES = 64 << 10
+# What an error shows of a response.
+SHOWN_CHARACTERS = 300
+# Responses in a row that are not from the API, until the command stops: each can be billed.
+STRANGE_RESPONSES = 3
+# A server that asks to wait longer than this is not waited for.
+WAIT_SECONDS = 600.0
+# How long a run waits for a provider that is unreachable or busy.
+OUTAGE_SECONDS = 24 * 3600.0
+# A batch ends within 24 hours; one that takes longer than this never will.
+BATCH_SECONDS = 48 * 3600.0
