@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from latent_probes import landing
+from latent_probes.common import limits
 from latent_probes.landing import Batch
 
 FAULT = '{"custom_id": "x-1", "result": {"type": "errored"}}'
@@ -965,7 +966,7 @@ def result_lines(draw):
 
 
 junk = wild_text.map(lambda text: text.replace("\n", " ").rstrip("\r")).filter(
-    lambda text: text.encode().strip()
+    lambda text: text.encode().strip() and not text.startswith("\ufeff")
 )
 
 
@@ -1000,3 +1001,65 @@ def test_every_line_is_a_response_or_a_stray(connection, tmp_path, lines, line_e
 def test_no_temporary_file_is_left_beside_a_closed_landing_file(path):
     landing.prepare(path)
     assert list(path.parent.iterdir()) == [path]
+
+
+# Lines that are odd ----------------------------------------------------------------------------
+
+
+def test_a_byte_order_mark_of_results_is_dropped(connection, tmp_path):
+    content = "\ufeff{}\r\n{}\r\n".format(result("a", 1), result("b", 1)).encode()
+    assert [row[:3] for row in stage(connection, tmp_path, content)] == [
+        ("a", 1, "succeeded"),
+        ("b", 1, "succeeded"),
+    ]
+
+
+def test_a_line_that_is_too_long_is_cut_and_the_others_land(
+    connection,
+    tmp_path,
+    monkeypatch,
+):
+    monkeypatch.setattr(limits, "LINE_BYTES", 2000)
+    intend(connection, "one", ("a", 1), ("b", 1), ("c", 1))
+    long = result("b", 1, message="b" * 5000)
+    land(connection, tmp_path, "one", result("a", 1), long, result("c", 1))
+    assert responses(connection) == [
+        ("a", 1, "succeeded"),
+        ("b", 1, "missing"),
+        ("c", 1, "succeeded"),
+    ]
+    assert strays(connection) == [("unreadable", f"{long[: limits.LINE_SHOWN]}…")]
+
+
+def test_a_line_as_long_as_allowed_lands(connection, tmp_path, monkeypatch):
+    line = result("a", 1, message="a" * 100)
+    monkeypatch.setattr(limits, "LINE_BYTES", len(line) + 1)
+    content = f"{line}\n{line}".encode()
+    assert [row[0] for row in stage(connection, tmp_path, content)] == ["a", "a"]
+    monkeypatch.setattr(limits, "LINE_BYTES", len(line) - 1)
+    assert [row[0] for row in stage(connection, tmp_path, content)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *("", None, [], {"content": "Yes."}, {"content": None}, {"content": ["Yes.", 1, None]}),
+        *({"content": [{"type": "text", "text": {"a": 1}}]}, {"usage": "none"}, {"usage": [1]}),
+        *(
+            {"usage": {"input_tokens": "x", "output_tokens": 1e300}},
+            {"model": {}, "stop_reason": []},
+        ),
+    ],
+)
+def test_a_result_of_another_shape_lands(connection, tmp_path, message):
+    intend(connection, "one", ("a", 1))
+    land(connection, tmp_path, "one", result("a", 1, message=message))
+    assert responses(connection) == [("a", 1, "succeeded")]
+
+
+def test_a_result_nested_a_million_deep_lands(connection, tmp_path):
+    intend(connection, "one", ("a", 1))
+    deep = result("a", 1, message={})
+    land(connection, tmp_path, "one", deep.replace("{}", "[" * 1_000_000 + "]" * 1_000_000))
+    assert responses(connection) == [("a", 1, "succeeded")]
+    assert len(rows(connection, "select body from responses")[0][0]) > 2_000_000

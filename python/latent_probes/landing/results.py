@@ -72,13 +72,15 @@ def stage_results(connection: duckdb.DuckDBPyConnection, results: Path | None) -
 def batches_of_lines(file: BinaryIO) -> Iterator[pyarrow.RecordBatch]:
     """The non-empty lines of a file, in batches.
 
-    Invalid UTF-8 is escaped: a download can be cut off inside a character. A byte order mark is
-    dropped. A line of more than ``LINE_BYTES`` is cut and not text.
+    Invalid UTF-8 is escaped: a download can be cut off inside a character. A byte order mark of the
+    file is dropped. A line of more than ``LINE_BYTES`` is cut and not text.
     """
     rows: list[tuple[int, str, bool]] = []
     n_bytes = 0
     for line_number, raw in enumerate(bounded_lines(file), start=1):
-        line = raw.strip(b"\r\n").removeprefix(codecs.BOM_UTF8)
+        line = raw.rstrip(b"\r\n")
+        if line_number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if not line.strip():
             continue
         if len(raw) > limits.LINE_BYTES:
