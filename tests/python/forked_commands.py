@@ -8,11 +8,16 @@ what takes long.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import signal
 import sys
 import tempfile
+import threading
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import dbt.adapters.duckdb
@@ -36,6 +41,8 @@ def main() -> None:
     """Carry out orders until stdin ends; in a child, until the command does."""
     # Loading it takes half a second.
     units.load_tokenizer(*TOKENIZER)
+    # A collection in a child would write to every page that it shares with this process.
+    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         if folder := order["environment"].get(plain_builds.VARIABLE):
@@ -49,6 +56,7 @@ def main() -> None:
             said.seek(0)
             output = said.read().decode(errors="replace")
         print(json.dumps([os.waitstatus_to_exitcode(status), output]), flush=True)
+    os._exit(0)
 
 
 def become(order: dict, said: int) -> None:
@@ -63,7 +71,29 @@ def become(order: dict, said: int) -> None:
     sys.argv = order["command"]
     plain_builds.install()
     mains = {"latent-probes": cli.main, "impatient": impatient.main, "dbt": dbt.cli.main.cli}
-    mains[sys.argv[0]]()
+    os._exit(status_of(mains[sys.argv[0]]))
+
+
+def status_of(command: Callable[[], None]) -> int:
+    """The exit status of a command after all that an interpreter does at its end.
+
+    But for freeing its objects, which takes a second.
+    """
+    code = 0
+    try:
+        command()
+    except SystemExit as ending:
+        if isinstance(ending.code, str):
+            print(ending.code, file=sys.stderr)
+        code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 if __name__ == "__main__":
