@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from latent_probes import landing, rollout_files
-from latent_probes.rollout_files import Mapping, RolloutFileError
+from latent_probes.rollout_files import Mapping
+from latent_probes.table_files import FileError
 
 
 def row(**changes):
@@ -68,8 +69,8 @@ class House:
     def __exit__(self, *error):
         self.connection.close()
 
-    def land(self, *paths, columns=None, constants=None):
-        mapping = Mapping(columns or {}, constants or {})
+    def land(self, *paths, columns=None, constants=None, delimiter=","):
+        mapping = Mapping(columns or {}, constants or {}, delimiter)
         return rollout_files.land_rollouts(
             self.path, list(paths), mapping, self.folder / "downloads"
         )
@@ -92,12 +93,12 @@ class House:
     def state(self):
         return self.query("from rollouts full join rollout_sources using (source_hash)")
 
-    def refusal(self, *paths, columns=None, constants=None):
+    def refusal(self, *paths, **mapping):
         """Why the files are refused; nothing of them is landed, nor of a good one before them."""
         good = write(self.folder / "good.jsonl", row(doc_id="good"))
         before = self.state()
-        with pytest.raises(RolloutFileError) as caught:
-            self.land(good, *paths, columns=columns, constants=constants)
+        with pytest.raises(FileError) as caught:
+            self.land(good, *paths, **mapping)
         assert self.state() == before
         return str(caught.value)
 

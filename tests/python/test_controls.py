@@ -12,6 +12,7 @@ from test_whole_runs import RUN, files_of
 from latent_probes.common import sql
 from latent_probes.common.home import Home
 from latent_probes.evaluation import ratings
+from latent_probes.table_files import FileError
 
 ARMS = ("question_only", "other_document", "full_complement", "full_information")
 CHECKS = ("judge_anchors", "judge_retest")
@@ -105,7 +106,7 @@ def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
     rows[30]["score"] = "1.5"
     write_sheet(sheet, rows)
     land = ("latent-probes", "land-ratings", str(sheet), "--rater", "anna")
-    assert "row 31: '1.5' is not a score from 0 to 1" in checkout.fails(*land)
+    assert "row 31: score is 1.5, not a score from 0 to 1" in checkout.fails(*land)
     assert checkout.query("select count(*) from human_ratings", "landing") == [(0,)]
     rows[30]["score"] = ""
     # Of another text.
@@ -133,19 +134,22 @@ def write_sheet(path, rows: list[dict]) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("answer_id,score\na,1\n", "has no column answer_hash"),
-        ("answer_id,answer_hash,score\na,h,nan\n", "row 1: 'nan' is not a score"),
+        ("answer_id,score\na,1\n", "no column 'answer_hash' among answer_id, score"),
+        ("answer_id,answer_hash,score\na,h,nan\n", "row 1: score is nan, not a score"),
         ("answer_id,answer_hash,score\na,h,0.5\na,h,0.6\n", "row 2: a is scored twice"),
         ("answer_id,answer_hash,score\n,h,0.5\n", "row 1: answer_id or answer_hash is missing"),
         ("answer_id,answer_hash,score\na,h,\n", "contains no scores"),
-        ('answer_id,answer_hash,score\n"a,h,1\n', "cannot be read as CSV"),
+        (
+            'answer_id,answer_hash,score\n"a,h,1\n',
+            "row 1 .line 2.: unexpected end of data; close the quote",
+        ),
     ],
 )
 def test_a_sheet_with_a_fault_lands_nothing(text, fault, tmp_path):
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(text)
     here = Home(tmp_path, tmp_path / "home")
-    with pytest.raises(ratings.RatingError, match=fault):
+    with pytest.raises((ratings.RatingError, FileError), match=fault):
         ratings.land_ratings(here, sheet, "anna")
     assert not here.landing.exists()
 

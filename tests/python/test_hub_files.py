@@ -20,7 +20,8 @@ from stand_in_hub import StandInHub
 from stand_in_hub.repositories import File
 
 from latent_probes import rollout_files
-from latent_probes.rollout_files import Landed, RolloutFileError
+from latent_probes.rollout_files import Landed
+from latent_probes.table_files import FileError
 
 NAME = "hf://datasets/owner/rollouts"
 # What the client writes at once; a download that breaks off is known up to there.
@@ -68,7 +69,7 @@ def parquet(content):
 
 def refusal(house, *names, **mapping):
     """Why the command is refused."""
-    with pytest.raises(RolloutFileError) as caught:
+    with pytest.raises(FileError) as caught:
         house.land(*names, **mapping)
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -233,9 +233,9 @@ def test_a_probe_is_answered_once_whether_or_not_a_row_names_its_model(tmp_path)
     [
         (["no-such,1,x"], "row 1: no such probe has been published"),
         (["{doc},1,x", "{doc},1,y"], "row 1: the probe is answered twice"),
-        (["{doc},,x"], "row 1: slot_idx is missing or not a number"),
-        (["{doc},one,x"], "row 1: slot_idx is missing or not a number"),
-        ([",1,x"], "row 1: doc_id is missing"),
+        (["{doc},,x"], "row 1: slot_idx is null"),
+        (["{doc},one,x"], "row 1: slot_idx is one, not the number of a slot"),
+        ([",1,x"], "row 1: doc_id is null"),
     ],
 )
 def test_a_file_with_a_fault_lands_nothing(finished, rows, fault):
@@ -267,11 +267,14 @@ def test_answers_of_another_set_are_refused_and_what_landed_stays(finished):
 @pytest.mark.parametrize(
     ("columns", "fault"),
     [
-        ("'x' as answer, 'nan'::double as logp_atom, -1.0 as logp_ipa", "is not a log-probability"),
-        ("'x' as answer, 0.5 as logp_atom, -1.0 as logp_ipa", "is not a log-probability"),
+        (
+            "'x' as answer, 'nan'::double as logp_atom, -1.0 as logp_ipa",
+            "nan, not a log-prob",
+        ),
+        ("'x' as answer, 0.5 as logp_atom, -1.0 as logp_ipa", "0.5, not a log-probability"),
         ("'x' as answer, -1.0 as logp_atom", "one of logp_atom and logp_ipa is missing"),
         ("[]::varchar[] as answers", "answers is an empty list"),
-        ("['x', null] as answers", "answers is an empty list or contains a null"),
+        ("['x', null] as answers", "a text in the list answers is null"),
         ("['x'] as answers, 'x' as answer", "both answer and answers"),
         ("1 as other", "neither answer nor answers"),
     ],

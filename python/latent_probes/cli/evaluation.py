@@ -81,6 +81,7 @@ def evaluate(
             "and, optionally, logp_atom and logp_ipa.",
         ),
     ] = None,
+    delimiter: options.Delimiter = ",",
     build: Annotated[
         str | None,
         typer.Option(
@@ -113,7 +114,9 @@ def evaluate(
         if answers is None:
             n_landed, n_rows = oracles.land_baseline_answers(here, name, condition)
         else:
-            n_landed, n_rows = oracles.land_answers(here, name, condition, answers, build)
+            n_landed, n_rows = oracles.land_answers(
+                here, name, condition, answers, build, delimiter
+            )
     terminal.say(f"landed {n_landed:,} of {n_rows:,} answers; the rest had already landed")
     warehouse.build(here, tested=False)
     plan.show(here)
@@ -147,8 +150,9 @@ def write_sheet(
 
 
 def land_ratings(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Completed rating sheet (CSV).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Completed rating sheet.")],
     rater: Annotated[str, typer.Option(metavar="NAME", help="Name of the rater.")],
+    delimiter: options.Delimiter = ",",
 ) -> None:
     """Land a human rater's scores of answers; rows without a score are skipped.
 
@@ -158,5 +162,5 @@ def land_ratings(
     from latent_probes.evaluation import ratings
 
     with working("nothing was changed") as here:
-        n_landed, n_rows = ratings.land_ratings(here, file, rater)
+        n_landed, n_rows = ratings.land_ratings(here, file, rater, delimiter)
     terminal.say(f"landed {n_landed:,} of {n_rows:,} scores; the rest had already landed")

@@ -28,6 +28,14 @@ def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[st
     return found
 
 
+def delimiter(given: str) -> str:
+    """Parse a delimiter of CSV files. Raises BadParameter unless it is one character."""
+    found = {"tab": "\t", "\\t": "\t"}.get(given, given)
+    if len(found) != 1 or found in '"\r\n\0':
+        raise typer.BadParameter(f"{given!r} is not one character, such as ';', or the word tab")
+    return found
+
+
 def dollars(limit: float | None) -> float | None:
     """Check a limit in dollars, if given. Raises BadParameter for negative numbers and NaN."""
     if limit is not None and not limit >= 0:
@@ -68,6 +76,14 @@ MaxCost = Annotated[
         callback=dollars,
         help="Stop before total spend could exceed this amount; every request is costed at its "
         "maximum answer length.",
+    ),
+]
+Delimiter = Annotated[
+    str,
+    typer.Option(
+        metavar="CHARACTER",
+        callback=delimiter,
+        help="What separates the fields of CSV files: a character, or `tab`.",
     ),
 ]
 Documents = Annotated[

@@ -14,8 +14,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES...",
-        help="Parquet, JSONL or CSV files, or data sets on the Hub: "
-        "hf://datasets/OWNER/NAME[@REVISION][/PATH]; PATH can be a folder or a glob pattern.",
+        help="Parquet, JSONL or CSV files (JSONL and CSV also as .gz or .zst), or data sets on the "
+        "Hub: hf://datasets/OWNER/NAME[@REVISION][/PATH]; PATH can be a folder or a glob pattern.",
     ),
 ]
 Columns = Annotated[
@@ -37,13 +37,18 @@ Constants = Annotated[
 ]
 
 
-def land(files: Files, column: Columns = None, constant: Constants = None) -> None:
+def land(
+    files: Files,
+    column: Columns = None,
+    constant: Constants = None,
+    delimiter: options.Delimiter = ",",
+) -> None:
     """Land rollouts of a source model; rows that have already landed are skipped.
 
     One row per continuation (doc_id, doc_source, prefix, continuation, continuation_idx,
     source_model), or one row per prefix with a list of `continuations`. Sampling settings
     (temperature, top_p, top_k, min_p, max_new_tokens, sampling_seed) are kept if present. If any
-    local file is invalid, none of them lands.
+    local file is invalid, none of them lands. Text is UTF-8, or UTF-16 with a byte order mark.
 
     A data set on the Hub is read at the commit that its revision points to now. Its files land one
     by one; an interrupted download resumes, even mid-file, when you rerun the command. HF_TOKEN and
@@ -55,6 +60,7 @@ def land(files: Files, column: Columns = None, constant: Constants = None) -> No
     mapping = rollout_files.Mapping(
         options.pairs(column, "OURS=THEIRS", rollout_files.COLUMNS),
         options.pairs(constant, "OURS=VALUE", rollout_files.CONSTANTS),
+        delimiter,
     )
     with working("landed data is kept; rerun the same command to continue") as here:
         landed = rollout_files.land_rollouts(here.landing, files, mapping, here.downloads)
@@ -70,8 +76,8 @@ def sample(
         Path,
         typer.Option(
             metavar="PATH",
-            help="Parquet or JSONL file of full pages (id, url, text) or prefixes (id, url, "
-            "prefix).",
+            help="Parquet, JSONL or CSV file of full pages (id, url, text) or prefixes (id, "
+            "url, prefix).",
         ),
     ],
     model: options.SourceModel,
@@ -109,6 +115,7 @@ def sample(
             help="Name in the file of id, url, text or prefix, e.g. id=page_id. Repeatable.",
         ),
     ] = None,
+    delimiter: options.Delimiter = ",",
     revision: options.Revision = None,
     dtype: options.Dtype = "auto",
     device: options.Device = None,
@@ -131,7 +138,7 @@ def sample(
     settings = rollouts.Settings(temperature, top_p, top_k, min_p, max_new_tokens, seed)
     with working("finished work has landed; rerun the same command to continue") as here:
         chosen, origin = pages.chosen(
-            prefixes, columns, pages.Bounds(min_prefix, max_prefix), seed, documents
+            prefixes, columns, pages.Bounds(min_prefix, max_prefix), seed, documents, delimiter
         )
         source = models.source_model(
             model, server, revision, dtype, device, batch_size, tokenizer, in_flight

@@ -24,12 +24,13 @@ __all__ = ["OracleError", "draw", "land_answers", "land_baseline_answers", "publ
 
 
 def land_answers(
-    home: Home, oracle: str, condition: str, path: Path, build: str | None
+    home: Home, oracle: str, condition: str, path: Path, build: str | None, delimiter: str = ","
 ) -> tuple[int, int]:
     """Land the answers of a file; return the number of new answers and of all answers.
 
     ``build`` is `build` in the manifest.json of the data set that the method answered. Raises
-    OracleError, and lands nothing, if a row is invalid or the answers are for another build.
+    OracleError or FileError, and lands nothing, if the file or a row is invalid or the answers are
+    for another build.
     """
     if not oracle.strip():
         raise OracleError("--name is empty: give the name of the method")
@@ -45,7 +46,7 @@ def land_answers(
         conditions = [name for (name,) in known]
         if condition not in conditions:
             raise OracleError(f"--condition {condition!r} is not one of {', '.join(conditions)}")
-        answers = read(connection, path)
+        answers = read(connection, path, delimiter)
     return add(home, oracle, condition, answers, build, files.hash_of(path))
 
 

@@ -7,24 +7,24 @@ request and the hash of its text, so a score cannot attach to another answer.
 from __future__ import annotations
 
 import csv
-import math
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow
 
-from latent_probes import landing, warehouse
+from latent_probes import landing, table_files, warehouse
 from latent_probes.common import files, sql
 from latent_probes.common.home import Home
+from latent_probes.table_files import Column, Number, Text
 
 COLUMNS = ("answer_id", "answer_hash", "question", "ground_truth", "answer", "score")
 # Spreadsheets take a text with these first characters for a formula.
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
-
-
-# Python accepts more as a number than people write, for example 0_1.
-PLAIN_NUMBER = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
+SCHEMA = [
+    Column("answer_id", "answer_id", Text(), nullable=True),
+    Column("answer_hash", "answer_hash", Text(), nullable=True),
+    Column("score", "score", Number(0, 1, called="a score from 0 to 1"), nullable=True),
+]
 
 
 class RatingError(Exception):
@@ -36,6 +36,8 @@ def write_sheet(home: Home, path: Path, n_answers: int) -> int:
 
     Returns the number of answers. Raises RatingError if there are none, or if the file exists.
     """
+    if path.suffix != ".csv":
+        raise RatingError(f"{path}: a sheet is a CSV file, so name it .csv")
     if path.exists():
         raise RatingError(f"{path} already exists and might contain scores: choose another name")
     with warehouse.opened(home) as connection:
@@ -70,52 +72,67 @@ def plain(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def land_ratings(home: Home, path: Path, rater: str) -> tuple[int, int]:
+def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tuple[int, int]:
     """Land the scores of a sheet; return the number of new scores and of all scores.
 
-    Raises RatingError, and lands nothing, if a row is invalid.
+    Raises RatingError or FileError, and lands nothing, if the file or a row is invalid.
     """
     if not rater.strip():
         raise RatingError("--rater is empty: give the name of the rater")
-    rows = list(read(path))
-    if not rows:
-        raise RatingError(f"{path} contains no scores")
-    names = ("answer_request_id", "answer_hash", "score")
-    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-    columns |= {"rater": [rater] * len(rows), "file_hash": [files.hash_of(path)] * len(rows)}
+    scores = read(path, delimiter)
+    n_rows = scores.num_rows
+    if not n_rows:
+        raise RatingError(f"{path} contains no scores: fill in the column `score`")
+    for name, text in {"rater": rater, "file_hash": files.hash_of(path)}.items():
+        scores = scores.append_column(name, pyarrow.array([text] * n_rows))
     with landing.opened(home.landing) as connection:
-        return landing.add_ratings(connection, pyarrow.table(columns)), len(rows)
+        return landing.add_ratings(connection, scores), n_rows
 
 
-def read(path: Path) -> Iterator[tuple[str, str, float]]:
-    """Yield id, hash and score of each answer with a score."""
-    if not path.exists():
-        raise RatingError(f"{path}: no such file")
-    seen = set()
-    try:
-        # Spreadsheets write a byte order mark.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            sheet = csv.DictReader(file, strict=True)
-            missing = {"answer_id", "answer_hash", "score"} - set(sheet.fieldnames or ())
-            if missing:
-                raise RatingError(f"{path} has no column {' and no column '.join(sorted(missing))}")
-            for number, row in enumerate(sheet, start=1):
-                if not (row["score"] or "").strip():
-                    continue
-                answer_id = row["answer_id"]
-                if not answer_id or not row["answer_hash"]:
-                    raise RatingError(f"{path}, row {number}: answer_id or answer_hash is missing")
-                if answer_id in seen:
-                    raise RatingError(f"{path}, row {number}: {answer_id} is scored twice")
-                seen.add(answer_id)
-                yield answer_id, row["answer_hash"], score(row["score"], f"{path}, row {number}")
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise RatingError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
-
-
-def score(text: str, where: str) -> float:
-    """Parse a score from 0 to 1."""
-    value = float(text) if PLAIN_NUMBER.fullmatch(text.strip()) else math.nan
-    if not 0 <= value <= 1:
-        raise RatingError(f"{where}: {text!r} is not a score from 0 to 1")
-    return value
+def read(path: Path, delimiter: str = ",") -> pyarrow.Table:
+    """An Arrow table of answer_request_id, answer_hash and score of each answer with a score."""
+    source = table_files.local_file(path, delimiter)
+    with duckdb.connect() as connection:
+        connection.execute(
+            """
+            create table given (
+                row_number bigint, problem varchar, answer_id varchar, answer_hash varchar,
+                score double
+            )
+            """
+        )
+        table_files.read(
+            connection,
+            source,
+            SCHEMA,
+            lambda rows: (
+                f"""
+                insert into given
+                select * replace (try_cast(score as double) as score)
+                from {rows}
+                where score is not null or problem is not null
+            """
+            ),
+        )
+        fault = connection.execute(
+            """
+            select
+                row_number,
+                case
+                    when problem is not null then problem
+                    when answer_id is null or answer_hash is null
+                        then 'answer_id or answer_hash is missing'
+                    when count(*) over (partition by answer_id order by row_number) > 1
+                        then answer_id || ' is scored twice'
+                end as fault,
+            from given
+            qualify fault is not null
+            order by row_number
+            limit 1
+            """
+        ).fetchone()
+        if fault:
+            raise RatingError(f"{path}, row {fault[0]}: {fault[1]}; fix or drop the row")
+        return connection.sql(
+            "select answer_id as answer_request_id, answer_hash, score from given order by all"
+        ).to_arrow_table()

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latent_probes.rollout_files.mapping import COLUMNS, CONSTANTS, Mapping
-from latent_probes.rollout_files.sources import RolloutFileError, local_file
 from latent_probes.rollout_files.together import Landed, land_together
+from latent_probes.table_files import FileError, local_file
 
-__all__ = ["COLUMNS", "CONSTANTS", "Landed", "Mapping", "RolloutFileError", "land_rollouts"]
+__all__ = ["COLUMNS", "CONSTANTS", "Landed", "Mapping", "land_rollouts"]
 
 HUB = "hf://"
 
@@ -24,10 +24,12 @@ def land_rollouts(
 ) -> Landed:
     """Land local files, and files of data sets on the Hub (``hf://datasets/…``).
 
-    ``downloads`` is the folder for downloads. Raises RolloutFileError for the first error found; a
-    file that is missing on the Hub is found before anything lands.
+    ``downloads`` is the folder for downloads. Raises FileError for the first error found; a file
+    that is missing on the Hub is found before anything lands.
     """
-    sources = [local_file(Path(name)) for name in names if not str(name).startswith(HUB)]
+    sources = [
+        local_file(Path(name), mapping.delimiter) for name in names if not str(name).startswith(HUB)
+    ]
     addresses = [str(name) for name in names if str(name).startswith(HUB)]
     found = []
     if addresses:
@@ -38,10 +40,10 @@ def land_rollouts(
     for n_landed, file in enumerate(found):
         try:
             landed += hub_files.land_hub_file(landing_path, file, mapping, downloads)
-        except RolloutFileError as error:
+        except FileError as error:
             if len(found) == 1:
                 raise
-            raise RolloutFileError(
+            raise FileError(
                 f"{error} ({n_landed} of {len(found)} Hub files have landed; rerun the same "
                 "command to continue with the rest)"
             ) from error

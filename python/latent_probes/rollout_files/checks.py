@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from latent_probes import landing
-from latent_probes.rollout_files.sources import RolloutFileError
+from latent_probes.table_files import FileError
 
 
 def refuse_first_problem(connection: duckdb.DuckDBPyConnection) -> None:
@@ -29,7 +29,7 @@ def refuse_first_problem(connection: duckdb.DuckDBPyConnection) -> None:
         """,
     )
     if found:
-        raise RolloutFileError("{}, row {}: {}; fix or drop the row".format(*found))
+        raise FileError("{}, row {}: {}; fix or drop the row".format(*found))
 
 
 def refuse_contradictions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -58,7 +58,7 @@ def refuse_contradictions(connection: duckdb.DuckDBPyConnection) -> None:
             """,
         )
         if found:
-            raise RolloutFileError(
+            raise FileError(
                 f"{found[0]}, row {found[1]}: key {found[2]} already exists with a different "
                 f"{what}; rollouts never change, so give the new text a new doc_id"
             )

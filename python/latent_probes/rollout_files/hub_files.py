@@ -34,13 +34,15 @@ from latent_probes.common import files, hub_client, limits, terminal
 from latent_probes.common.connections import ResponseLimitError
 from latent_probes.common.hub_errors import endpoint, explained
 from latent_probes.rollout_files.mapping import Mapping
-from latent_probes.rollout_files.sources import (
-    RolloutFileError,
+from latent_probes.rollout_files.together import Landed, land_together
+from latent_probes.table_files import (
+    FileError,
+    NoRowsError,
     Source,
     is_readable,
     refuse_unknown_format,
+    suffixes,
 )
-from latent_probes.rollout_files.together import Landed, land_together
 
 COMMIT = re.compile("[0-9a-f]{40}")
 SHOWN_FILES = 5
@@ -71,17 +73,17 @@ class HubFile:
 def find(addresses: list[str]) -> list[HubFile]:
     """Find the files at these addresses, without duplicates; each revision is resolved once.
 
-    Raises RolloutFileError for an address without files.
+    Raises FileError for an address without files.
     """
     # Retries of the client would be logged as warnings.
     logging.set_verbosity_error()
     listings: dict[tuple[str, str], list[HubFile]] = {}
     found: dict[str, HubFile] = {}
     for address in addresses:
-        with explained(address, RolloutFileError), hub_client.listing():
+        with explained(address, FileError), hub_client.listing():
             uri = parse_hf_uri(address)
             if uri.type != "dataset":
-                raise RolloutFileError(
+                raise FileError(
                     f"{address}: not a data set; write hf://datasets/OWNER/NAME[@REVISION][/PATH]"
                 )
             key = (uri.id, uri.revision or constants.DEFAULT_REVISION)
@@ -119,29 +121,35 @@ def list_files(dataset: str, revision: str) -> list[HubFile]:
 
 
 def chosen(address: str, pattern: str, listed: list[HubFile]) -> list[HubFile]:
-    """The file at that path, or all readable files in that folder or matching that pattern."""
+    """The file at that path, or all readable files in that folder or matching that pattern.
+
+    Prints the names of the others there.
+    """
     for file in listed:
         if file.path == pattern:
             refuse_unknown_format(file.address)
             return [file]
-    readable = [file for file in listed if is_readable(file.path)]
     folder = pattern.rstrip("/") + "/" if pattern else ""
-    matching = [
-        file for file in readable if file.path.startswith(folder) or fnmatchcase(file.path, pattern)
+    there = [
+        file for file in listed if file.path.startswith(folder) or fnmatchcase(file.path, pattern)
     ]
+    matching = [file for file in there if is_readable(file.path)]
     if not matching:
+        readable = [file for file in listed if is_readable(file.path)]
         shown = [file.path for file in readable[:SHOWN_FILES]]
         more = ["…"] if len(readable) > SHOWN_FILES else []
-        raise RolloutFileError(
+        raise FileError(
             f"{address}: no matching Parquet, JSONL or CSV file (found: "
             f"{', '.join(shown + more) or 'none'}); check the path"
         )
+    if others := [file.path for file in there if not is_readable(file.path)]:
+        terminal.say(f"{address}: not Parquet, JSONL or CSV, so not read: {', '.join(others)}")
     return matching
 
 
 def land_hub_file(landing_path: Path, file: HubFile, mapping: Mapping, downloads: Path) -> Landed:
     """Land one file from the Hub, completely or not at all, unless it has already landed."""
-    name = hashlib.sha256(file.address.encode()).hexdigest()[:32] + Path(file.path).suffix
+    name = hashlib.sha256(file.address.encode()).hexdigest()[:32] + suffixes(file.path)
     download = downloads / name
     details = {"revision": file.revision}
     if endpoint() != constants.HUGGINGFACE_CO_URL_HOME.rstrip("/"):
@@ -150,8 +158,14 @@ def land_hub_file(landing_path: Path, file: HubFile, mapping: Mapping, downloads
         landed = Landed(known_files=1)
     else:
         path, source_hash = fetched(file, download)
-        source = Source(path, file.address, file.address, "hub", source_hash, details)
-        landed = land_together(landing_path, [source], mapping)
+        source = Source(
+            *(path, file.address, file.address, "hub", source_hash, details),
+            delimiter=mapping.delimiter,
+        )
+        try:
+            landed = land_together(landing_path, [source], mapping)
+        except NoRowsError:
+            landed = Landed()
         terminal.say(f"{file.address}: landed {landed.added:,} of {landed.rollouts:,} rollouts")
     download.unlink(missing_ok=True)
     return landed
@@ -182,21 +196,21 @@ def fetched(file: HubFile, download: Path) -> tuple[Path, str]:
         )
     except ValueError as error:
         # The path would escape the cache.
-        raise RolloutFileError(f"{file.address}: {' '.join(str(error).split())}") from error
+        raise FileError(f"{file.address}: {' '.join(str(error).split())}") from error
     if isinstance(cached, str) and (source_hash := proven_hash(file, Path(cached))):
         return Path(cached), source_hash
     if file.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
-        raise RolloutFileError(
+        raise FileError(
             f"{file.address}: too large to download this way ({file.size:,} bytes); download it "
             "with `hf download`, then rerun this command, which will find it in the cache"
         )
     download.parent.mkdir(parents=True, exist_ok=True)
-    with explained(file.address, RolloutFileError), hub_client.downloading(file.size):
+    with explained(file.address, FileError), hub_client.downloading(file.size):
         fetch(file, download)
     source_hash = proven_hash(file, download)
     if source_hash is None:
         download.unlink()
-        raise RolloutFileError(
+        raise FileError(
             f"{file.address}: downloaded file does not match the Hub's hash "
             f"({file.sha256 or file.blob_id}); rerun to download it again"
         )

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 
 from latent_probes.common import sql
-from latent_probes.rollout_files.sources import RolloutFileError, Source
+from latent_probes.table_files import Column, FileError, Number, Source, Text, Texts
+from latent_probes.table_files.columns import accepts
 
 TEXT_COLUMNS = ("source_model", "doc_id", "doc_source", "prefix")
-SAMPLING_COLUMNS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "max_new_tokens",
-    "sampling_seed",
+# Bounds that every sampler keeps. `top_k` is -1 or 0 where all tokens are sampled from.
+SAMPLING_COLUMNS = {
+    "temperature": Number(0, 100),
+    "top_p": Number(0, 1),
+    "top_k": Number(-1, 2**31 - 1, whole=True),
+    "min_p": Number(0, 1),
+    "max_new_tokens": Number(1, 2**31 - 1, whole=True),
+    "sampling_seed": Number(-(2**63), 2**64 - 1, whole=True),
+}
+KINDS = {
+    "continuations": Texts(),
+    "continuation_idx": Number(0, 2**63 - 1, whole=True, called="a non-negative integer"),
+    **SAMPLING_COLUMNS,
+}
+REMEDY = (
+    ", map another column with --column OURS=THEIRS, or give a constant value with --constant "
+    "OURS=VALUE"
 )
 COLUMNS = (
     *TEXT_COLUMNS,
@@ -31,22 +40,21 @@ CONSTANTS = ("source_model", "doc_source", "continuation_idx", *SAMPLING_COLUMNS
 class Mapping:
     """The file's names for our columns, and constants that replace a column.
 
-    Raises RolloutFileError if both are given for a column, or a constant has the wrong type.
+    ``delimiter`` separates the fields of CSV files. Raises FileError if both are given for a
+    column, or a constant has the wrong type.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
+    delimiter: str = ","
 
     def __post_init__(self) -> None:
         for ours, value in self.constants.items():
             if ours in self.columns:
-                raise RolloutFileError(
-                    f"{ours} is given both as a column and as a constant; drop one"
-                )
-            if ours == "continuation_idx" and not re.fullmatch("[0-9]{1,18}", value):
-                raise RolloutFileError(f"constant {ours}={value} is not a non-negative integer")
-            if ours in SAMPLING_COLUMNS and not is_number(value):
-                raise RolloutFileError(f"constant {ours}={value} is not a number")
+                raise FileError(f"{ours} is given both as a column and as a constant; drop one")
+            kind = KINDS.get(ours)
+            if isinstance(kind, Number) and not accepts(kind, value):
+                raise FileError(f"constant {ours}={value} is not {kind.words}")
 
     def name_of(self, ours: str) -> str:
         """The file's name for one of our columns."""
@@ -63,7 +71,7 @@ class Mapping:
             name: details[name] for name in ("columns", "constants") if name in details
         }
 
-    def has_list(self, known: dict[str, str]) -> bool:
+    def has_list(self, known: list[str]) -> bool:
         """Whether a file with these columns has a list of continuations per row."""
         return self.name_of("continuations") in known
 
@@ -71,14 +79,33 @@ class Mapping:
         """Our text columns that a file must have, except the continuation."""
         return [ours for ours in TEXT_COLUMNS if ours not in self.constants]
 
-    def needed(self, known: dict[str, str]) -> list[str]:
+    def needed(self, known: list[str]) -> list[str]:
         """All of our columns that a file with these columns must have."""
         if self.has_list(known):
             return [*self.texts(), "continuations"]
         index = [ours for ours in ("continuation_idx",) if ours not in self.constants]
         return [*self.texts(), "continuation", *index]
 
-    def constant_values(self, known: dict[str, str]) -> dict[str, str]:
+    def schema(self, known: list[str]) -> list[Column]:
+        """The columns to read of a file with these columns."""
+        needed = [
+            # CSV cannot distinguish an empty text from null; here it is an empty text.
+            Column(
+                ours,
+                self.name_of(ours),
+                KINDS.get(ours, Text()),
+                empty_is_text=ours == "continuation",
+            )
+            for ours in self.needed(known)
+        ]
+        settings = [
+            Column(ours, self.name_of(ours), kind, required=ours in self.columns, nullable=True)
+            for ours, kind in SAMPLING_COLUMNS.items()
+            if ours not in self.constants
+        ]
+        return needed + settings
+
+    def constant_values(self, known: list[str]) -> dict[str, str]:
         """SQL expressions of the constants that are columns of a rollout."""
         values = {
             ours: sql.literal(self.constants[ours])
@@ -86,42 +113,25 @@ class Mapping:
             if ours in self.constants
         }
         if "continuation_idx" in self.constants and not self.has_list(known):
-            values["continuation_idx"] = f"{self.constants['continuation_idx']}::bigint"
+            values["continuation_idx"] = sql.literal(self.constants["continuation_idx"])
         return values
 
-    def sampling(self, found: dict[str, str]) -> str:
-        """SQL for a JSON object of the sampling settings: those ``found``, and the constants."""
-        constant = {
+    def sampling(self) -> str:
+        """SQL for a JSON object of the sampling settings of a row and of the constants."""
+        values = {ours: f"try_cast({ours} as json)" for ours in SAMPLING_COLUMNS} | {
             ours: f"{sql.literal(value)}::json"
             for ours, value in self.constants.items()
             if ours in SAMPLING_COLUMNS
         }
-        values = found | constant
-        pairs = [f"'{ours}', {values[ours]}" for ours in SAMPLING_COLUMNS if ours in values]
-        return f"json_object({', '.join(pairs)})"
+        pairs = ", ".join(f"'{ours}', {value}" for ours, value in values.items())
+        # Drops the settings that a row does not have.
+        return f"json_merge_patch('{{}}'::json, json_object({pairs}))"
 
 
-def is_number(text: str) -> bool:
-    """Whether a text is a JSON number."""
-    try:
-        value = json.loads(text, parse_constant=str)
-    except ValueError:
-        return False
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def refuse_missing_columns(source: Source, mapping: Mapping, known: dict[str, str]) -> None:
-    """Raise with the names of all required columns that are missing."""
-    names = [mapping.name_of(ours) for ours in mapping.needed(known)]
-    missing = [repr(name) for name in names if name not in known]
-    if missing:
-        raise RolloutFileError(
-            f"{source.place}, row 1: no column {' nor '.join(missing)} "
-            f"among {', '.join(known) or 'none'}; add the missing columns, map another column with "
-            "--column OURS=THEIRS, or give a constant value with --constant OURS=VALUE"
-        )
+def refuse_double_numbering(source: Source, mapping: Mapping, known: list[str]) -> None:
+    """Raise FileError if both a list and a constant number the continuations."""
     if mapping.has_list(known) and "continuation_idx" in mapping.constants:
-        raise RolloutFileError(
+        raise FileError(
             f"{source.place}, row 1: the list {mapping.name_of('continuations')!r} numbers its "
             "continuations; leave out the constant continuation_idx"
         )

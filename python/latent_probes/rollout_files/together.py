@@ -8,15 +8,14 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import landing
+from latent_probes import landing, table_files
 from latent_probes.common import sql
-from latent_probes.rollout_files import checks, csv_rows, jsonl_rows, parquet_rows
-from latent_probes.rollout_files.mapping import Mapping, refuse_missing_columns
-from latent_probes.rollout_files.sources import RolloutFileError, Source
+from latent_probes.rollout_files import checks
+from latent_probes.rollout_files.mapping import REMEDY, Mapping, refuse_double_numbering
+from latent_probes.table_files import FileError, Source
 
 # Beyond this, DuckDB spills to disk.
 MEMORY_LIMIT = "2GB"
-FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows, ".csv": csv_rows}
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Landed:
 def land_together(landing_path: Path, sources: list[Source], mapping: Mapping) -> Landed:
     """Land the rollouts of some files, all or nothing.
 
-    Raises RolloutFileError for the first error found.
+    Raises FileError for the first error found.
     """
     # A file given twice is landed once.
     sources = list({source.source_hash: source for source in sources}.values())
@@ -52,9 +51,9 @@ def land_together(landing_path: Path, sources: list[Source], mapping: Mapping) -
         pass
     try:
         return land_within("reset memory_limit", landing_path, sources, mapping)
-    except duckdb.OutOfMemoryException as error:
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
         places = ", ".join(source.place for source in sources)
-        raise RolloutFileError(
+        raise FileError(
             f"{places}: a row needs more memory than is available; shorten or drop it"
         ) from error
 
@@ -102,22 +101,31 @@ def land_within(limit: str, landing_path: Path, sources: list[Source], mapping: 
 
 def read(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping) -> None:
     """Append the rows of one file to ``incoming``, each with its problem, if any."""
-    rows = FORMATS[source.path.suffix]
-    try:
-        known = rows.columns_of(connection, source)
-        refuse_missing_columns(source, mapping, known)
-        connection.execute(
-            "insert into incoming by name "
-            f"select {sql.literal(source.source_hash)} as source_hash, "
-            f"{sql.literal(source.name)} as source_name, rows.* "
-            f"from ({rows.select(source, mapping, known)}) as rows"
-        )
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        first_lines = " ".join(str(error).splitlines()[:3])
-        raise RolloutFileError(
-            rows.fault(source, error)
-            or f"{source.place}: cannot be read ({first_lines}); the file may be truncated: "
-            "write it again"
-        ) from error
+    known = table_files.names(connection, source)
+    refuse_double_numbering(source, mapping, known)
+    columns = mapping.schema(known)
+    # `unnest` would drop a null or an empty list together with its problem.
+    listed = "if(problem is null, continuations, [null])"
+    numbered = {
+        "continuation": f"unnest({listed})",
+        "continuation_idx": f"generate_subscripts({listed}, 1) - 1",
+    }
+    values = {
+        "source_hash": sql.literal(source.source_hash),
+        "source_name": sql.literal(source.place),
+        **{ours: ours for ours in ("row_number", "problem", *mapping.needed(known))},
+        **mapping.constant_values(known),
+    }
+    if values.pop("continuations", None):
+        values |= numbered
+    else:
+        values["continuation_idx"] = f"try_cast({values['continuation_idx']} as bigint)"
+    values["sampling"] = mapping.sampling()
+    selected = ", ".join(f"{value} as {ours}" for ours, value in values.items())
+    table_files.read(
+        connection,
+        source,
+        columns,
+        lambda rows: f"insert into incoming by name select {selected} from {rows}",
+        REMEDY,
+    )

@@ -1,4 +1,4 @@
-"""Read pages or prefixes from Parquet and JSONL, and cut pages at a seeded random position.
+"""Read pages or prefixes from a file, and cut pages at a seeded random position.
 
 A page is cut after a word, before white space, so that the continuation starts with a complete
 token. Few cuts are at the end of a sentence, where a model often ends its text.
@@ -7,7 +7,6 @@ token. Few cuts are at the end of a sentence, where a model often ends its text.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,12 @@ from pathlib import Path
 import duckdb
 import regex
 
-from latent_probes import landing
+from latent_probes import landing, table_files
 from latent_probes.common import files, terminal
-from latent_probes.common.sql import identifier, is_blank, literal
-from latent_probes.rollout_files import RolloutFileError, jsonl_rows, parquet_rows
-from latent_probes.rollout_files.sources import Source, local_file
+from latent_probes.common.sql import is_blank, literal
+from latent_probes.table_files import Column, Source, Text
 
 COLUMNS = ("id", "url", "text", "prefix")
-FORMATS = {".parquet": parquet_rows, ".jsonl": jsonl_rows}
 # A cut is between the two characters. DuckDB and Python interpret this pattern identically.
 PLACE_TO_CUT = r"[^\s\x0b\x1c-\x1f\x85\p{Z}][ \t\n\r]"
 METHOD = "before white space 1"
@@ -50,13 +47,18 @@ class Bounds:
 
 
 def chosen(
-    path: Path, columns: dict[str, str], bounds: Bounds, seed: int, n_documents: int | None
+    path: Path,
+    columns: dict[str, str],
+    bounds: Bounds,
+    seed: int,
+    n_documents: int | None,
+    delimiter: str = ",",
 ) -> tuple[list[Prefix], dict]:
     """The prefixes of a file and their origin; prints how many there are and what was skipped.
 
-    Raises PrefixError, also if there are none.
+    Raises PrefixError, also if there are none, and FileError for a file that cannot be read.
     """
-    found, passed_over = read(path, columns, bounds, seed, n_documents)
+    found, passed_over = read(path, columns, bounds, seed, n_documents, delimiter)
     reasons = ", ".join(f"{n_rows:,} {reason}" for reason, n_rows in sorted(passed_over.items()))
     if not found:
         raise PrefixError(f"{path}: no usable prefixes ({reasons or 'no rows'})")
@@ -86,56 +88,61 @@ def cut(text: str, key: str, bounds: Bounds) -> str | None:
 
 
 def read(
-    path: Path, columns: dict[str, str], bounds: Bounds, seed: int, n_documents: int | None
+    path: Path,
+    columns: dict[str, str],
+    bounds: Bounds,
+    seed: int,
+    n_documents: int | None,
+    delimiter: str = ",",
 ) -> tuple[list[Prefix], Counter[str]]:
     """The prefixes of a file, in an order drawn from ``seed``, and counts of skipped rows.
 
     ``columns`` maps our column names to those of the file. A row with a ``prefix`` is used in full;
     any other row is a page whose ``text`` is cut. ``n_documents`` limits the number; a larger
-    number extends the same selection. Equal input gives equal prefixes. Raises PrefixError.
+    number extends the same selection. Equal input gives equal prefixes. Raises PrefixError, and
+    FileError for a file that cannot be read.
     """
-    if path.suffix not in FORMATS:
-        raise PrefixError(f"{path}: cannot tell the format; name the file .parquet or .jsonl")
-    try:
-        source = local_file(path)
-    except RolloutFileError as error:
-        raise PrefixError(str(error)) from error
+    source = table_files.local_file(path, delimiter)
     with duckdb.connect() as connection:
-        try:
-            stage(connection, source, columns, bounds, seed)
-            refuse_problems(connection, path)
-            passed_over = Counter(
-                dict(
-                    connection.execute(
-                        "select reason, count(*) from staged where reason is not null group by all"
-                    ).fetchall()
-                )
+        schema = schema_of(connection, source, columns)
+        stage(connection, source, schema, bounds, seed)
+        refuse_problems(connection, path)
+        passed_over = Counter(
+            dict(
+                connection.execute(
+                    "select reason, count(*) from staged where reason is not null group by all"
+                ).fetchall()
             )
-            rows = connection.execute(
+        )
+        connection.execute(
+            f"""
+            create temp table chosen as
+            select doc_id, row_number, drawn, null::varchar as url, null::varchar as text,
+                null::varchar as prefix
+            from staged
+            where reason is null
+            order by drawn, doc_id
+            limit {"all" if n_documents is None else n_documents}
+            """
+        )
+        # Read again: the texts of all pages can be larger than the memory.
+        table_files.read(
+            connection,
+            source,
+            schema,
+            lambda rows: (
                 f"""
-                with chosen as (
-                    select doc_id, row_number
-                    from staged
-                    where reason is null
-                    order by drawn, doc_id
-                    limit {"all" if n_documents is None else n_documents}
-                )
-                select doc_id, pages.url, left(pages.text, {bounds.longest + 2}), pages.prefix
-                from pages
-                join chosen using (row_number)
-                join staged using (row_number, doc_id)
-                order by drawn, doc_id
-                """
-            ).fetchall()
-        except RolloutFileError as error:
-            raise PrefixError(str(error)) from error
-        except duckdb.Error as error:
-            first_lines = " ".join(str(error).splitlines()[:3])
-            raise PrefixError(
-                FORMATS[path.suffix].fault(source, error)
-                or f"{path}: cannot be read ({first_lines}); the file may be truncated: write it "
-                "again"
-            ) from error
+                update chosen
+                set url = pages.url, text = left(pages.text, {bounds.longest + 2}),
+                    prefix = pages.prefix
+                from {rows} as pages
+                where pages.row_number = chosen.row_number
+            """
+            ),
+        )
+        rows = connection.execute(
+            "select doc_id, url, text, prefix from chosen order by drawn, doc_id"
+        ).fetchall()
     found = []
     for doc_id, url, text, prefix in rows:
         text = prefix or cut(text, f"cut {seed} {doc_id}", bounds)
@@ -145,62 +152,54 @@ def read(
     return found, passed_over
 
 
+def schema_of(
+    connection: duckdb.DuckDBPyConnection, source: Source, columns: dict[str, str]
+) -> list[Column]:
+    """The columns to read: ``text`` is needed only of a file without ``prefix``."""
+    names = {ours: columns.get(ours, ours) for ours in COLUMNS}
+    known = table_files.names(connection, source)
+    return [
+        Column("id", names["id"], Text(or_integer=True)),
+        Column("url", names["url"], Text()),
+        Column("text", names["text"], Text(), names["prefix"] not in known, nullable=True),
+        Column("prefix", names["prefix"], Text(), required=False, nullable=True),
+    ]
+
+
 def stage(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
-    columns: dict[str, str],
+    schema: list[Column],
     bounds: Bounds,
     seed: int,
 ) -> None:
-    """Create the view ``pages``, and the table ``staged``: one row per page, without its text."""
-    path, rows = source.path, FORMATS[source.path.suffix]
-    known = rows.columns_of(connection, source)
-    fields = {ours: columns.get(ours, ours) for ours in COLUMNS}
-    for ours in ("id", "url", "prefix" if fields["prefix"] in known else "text"):
-        if fields[ours] not in known:
-            raise PrefixError(
-                f"{path}, row 1: no column {fields[ours]!r} among {', '.join(known) or 'none'}; "
-                "add it, or map another with --column OURS=THEIRS"
-            )
-    if path.suffix == ".parquet":
-        values = {
-            ours: f"{identifier(theirs)}::varchar" if theirs in known else "null::varchar"
-            for ours, theirs in fields.items()
-        }
-        kinds = {ours: literal(known[theirs]) for ours, theirs in fields.items() if theirs in known}
-    else:
-        places = {
-            ours: literal("$." + json.dumps(theirs, ensure_ascii=False))
-            for ours, theirs in fields.items()
-        }
-        values = {ours: f"json ->> {place}" for ours, place in places.items()}
-        kinds = {ours: f"json_type(json, {place})" for ours, place in places.items()}
-    for ours in ("text", "prefix"):
-        # Otherwise the JSON of a list would be cut like a text.
-        values[f"{ours}_kind"] = kinds.get(ours, "null")
-    selected = ", ".join(f"{value} as {ours}" for ours, value in values.items())
-    connection.execute(
-        f"create temp view pages as select row_number() over () as row_number, {selected} "
-        f"from {rows.table(source)}"
-    )
+    """Create the table ``staged``: one row per page, without its text."""
+    names = {column.ours: column.theirs for column in schema}
     window = f"substr(text, {bounds.shortest}, {bounds.longest + 2 - bounds.shortest})"
     connection.execute(
-        rf"""
-        create temp table staged as
+        """
+        create temp table staged (
+            row_number bigint, doc_id varchar, drawn varchar, text_hash varchar, problem varchar,
+            reason varchar
+        )
+        """
+    )
+    table_files.read(
+        connection,
+        source,
+        schema,
+        lambda rows: (
+            rf"""
+        insert into staged by name
         select
             row_number,
             id as doc_id,
             sha256({literal(f"draw {seed} ")} || id) as drawn,
             md5(json_array(url, text, prefix)) as text_hash,
             case
-                when id is null then {literal(fields["id"] + " is null")}
-                when url is null then {literal(fields["url"] + " is null")}
+                when problem is not null then problem
                 when coalesce(prefix, text) is null
-                    then {literal(f"neither {fields['prefix']} nor {fields['text']}")}
-                when text_kind not in ('VARCHAR', 'NULL')
-                    then {literal(fields["text"] + " is not a text")}
-                when prefix_kind not in ('VARCHAR', 'NULL')
-                    then {literal(fields["prefix"] + " is not a text")}
+                    then {literal(f"neither {names['prefix']} nor {names['text']}")}
                 when '' in (id, url) or regexp_matches(id || url, '[\x00-\x1F\x7F]')
                     then 'id or url is empty or contains control characters'
             end as problem,
@@ -211,9 +210,21 @@ def stage(
                 when prefix is null and length(text) <= {bounds.shortest} then 'too short'
                 when prefix is null and not regexp_matches({window}, {literal(PLACE_TO_CUT)})
                     then 'without white space to cut before'
-                when row_number() over (partition by id order by row_number) > 1 then 'repeated'
             end as reason,
-        from pages
+        from {rows}
+        """
+        ),
+        ", or map another with --column OURS=THEIRS",
+    )
+    connection.execute(
+        """
+        update staged set reason = 'repeated'
+        from (
+            select row_number
+            from staged
+            qualify row_number() over (partition by doc_id order by row_number) > 1
+        ) as repeated
+        where staged.row_number = repeated.row_number and reason is null
         """
     )
 

@@ -1,0 +1,84 @@
+"""Parquet files: columns are typed, and only those that are needed are read."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from latent_probes.common import sql
+from latent_probes.table_files.columns import Column, Number, Text, Texts, shown
+from latent_probes.table_files.sources import FileError, Source
+
+TEXT = r"VARCHAR|ENUM\(.*\)"
+TEXTS = r'(VARCHAR|"NULL")\[\d*\]'
+INTEGER = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?"
+NUMBER = rf"{INTEGER}|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)"
+# The type of a column in which everything is null.
+NOTHING = '"NULL"'
+
+
+def table(source: Source) -> str:
+    """SQL of the table to select from."""
+    return f"read_parquet({sql.file_literal(source.path)}, hive_partitioning = false)"
+
+
+def described(connection: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[str, str, str]]:
+    """Of each column: its name, its name in SQL, and its type there.
+
+    DuckDB renames columns that differ in case only.
+    """
+    columns = connection.execute(f"describe from {table(source)}").fetchall()
+    elements = connection.execute(
+        f"select name, num_children from parquet_schema({sql.file_literal(source.path)})"
+    ).fetchall()
+    names, open_children = [], [1]
+    for name, n_children in elements:
+        # The children of the root are columns, those of a column are not.
+        if len(open_children) == 2:
+            names.append(name)
+        open_children[-1] -= 1
+        if n_children:
+            open_children.append(n_children)
+        while open_children and open_children[-1] == 0:
+            open_children.pop()
+    return [(name, *column[:2]) for name, column in zip(names, columns, strict=True)]
+
+
+def names(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
+    """The names of the columns."""
+    return [name for name, _, _ in described(connection, source)]
+
+
+def numbered(
+    connection: duckdb.DuckDBPyConnection, source: Source, columns: list[Column]
+) -> tuple[str, list[str]]:
+    """SQL of the rows with their numbers and our columns, and which of these the file has.
+
+    Numbers are texts. Raises FileError for a column of the wrong type.
+    """
+    found = {name: (known, kind) for name, known, kind in described(connection, source)}
+    values = {}
+    for column in columns:
+        if column.theirs in found:
+            known, kind = found[column.theirs]
+            if not is_right(column.kind, kind):
+                raise FileError(
+                    f"{source.place}, row 1: column {shown(column.theirs)} is {kind[:40]}, not "
+                    f"{column.kind.words}; cast it before landing"
+                )
+            wanted = "varchar[]" if isinstance(column.kind, Texts) else "varchar"
+            values[column.ours] = f"{sql.identifier(known)}::{wanted} as {column.ours}"
+    selected = ", ".join(["row_number() over () as row_number", *values.values()])
+    return f"(select {selected} from {table(source)})", list(values)
+
+
+def is_right(kind: Text | Texts | Number, found: str) -> bool:
+    """Whether a column of this type has such values."""
+    if isinstance(kind, Number):
+        pattern = NUMBER
+    elif isinstance(kind, Texts):
+        pattern = TEXTS
+    else:
+        pattern = f"{TEXT}|{INTEGER}" if kind.or_integer else TEXT
+    return found == NOTHING or bool(re.fullmatch(pattern, found, re.DOTALL))

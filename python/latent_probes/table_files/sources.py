@@ -1,0 +1,88 @@
+"""A file to read: its local path, its format, and its origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from latent_probes.common import files
+
+FORMATS = (".parquet", ".jsonl", ".csv")
+# Of text; Parquet files are compressed inside.
+COMPRESSIONS = (".gz", ".zst")
+
+
+class FileError(Exception):
+    """A file that is refused; the message names the file, the row and the remedy."""
+
+
+class NoRowsError(FileError):
+    """A file without rows."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A local file and its recorded origin.
+
+    ``place`` is its name in messages; ``name`` and ``kind`` are its name in ``rollout_sources``.
+    ``delimiter`` separates the fields of a CSV file.
+    """
+
+    path: Path
+    place: str
+    name: str
+    kind: str
+    source_hash: str
+    details: dict = field(default_factory=dict)
+    delimiter: str = ","
+
+    @property
+    def format(self) -> str:
+        """The format that the name states, such as ``.csv``."""
+        return split(self.path.name)[0]
+
+    @property
+    def compression(self) -> str:
+        """The compression that the name states, such as ``.gz``, or an empty text."""
+        return split(self.path.name)[1]
+
+
+def row_name(number: int) -> str:
+    """A row in a message."""
+    return f"row {number}" if number else "the header"
+
+
+def split(name: str) -> tuple[str, str]:
+    """Format and compression that a file name states; the format is empty if it is unknown."""
+    path = PurePath(name.lower())
+    compression = path.suffix if path.suffix in COMPRESSIONS else ""
+    stated = PurePath(path.stem).suffix if compression else path.suffix
+    known = stated in FORMATS and not (compression and stated == ".parquet")
+    return (stated, compression) if known else ("", "")
+
+
+def suffixes(name: str) -> str:
+    """The end of a file name that states format and compression, such as ``.jsonl.gz``."""
+    return "".join(split(name))
+
+
+def is_readable(name: str) -> bool:
+    """Whether a file name states a known format."""
+    return bool(suffixes(name))
+
+
+def refuse_unknown_format(place: str) -> None:
+    """Raise FileError for a file name that states no known format."""
+    if not is_readable(place):
+        raise FileError(
+            f"{place}: cannot tell the format; name the file .parquet, .jsonl or .csv "
+            "(.jsonl and .csv also with .gz or .zst)"
+        )
+
+
+def local_file(path: Path, delimiter: str = ",") -> Source:
+    """The source for a local path given by the user."""
+    refuse_unknown_format(str(path))
+    if not path.is_file():
+        raise FileError(f"{path}: no such file; check the path")
+    return Source(path, str(path), path.name, "file", files.hash_of(path), delimiter=delimiter)
