@@ -1,5 +1,6 @@
 """Files of data sets on the Hub land one by one, completely and once, or fail with a reason."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import termios
 import time
 from pathlib import Path
 
+import pyarrow
 import pytest
 from conftest import ROOT, Checkout
 from hub_client import ask, be_new
@@ -106,6 +108,35 @@ def test_a_file_of_a_data_set_lands(hub, house, content, suffix):
     assert name == f"hf://datasets/owner/rollouts@{commit}/a{suffix}"
     assert json.loads(details) == {"revision": "main", "endpoint": hub.address}
     assert house.query("select distinct source_hash from rollouts") == [(source_hash,)]
+
+
+def test_compressed_files_land_beside_plain_ones_and_what_is_not_read_is_named(
+    hub, house, content, capsys
+):
+    rows = {name: content(f"{name}.jsonl", row(doc_id=name)) for name in "abc"}
+    hub.create("owner/rollouts").commit(
+        {
+            "data/a.jsonl": rows["a"],
+            "data/b.jsonl.gz": gzip.compress(rows["b"]),
+            "data/c.jsonl.zst": pyarrow.compress(rows["c"], "zstd", asbytes=True),
+            "data/d.csv": b"doc_id\n",
+            "data/e.json": b"{}",
+            "data/f.jsonl.xz": b"",
+            "notes.txt": b"",
+        }
+    )
+    with pytest.raises(FileError, match=r"d\.csv, row 1: no column"):
+        house.land(f"{NAME}/data")
+    assert documents(house) == ["a", "b", "c"]
+    said = capsys.readouterr().out
+    assert "not Parquet, JSONL or CSV, so not read: data/e.json, data/f.jsonl.xz\n" in said
+    assert "notes.txt" not in said
+
+
+def test_a_file_without_rows_keeps_no_other_from_landing(hub, house, content):
+    empty = content("a.csv", row()).splitlines()[0]
+    hub.create("owner/rollouts").commit({"a.csv": empty, "b.jsonl": content("b.jsonl", row())})
+    assert house.land(NAME) == Landed(rollouts=1, added=1)
 
 
 def test_a_landed_file_is_not_kept(hub, house, parquet):

@@ -22,13 +22,14 @@ from landing_house import House, listed, row, without, write
 
 from latent_probes import table_files
 from latent_probes.cli import options
+from latent_probes.common import limits
 from latent_probes.evaluation import answers_file, ratings
 from latent_probes.evaluation.answers_file import OracleError
 from latent_probes.evaluation.ratings import RatingError
 from latent_probes.rollout_files.mapping import SAMPLING_COLUMNS, Mapping
 from latent_probes.sampling import prefixes
 from latent_probes.sampling.prefixes import Bounds, PrefixError
-from latent_probes.table_files import Column, FileError, Number, Text, Texts, text_lines
+from latent_probes.table_files import Column, FileError, Number, Text, Texts
 
 ROWS = [
     row(doc_id=doc_id, prefix=f"The {doc_id} left, '", continuation=f' "as said; {index}.')
@@ -317,7 +318,7 @@ def test_a_setting_that_is_a_text_is_refused_though_it_states_a_number(house):
 
 
 def test_the_length_of_a_row_has_a_limit(house, monkeypatch):
-    monkeypatch.setattr(text_lines, "LONGEST_ROW", 500)
+    monkeypatch.setattr(limits, "ROW_CHARACTERS", 500)
     long = [*ROWS[:2], row(doc_id="long", prefix="one line\n" * 100)]
     for name, content in {
         "a.csv": csv_text(long),
@@ -331,7 +332,7 @@ def test_the_length_of_a_row_has_a_limit(house, monkeypatch):
 
 def test_the_length_of_a_text_has_a_limit(house, monkeypatch):
     good = write(house.folder / "good.jsonl", row(doc_id="good")).stat().st_size
-    monkeypatch.setattr(text_lines, "LONGEST_FILE", good)
+    monkeypatch.setattr(limits, "FILE_CHARACTERS", good)
     blank = put(house, "a.jsonl.gz", gzip.compress(b"\n" * 1000))
     assert f"longer than {good:,} characters; split the file" in house.refusal(blank)
 

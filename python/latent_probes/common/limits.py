@@ -1,4 +1,4 @@
-"""Limits on what servers send: each bounds memory, disk or time."""
+"""Limits on what servers send and files contain: each bounds memory, disk or time."""
 
 # The body of one response: a message, a completion, a page of a list, an error.
 RESPONSE_BYTES = 16 << 20
@@ -26,3 +26,7 @@ WAIT_SECONDS = 600.0
 OUTAGE_SECONDS = 24 * 3600.0
 # A batch ends within 24 hours; one that takes longer than this never will.
 BATCH_SECONDS = 48 * 3600.0
+# A row of a JSONL or CSV file: it can be a prefix with all its continuations.
+ROW_CHARACTERS = 1 << 28
+# The text of a JSONL or CSV file: a small one can decompress to any length.
+FILE_CHARACTERS = 1 << 36

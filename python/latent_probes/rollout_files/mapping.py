@@ -18,7 +18,7 @@ SAMPLING_COLUMNS = {
     "max_new_tokens": Number(1, 2**31 - 1, whole=True),
     "sampling_seed": Number(-(2**63), 2**64 - 1, whole=True),
 }
-KINDS = {
+KINDS: dict[str, Text | Texts | Number] = {
     "continuations": Texts(),
     "continuation_idx": Number(0, 2**63 - 1, whole=True, called="a non-negative integer"),
     **SAMPLING_COLUMNS,

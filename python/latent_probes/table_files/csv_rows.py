@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pyarrow
 
-from latent_probes.common import sql, terminal
+from latent_probes.common import limits, sql, terminal
 from latent_probes.table_files import text_lines
 from latent_probes.table_files.batches import Batch, batched
 from latent_probes.table_files.columns import Column, Number, Texts, shown
@@ -18,7 +18,7 @@ DELIMITERS = (",", ";", "\t", "|")
 
 def numbered(source: Source, lines: text_lines.Lines) -> Iterator[tuple[int, list[str]]]:
     """The fields of the header, as row 0, and of each row; blank lines are no rows."""
-    csv.field_size_limit(text_lines.LONGEST_ROW)
+    csv.field_size_limit(limits.ROW_CHARACTERS)
     parsed = csv.reader(lines, delimiter=source.delimiter, strict=True)
     number, line, line_end = 0, 1, ""
     lines.new_row(number)

@@ -13,12 +13,9 @@ from typing import IO, cast
 
 import pyarrow
 
+from latent_probes.common import limits
 from latent_probes.table_files.sources import FileError, Source, row_name
 
-# A row can be long: a prefix with all its continuations. In characters.
-LONGEST_ROW = 1 << 28
-# Of decompressed text, in characters: a small file can decompress to any size.
-LONGEST_FILE = 1 << 36
 # A BOM of UTF-32 begins with that of UTF-16.
 ENCODINGS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -53,18 +50,19 @@ class Lines:
         self.row, self.in_row = row, 0
 
     def __iter__(self) -> Iterator[str]:
-        while line := self.text.readline(LONGEST_ROW + 1):
+        while line := self.text.readline(limits.ROW_CHARACTERS + 1):
             self.in_row += len(line)
             self.in_file += len(line)
-            if self.in_row > LONGEST_ROW:
+            if self.in_row > limits.ROW_CHARACTERS:
                 raise FileError(
-                    f"{self.place}, {row_name(self.row)}: longer than {LONGEST_ROW:,} characters; "
-                    "shorten or drop the row, or close its quote"
+                    f"{self.place}, {row_name(self.row)}: longer than "
+                    f"{limits.ROW_CHARACTERS:,} characters; shorten or drop the row, or close its "
+                    "quote"
                 )
-            if self.in_file > LONGEST_FILE:
+            if self.in_file > limits.FILE_CHARACTERS:
                 raise FileError(
                     f"{self.place}, {row_name(self.row)}: the text up to here is longer than "
-                    f"{LONGEST_FILE:,} characters; split the file"
+                    f"{limits.FILE_CHARACTERS:,} characters; split the file"
                 )
             self.last = line
             yield line
