@@ -23,8 +23,8 @@ from test_completions import MODELS
 from latent_probes.common import connections, limits, terminal
 from latent_probes.providers import ProviderError, anthropic_api
 from latent_probes.providers.anthropic_batches import AnthropicBatches
-from latent_probes.rollout_files import RolloutFileError
 from latent_probes.sampling.completions import CompletionsError, ServedModel
+from latent_probes.table_files import FileError
 
 KEY = "a-key-that-nobody-may-see"
 PASSWORD = "a-password-that-nobody-may-see"
@@ -223,7 +223,7 @@ def hub(monkeypatch, tmp_path):
 
 
 def hub_refusal(tmp_path) -> str:
-    with House(tmp_path) as house, pytest.raises(RolloutFileError) as caught:
+    with House(tmp_path) as house, pytest.raises(FileError) as caught:
         house.land(NAME)
     assert "\n" not in str(caught.value)
     return str(caught.value)
