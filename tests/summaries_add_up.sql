@@ -37,6 +37,11 @@ sums as (
         (
             select count(*) from {{ ref('generator_outputs') }} where attempt is not null
         ) as settled_answers,
+        (select sum(n_answers) from {{ ref('model_summary') }} where stage != 'all')
+            as model_answers,
+        (select sum(n_succeeded) from {{ ref('spend') }}) as answers,
+        (select sum(n_scored) from {{ ref('arm_summary') }}) as arm_scored,
+        (select sum(n_scored) from {{ ref('controls') }}) as controls_scored,
 
 )
 
@@ -55,3 +60,5 @@ where
     or total_probes != published_probes
     or total_written != coalesce(written_probes, 0)
     or coalesce(requests, 0) != requests_landed
+    or coalesce(model_answers, 0) != coalesce(answers, 0)
+    or coalesce(arm_scored, 0) != coalesce(controls_scored, 0)

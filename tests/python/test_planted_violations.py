@@ -149,6 +149,7 @@ VIOLATIONS = {
     "sentences_remain_beside_each_split": [
         "update chosen_documents set sentences = sentences[:len(sentences) // 2]"
     ],
+    "published_names_have_meanings": ["delete from names where kind = 'scope' and name = 'lens'"],
     "spend_counts_every_attempt": ["update spend set n_attempts = n_attempts - 1"],
     "spend_per_probe_adds_up": ["update spend_per_probe set usd = usd + 1 where stage = 'judge'"],
     "splits_lie_before_white_space": [

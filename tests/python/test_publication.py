@@ -20,6 +20,9 @@ import pyarrow.parquet
 import pytest
 import yaml
 from conftest import ROOT, Checkout
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from latent_probes import publication, warehouse
 from latent_probes.common.home import Home
@@ -129,7 +132,6 @@ def test_what_is_compact_makes_the_same_rows(published, rows):
         rebuilt = figures.sql("from flattened").to_arrow_table()
         assert rebuilt.to_pylist() == rows
         assert rebuilt.schema.types == pyarrow.parquet.read_table(published / "data").schema.types
-    assert (published / "README.md").read_text().count(card.query_text(published, "flattened")) == 1
 
 
 def test_an_export_of_the_same_warehouse_is_not_written_again(finished):
@@ -172,58 +174,63 @@ def test_every_figure_of_the_card_is_that_of_the_files(published, finished_once)
 
 def test_figures_counted_by_hand_stand_on_the_card(published, rows):
     """The same sums by other means: a query can be wrong, too."""
-    shown = proof.tables_of((published / "README.md").read_text())
+    shown = card.tables_of((published / "README.md").read_text())
     scores = [row["bb_answer_score_max"] for row in rows if row["bb_answer_rollout_scores"]]
-    assert f"| probes | {len(rows)} |" in shown["totals"]
-    assert f"| scored probes | {len(scores)} |" in shown["totals"]
-    assert f"| mean best score | {statistics.fmean(scores):.3f} |" in shown["totals"]
-    assert (
-        f"| standard deviation of the best score | {statistics.pstdev(scores):.3f} |"
-        in shown["totals"]
-    )
     hard = sum(score < 0.4 for score in scores) / len(scores)
-    assert f"| HARD, share of scored probes | {hard:.1%} |" in shown["totals"]
-    for number, line in enumerate(shown["score_histogram"].splitlines()):
+    total = [len(rows), 20, 320, len(scores), f"{statistics.fmean(scores):.3f}"]
+    total += [f"{statistics.pstdev(scores):.3f}", f"{hard:.1%}"]
+    assert f"| {' | '.join(map(str, total))} |" in shown["totals"]
+    for number, line in enumerate(shown["score_histogram"].splitlines()[1:]):
         least, most = number / 5, (number + 1) / 5 if number < 4 else 1.1
         assert int(line.split()[2]) == sum(least <= score < most for score in scores)
     for scope in ("word", "lens", "sentence", "paragraph", "whole"):
         of_scope = [row for row in rows if row["scope"] == scope]
         scored = [row for row in of_scope if row["bb_answer_score_max"] is not None]
-        (line,) = re.findall(rf"^\| {scope} \|.*$", shown["scope_summary"], re.MULTILINE)
+        (line,) = re.findall(rf"^\| `{scope}` \|.*$", shown["scope_summary"], re.MULTILINE)
         cells = [cell.strip() for cell in line.split("|")]
-        assert [cells[2], cells[4]] == [str(len(of_scope)), str(len(scored))]
+        assert [cells[3], cells[4]] == [str(len(of_scope)), str(len(scored))]
     n_rejected = pyarrow.parquet.read_table(published / "rejections").num_rows
-    counted = re.findall(r"\| (\d+) \| [^|]*\|$", shown["rejection_summary"], re.MULTILINE)
+    counted = re.findall(r"^\| `\w+` \| (\d+) \|", shown["rejection_summary"], re.MULTILINE)
     assert sum(map(int, counted)) == n_rejected == 320 - len(rows)
     spend = pyarrow.parquet.read_table(published / "spend").to_pydict()
     for stage, n_attempts in zip(spend["stage"], spend["n_attempts"], strict=True):
-        assert f"| {stage} | lexical | lexical | {n_attempts:,} |" in shown["spend"]
+        (line,) = re.findall(rf"^\| `{stage}` \|.*$", shown["model_summary"], re.MULTILINE)
+        assert f"| {n_attempts:,} |" in line
     assert sum(spend["n_attempts"]) == 20 + 2 * 5 * len(scores)
     n_suffix = sum(row["target"] == "suffix" for row in rows)
-    counted = re.findall(r"\| (\d+) \| [\d.]* ?\|$", shown["typicality_splits"], re.MULTILINE)
+    counted = re.findall(r"typical` \| (\d+) \|", shown["typicality_splits"])
     assert sum(map(int, counted)) == n_suffix
 
 
+def body(folder: Path) -> str:
+    """The card below its header."""
+    return (folder / "README.md").read_text().partition("\n---\n")[2]
+
+
 def test_every_table_of_the_card_names_its_query(published):
-    text = (published / "README.md").read_text()
+    text = body(published)
     n_tables = len(re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE))
-    assert n_tables >= 15
-    # One more is the histogram.
-    assert len(re.findall(r"^Query: `\w+`$", text, re.MULTILINE)) == n_tables + 1
+    assert n_tables >= 12
+    with queries.opened(published) as figures:
+        views = figures.execute("select view_name from duckdb_views()").fetchall()
+    named = card.tables_of(text)
+    # One more is the histogram; the others say that they have no rows.
+    assert sum("\n|" in lines for lines in named.values()) == n_tables
+    assert {(name,) for name in named} <= set(views)
 
 
 @pytest.mark.parametrize(
     "figure",
-    ["scope_summary", "totals", "rejection_summary", "spend", "published_rounds", "controls"],
+    ["scope_summary", "totals", "rejection_summary", "model_summary", "rounds", "arm_summary"],
 )
 def test_a_drift_of_the_card_is_found(copied, figure):
     path = copied / "README.md"
     text = path.read_text()
-    table = proof.tables_of(text)[figure]
-    *_, number = re.finditer(r"\b\d+\b", table)
+    table = card.tables_of(text)[figure].partition("\n")[2]
+    *_, number = re.finditer(r"(?<=\| )\d+(?= \|)", table)
     drifted = table[: number.start()] + str(int(number[0]) + 1) + table[number.end() :]
     path.write_text(text.replace(table, drifted))
-    assert proof.faults(copied) == [f"the card's figures of `{figure}` do not match the files"]
+    assert proof.compare(copied) == [f"the card's figures of `{figure}` do not match the files"]
 
 
 @pytest.mark.parametrize(
@@ -236,11 +243,11 @@ def test_a_drift_of_the_card_is_found(copied, figure):
             {"totals", "scope_summary", "score_histogram"},
         ),
         ("rejections", "select * from rows limit 5", {"rejection_summary", "totals"}),
-        ("spend", "select * replace (n_attempts + 1 as n_attempts) from rows", {"spend"}),
+        ("spend", "select * replace (n_succeeded + 1 as n_succeeded) from rows", {"model_summary"}),
         (
             "requests",
             "select * replace (n_requests * 2 as n_requests) from rows",
-            {"answer_formats", "request_settings"},
+            {"answer_formats"},
         ),
     ],
 )
@@ -248,7 +255,7 @@ def test_a_drift_of_the_files_is_found(copied, folder, statement, figures):
     (path,) = (copied / folder).glob("*.parquet")
     changed = duckdb.connect().read_parquet(str(path)).query("rows", statement).to_arrow_table()
     pyarrow.parquet.write_table(changed, path)
-    found = proof.faults(copied)
+    found = proof.compare(copied)
     assert f"{path.relative_to(copied)} does not match the hash in the manifest" in found
     assert figures <= set(re.findall(r"`(\w+)`", " ".join(found)))
 
@@ -264,7 +271,7 @@ def test_a_drift_of_the_files_is_found(copied, folder, statement, figures):
 def test_a_manifest_that_says_something_else_is_found(copied, change, said):
     path = copied / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    assert said in " ".join(proof.faults(copied))
+    assert said in " ".join(proof.compare(copied))
 
 
 @pytest.mark.parametrize("change", [{"settings": None}, {"settings": {}}, {"files": [1]}])
@@ -272,18 +279,18 @@ def test_a_damaged_manifest_gives_one_line(copied, change):
     path = copied / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(proof.ProofError, match="cannot be checked"):
-        proof.faults(copied)
+        proof.compare(copied)
 
 
 def test_a_data_set_in_a_folder_of_a_strange_name_is_checked(published, tmp_path):
     folder = shutil.copytree(published, tmp_path / "it's [1] *strange*")
-    assert proof.faults(Path(folder)) == []
+    assert proof.compare(Path(folder)) == []
 
 
 def test_a_part_of_a_data_set_cannot_be_checked(copied):
     shutil.rmtree(copied / "spend")
     with pytest.raises(proof.ProofError, match="must be the complete folder"):
-        proof.faults(copied)
+        proof.compare(copied)
 
 
 def test_the_queries_of_a_stranger_reach_no_other_file(copied, tmp_path):
@@ -291,12 +298,12 @@ def test_the_queries_of_a_stranger_reach_no_other_file(copied, tmp_path):
     secret.write_text("secret\n")
     path = copied / "queries.sql"
     text = path.read_text()
-    path.write_text(f"{text}\ncreate table stolen as from read_csv('{secret}');")
+    path.write_text(f"{text}\ncreate or replace table stolen as from read_csv('{secret}');")
     with pytest.raises(proof.ProofError, match="disabled"):
-        proof.faults(copied)
+        proof.compare(copied)
     path.write_text(f"{text}\ncopy (select 1) to '{copied}/data/written.parquet';")
     with pytest.raises(proof.ProofError, match="contains statements other than"):
-        proof.faults(copied)
+        proof.compare(copied)
     assert not (copied / "data" / "written.parquet").exists()
 
 
@@ -327,11 +334,84 @@ def test_the_header_counts_single_rows_as_datasets_does(tmp_path):
     assert headers.sizes_of(paths) == (split.num_bytes, split.num_examples)
 
 
-def test_the_columns_of_the_card_are_those_of_the_files(published):
-    lines = proof.tables_of((published / "README.md").read_text())["published_columns"].splitlines()
-    listed = [line.split("|")[1].strip().replace("\\", "") for line in lines[2:]]
+def test_a_card_explains_every_name_that_it_shows(published):
+    explained = pyarrow.parquet.read_table(published / "meanings").to_pylist()
+    meanings = {(row["kind"], row["name"]): row["meaning"] for row in explained}
     (path,) = (published / "data").glob("*.parquet")
-    assert listed == pyarrow.parquet.read_schema(path).names
+    columns = [name for kind, name in meanings if kind == "column"]
+    assert sorted(columns) == sorted(pyarrow.parquet.read_schema(path).names)
+    assert {name for kind, name in meanings if kind == "config"} > set(configs(published))
+    beside = {
+        "example_probe": "column",
+        "scope_summary": "scope",
+        "rejection_summary": "rejection_reason",
+        "answer_formats": "answer_format",
+        "arm_summary": "arm",
+        "finding_summary": "finding",
+        "rollout_quality": "reason",
+    }
+    shown = card.tables_of(body(published))
+    for query, kind in beside.items():
+        _, titles, _, *lines = shown[query].splitlines()
+        assert "| meaning |" in titles
+        assert lines
+        for line in lines:
+            names = [name for name in re.findall(r"`(\w[\w ]*)`", line) if (kind, name) in meanings]
+            assert names and meanings[kind, names[-1 if kind == "reason" else 0]] in line
+
+
+def test_a_config_that_does_not_exist_is_not_listed_and_what_exists_was_measured(published):
+    text = body(published)
+    (listed,) = re.findall(r"^Configs: (.*?)\. Without rows, .*?: (.*)\.$", text, re.MULTILINE)
+    existing, empty = (set(re.findall(r"`(\w+)`", names)) for names in listed)
+    assert existing == set(configs(published))
+    assert empty == {"unscored", "judge_anchors", "judge_agreement", "band_changes"}
+    unmeasured = set(re.findall(r"\(`(\w+)`\): not measured\.$", text, re.MULTILINE))
+    assert unmeasured == empty - {"unscored"}
+
+
+def test_queries_are_named_like_configs(published):
+    with queries.opened(published) as figures:
+        for config, pattern in configs(published).items():
+            (path,) = published.glob(pattern)
+            read = figures.sql(f'from "{config}"').to_arrow_table()
+            assert read.num_rows == pyarrow.parquet.read_table(path).num_rows
+
+
+# Rows that a data set of many rounds has: what to add to each table, for i from 0 to 39.
+MANY = {
+    "rounds": "select * replace (round_number + i as round_number) from rounds",
+    "rollouts": "select * replace (name || i as name) from rollouts",
+    "rollout_quality": "select * replace (source_model || i as source_model) from rollout_quality",
+    "rejections": "select * replace ('reason ' || i as rejection_reason) from rejections",
+    "unscored": "select 'sentence' as scope, 'answer_failed' || i as unscored_reason",
+    "spend": "select * replace (model || i as model) from spend",
+    "requests": "select * replace (asked_model || i as asked_model, "
+    "answering_model || i as answering_model) from requests",
+    "controls": "select * replace (answerer_model || i as answerer_model) from controls",
+    "arm_lift": "select * replace (answerer_model || i as answerer_model) from arm_lift",
+    "finding_summary": "select * replace (finding || i as finding) from finding_summary",
+    "judge_anchors": "select 'a' || i as judge_model, 'atom' as anchor, 'all' as scope",
+    "judge_agreement": "select 'human' as comparison, 'p' || i as other_rater, 'all' as scope",
+    "band_changes": "select 'all' as scope, 'all' as band, 9 as n_probes, 0.5 as changed",
+}
+
+
+def test_a_card_has_at_most_250_lines_however_much_there_is(published):
+    assert body(published).count("\n") <= 250
+    assert "select" not in body(published)
+    described = json.loads((published / "manifest.json").read_text())
+    with queries.opened(published) as figures:
+        for name, more in MANY.items():
+            figures.execute(
+                f"create table many as from {name} union all by name "
+                f"select more.* from range(40) as r(i), lateral ({more}) as more"
+            )
+            figures.execute(f"drop view {name}; alter table many rename to {name}")
+        text = card.render(figures, published, described["settings"]).partition("\n---\n")[2]
+    assert "not measured" not in text
+    assert len(re.findall(r", \d+ of [\d,]+ rows:$", text, re.MULTILINE)) == 11
+    assert text.count("\n") <= 250
 
 
 def test_the_card_says_first_what_the_baseline_made(published):
@@ -339,11 +419,40 @@ def test_the_card_says_first_what_the_baseline_made(published):
     assert "Made by the offline baseline `lexical`, which is not a language model" in text[:200]
 
 
-def test_what_stands_in_a_text_is_no_markup_of_the_card():
-    assert card.cell("a|b\n# <img src=x> [x](y) `c` *d* \x1b[31m") == (
-        r"a\|b # &lt;img src=x> \[x\](y) \`c\` \*d\* " "\N{REPLACEMENT CHARACTER}" r"\[31m"
-    )
-    assert card.cell("&lt; ~~http://a.b www.a") == r"&amp;lt; \~\~http&#58;//a.b www&#46;a"
+TEXTS = [
+    "a|b\n# <img src=x> [x](y) `c` *d* \x1b[31m",
+    "&lt; ~~http://a.b www.a.com WWW.A.COM https://a.b //a.b ftp://a.b",
+    "a@b.com mailto:a@b.com xmpp:a@b.com/c @someone #12 <a@b.com>",
+    "`` x ` y ``` | z",
+    "` `",
+    " ` ",
+    "\\|[x](http://a.b) \\\\| \\",
+    "a\u2028b\x85c\td\u202ee",
+    "$x$ :smile: <!-- a --> <script>alert(1)</script> ![x](//a.b)",
+    "`",
+    "",
+    " ",
+]
+
+
+def is_inert(text: str) -> bool:
+    """Whether a cell with this text holds, as Markdown, one piece of code or nothing."""
+    markdown = MarkdownIt("gfm-like")
+    tokens = markdown.parse(f"| a | b |\n|---|---|\n| {card.cell(text)} | c |\n")
+    cells = [token.children for token in tokens if token.type == "inline"]
+    assert len(cells) == 4
+    return [token.type for token in cells[2]] == ["code_inline"] * bool(text)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_stands_in_a_text_is_no_markup_of_the_card(text):
+    assert is_inert(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="`|\\ a[]()<>&*_~\n\t@.:/w", max_size=12))
+def test_no_text_is_markup_of_the_card(text):
+    assert is_inert(text)
 
 
 # Those who read it -----------------------------------------------------------------------------
@@ -374,7 +483,7 @@ def streamed(folder: Path, name: str) -> list[dict]:
 
 
 def test_datasets_reads_every_config(published):
-    assert len(configs(published)) == 13
+    assert len(configs(published)) == 14
     for name, pattern in configs(published).items():
         expected = duckdb.connect().read_parquet(str(published / pattern)).fetchall()
         read = datasets.load_dataset(str(published), name, split="train")

@@ -30,3 +30,13 @@ BATCH_SECONDS = 48 * 3600.0
 ROW_CHARACTERS = 1 << 28
 # The text of a JSONL or CSV file: a small one can decompress to any length.
 FILE_CHARACTERS = 1 << 36
+# Card, queries or manifest of a data set that is checked; those of 100 rounds have a tenth of it.
+DATA_SET_TEXT_BYTES = 64 << 20
+# A check of a data set of 500 MB takes half a minute and 2 GB of memory: its time, and besides as
+# long as its files take at this speed; its memory, and what DuckDB has of it.
+CHECK_SECONDS = 60
+CHECKED_BYTES_PER_SECOND = 2 << 20
+CHECK_MEMORY_BYTES = 8 << 30
+QUERY_MEMORY = "4GB"
+# Differences that a check lists.
+FAULTS_SHOWN = 20

@@ -66,10 +66,11 @@ def is_current(home: Home) -> bool:
     described = (home.export / manifest.NAME, home.export / card.NAME)
     if not all(path.exists() for path in (home.export_stamp, *described)):
         return False
-    if json.loads(home.export_stamp.read_text()) != stamp(home):
+    if home.export_stamp.read_bytes().strip() != json.dumps(stamp(home)).encode():
         return False
     listed = json.loads((home.export / manifest.NAME).read_text())["files"]
-    return not manifest.differences(home.export, listed)
+    there = {str(path.relative_to(home.export)) for path in files_in(home.export)}
+    return not manifest.differences(home.export, there, listed)
 
 
 def settings_of(home: Home, connection: duckdb.DuckDBPyConnection) -> dict:
@@ -140,13 +141,22 @@ def remove_others(
     """Remove files that are no longer published, or left by a killed export: all are uploaded."""
     kept = {path for table in published for path, _ in tables.paths(connection, table)}
     kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, histogram.NAME)}
-    for path in home.export.rglob("*"):
-        if path.is_file() and path.relative_to(home.export) not in kept:
+    for path in files_in(home.export):
+        if path.relative_to(home.export) not in kept:
             path.unlink()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files in the folder of an export, except those of git and of the Hub's client."""
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not manifest.is_foreign(str(path.relative_to(folder)))
+    ]
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, unless it is unchanged."""
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if not path.exists() or path.read_bytes() != text.encode():
         with files.atomic_write(path) as partial:
             partial.write_text(text, encoding="utf-8")

@@ -10,22 +10,14 @@ import pyarrow.dataset
 import pyarrow.parquet
 import yaml
 
-from latent_probes.publication.tables import Table
-
 # Number of single rows that `datasets` buffers before writing them.
 SINGLES_AT_ONCE = 1_000
 
 
-def render(folder: Path, published: list[Table], languages: list[str], settings: dict) -> str:
-    """Render the header, with sizes read from the files in ``folder``.
-
-    A table without rows gets no config, because `datasets` raises if there is nothing to load.
-    """
-    listed = {
-        table: information
-        for table in published
-        if (information := described(folder, table))["splits"][0]["num_examples"]
-    }
+def render(
+    patterns: dict[str, str], listed: dict[str, dict], languages: list[str], settings: dict
+) -> str:
+    """Render the header: the files of each listed config by pattern, and its description."""
     return yaml.safe_dump(
         {
             "license": settings["licence"],
@@ -33,10 +25,10 @@ def render(folder: Path, published: list[Table], languages: list[str], settings:
             "tags": ["activation-oracles", "interpretability", "latent-probes"],
             "configs": [
                 {
-                    "config_name": table.config,
-                    "data_files": [{"split": "train", "path": table.pattern}],
+                    "config_name": config,
+                    "data_files": [{"split": "train", "path": patterns[config]}],
                 }
-                for table in listed
+                for config in listed
             ],
             "dataset_info": list(listed.values()),
         },
@@ -45,18 +37,23 @@ def render(folder: Path, published: list[Table], languages: list[str], settings:
     ).strip()
 
 
-def described(folder: Path, table: Table) -> dict:
-    """Features and sizes of one config."""
-    paths = sorted(folder.glob(table.pattern))
+def described(folder: Path, config: str, pattern: str) -> dict:
+    """Features and sizes of one config, read from its files in ``folder``."""
+    paths = sorted(folder.glob(pattern))
     n_bytes, n_rows = sizes_of(paths)
     features = pyarrow.parquet.read_schema(paths[0]) if paths else ()
     return {
-        "config_name": table.config,
+        "config_name": config,
         "features": [feature(field) for field in features],
         "splits": [{"name": "train", "num_bytes": n_bytes, "num_examples": n_rows}],
         "download_size": sum(path.stat().st_size for path in paths),
         "dataset_size": n_bytes,
     }
+
+
+def has_rows(info: dict) -> bool:
+    """Whether a described config has rows."""
+    return info["splits"][0]["num_examples"] > 0
 
 
 def sizes_of(paths: list[Path]) -> tuple[int, int]:

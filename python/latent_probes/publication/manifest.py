@@ -48,9 +48,11 @@ def render(
     )
 
 
-def differences(folder: Path, listed: list[dict]) -> list[str]:
-    """Differences between the files in a data set's folder and its manifest, as messages."""
-    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+def differences(folder: Path, there: set[str], listed: list[dict]) -> list[str]:
+    """Differences between a data set's folder and its manifest, as messages.
+
+    ``there`` are the paths of the folder's files, ``listed`` the files of the manifest.
+    """
     named = {file["path"]: file for file in listed}
     expected = {*named, NAME, card.NAME}
     found = [f"{path} is not listed in the manifest" for path in sorted(there - expected)]
@@ -61,6 +63,11 @@ def differences(folder: Path, listed: list[dict]) -> list[str]:
         if (folder / path).stat().st_size != named[path]["bytes"]
         or files.hash_of(folder / path) != named[path]["sha256"]
     ]
+
+
+def is_foreign(path: str) -> bool:
+    """Whether a file belongs to git or to the Hub's client, such as .gitattributes or .cache/a."""
+    return path.startswith((".git", ".cache/"))
 
 
 def build_of(listed: list[dict]) -> str:

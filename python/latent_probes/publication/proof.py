@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
-import jinja2
-import pyarrow
-
-from latent_probes.publication import card, manifest, queries
+from latent_probes.common import limits, terminal
+from latent_probes.publication import card, manifest, queries, strangers
 
 
 class ProofError(Exception):
@@ -21,38 +19,74 @@ def faults(folder: Path) -> list[str]:
     """Errors in a data set's folder, one message each; empty if everything agrees.
 
     Only the folder is read: not its warehouse and, whatever its queries contain, no other file. It
-    does not verify that the queries compute what their names promise: read them.
+    does not verify that the queries compute what their names promise: read them. Raises ProofError
+    if the folder is not a data set, or if checking it takes too much time or memory.
     """
+    if not folder.is_dir():
+        raise ProofError(
+            f"{folder} is not a folder; `latent-probes export` makes one, or download a data set"
+        )
     try:
-        described = json.loads((folder / manifest.NAME).read_text(encoding="utf-8"))
-        shown = (folder / card.NAME).read_text(encoding="utf-8")
-        found = manifest.differences(folder, described["files"])
-        if described["build"] != manifest.build_of(described["files"]):
-            found.append("the manifest's build does not match its files")
-        with queries.opened(folder) as figures:
-            computed = card.render(figures, folder, described["settings"])
-            is_offline = bool(figures.execute("from baseline_rounds").fetchall())
-        if described["offline_baseline"] != is_offline:
-            found.append("the manifest's offline_baseline does not match the requests")
-    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        answer = json.loads(strangers.in_another_process(__name__, folder))
+    except (strangers.LimitError, OSError, ValueError) as error:
         raise ProofError(unreadable(folder, error)) from error
-    except (duckdb.Error, jinja2.TemplateError, pyarrow.ArrowException) as error:
+    if "reason" in answer:
+        raise ProofError(answer["reason"])
+    return answer["faults"]
+
+
+def compare(folder: Path) -> list[str]:
+    """The same in this process, without limits of time and memory."""
+    try:
+        found = list(differences(folder))
+    # Anything can be in the folder of a stranger.
+    except Exception as error:
         raise ProofError(unreadable(folder, error)) from error
+    shown = [terminal.shortened(fault) for fault in found[: limits.FAULTS_SHOWN]]
+    more = len(found) - limits.FAULTS_SHOWN
+    return [*shown, f"and {more:,} more"] if more > 0 else shown
+
+
+def differences(folder: Path) -> Iterator[str]:
+    """Errors in a data set's folder, as they are found."""
+    there = strangers.files_of(folder)
+    described = json.loads(strangers.text_of(folder / manifest.NAME))
+    shown = strangers.text_of(folder / card.NAME)
+    there = {path for path in there if not manifest.is_foreign(path)}
+    yield from manifest.differences(folder, there, described["files"])
+    if described["build"] != manifest.build_of(described["files"]):
+        yield "the manifest's build does not match its files"
+    with queries.opened(folder) as figures:
+        computed = card.render(figures, folder, described["settings"])
+        is_offline = bool(figures.execute("from baseline_rounds limit 1").fetchall())
+    if described["offline_baseline"] != is_offline:
+        yield "the manifest's offline_baseline does not match the requests"
     if computed != shown:
-        of_card, of_files = tables_of(shown), tables_of(computed)
+        of_card, of_files = card.tables_of(shown), card.tables_of(computed)
         names = [name for name in of_files if of_card.get(name) != of_files[name]]
-        found += [f"the card's figures of `{name}` do not match the files" for name in names]
+        yield from (f"the card's figures of `{name}` do not match the files" for name in names)
         if not names:
-            found.append("the card's text or header does not match the files")
-    return found
+            yield "the card's text or header does not match the files"
 
 
 def unreadable(folder: Path, error: Exception) -> str:
     """Message for a folder that cannot be checked."""
-    return f"{folder}: cannot be checked ({error}); it must be the complete folder of an export"
+    reason = terminal.shortened(str(error) or type(error).__name__)
+    return (
+        f"{folder}: cannot be checked ({reason}); it must be the complete folder of an export by "
+        "this version"
+    )
 
 
-def tables_of(text: str) -> dict[str, str]:
-    """The tables and histograms of a card, by the name of the query."""
-    blocks = re.findall(r"((?:^(?:\||\[).*\n)+)(?:```\n)?\nQuery: `(\w+)`", text, re.MULTILINE)
-    return {name: lines for lines, name in blocks}
+def main() -> None:
+    """Check the folder that is given as argument; print the result as JSON."""
+    strangers.limit_memory()
+    try:
+        answer: dict = {"faults": compare(Path(sys.argv[1]))}
+    except ProofError as error:
+        answer = {"reason": str(error)}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,8 +14,9 @@ from pathlib import Path
 import duckdb
 
 from latent_probes import warehouse
-from latent_probes.common import sql
+from latent_probes.common import limits, sql
 from latent_probes.common.home import Home
+from latent_probes.publication import strangers
 from latent_probes.publication.tables import Table, paths
 
 NAME = "queries.sql"
@@ -26,14 +27,13 @@ FIGURES = (
     "scored_probes",
     "totals",
     "scope_summary",
-    "split_summary",
     "score_histogram",
     "typicality_splits",
     "rejection_summary",
     "unscored_summary",
+    "model_summary",
     "answer_formats",
-    "request_settings",
-    "spend_per_probe",
+    "arm_summary",
     "baseline_rounds",
     "example_probe",
     "flattened",
@@ -53,14 +53,17 @@ HEAD = """\
 def text(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]) -> str:
     """The text of queries.sql: published tables, constants, figures."""
     parts = [HEAD]
+    views = {table.model: sql.identifier(table.config) for table in published}
     for table in published:
         rows = f"from read_parquet(coalesce(getvariable('folder'), '.') || '/{table.pattern}')"
         if not paths(connection, table):
             rows = nothing(connection, table)
-        parts.append(f"-- {table.meaning}\ncreate or replace view {table.model} as\n{rows};\n")
+        view = views[table.model]
+        parts.append(f"-- {table.meaning}\ncreate or replace view {view} as\n{rows};\n")
     parts += [constant(connection, name) for name in CONSTANTS]
     for name, compiled in warehouse.compiled(home, FIGURES).items():
-        parts.append(f"create or replace view {name} as\n{without_database(compiled)};\n")
+        text = without_database(compiled, views)
+        parts.append(f"create or replace view {name} as\n{text};\n")
     return "\n".join(parts)
 
 
@@ -76,8 +79,10 @@ def nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
 
 
 def constant(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """SQL that creates the table of a seed."""
-    rows = connection.execute(f"from {name} order by all").fetchall()
+    """SQL that creates the table of a seed, without names of models, which are those of configs."""
+    rows = connection.execute(
+        f"select columns(lambda name: name != 'model') from {name} order by all"
+    ).fetchall()
     columns = ", ".join(sql.identifier(column[0]) for column in connection.description)
     values = ",\n".join(f"    ({', '.join(map(literal, row))})" for row in rows)
     return f"create or replace table {name} as\nfrom (values\n{values}\n) as rows ({columns});\n"
@@ -92,9 +97,14 @@ def literal(value: str | float | bool | None) -> str:
     return str(value) if isinstance(value, int | float) else sql.literal(value)
 
 
-def without_database(compiled: str) -> str:
-    """A compiled model without database and schema in the names of relations."""
-    text = re.sub(r'"\w+"\."main"\."(\w+)"', r"\1", compiled)
+def without_database(compiled: str, views: dict[str, str] | None = None) -> str:
+    """A compiled model without database and schema in the names of relations.
+
+    ``views`` maps models to the names of their views, as SQL, where these are others.
+    """
+    text = re.sub(
+        r'"\w+"\."main"\."(\w+)"', lambda found: (views or {}).get(found[1], found[1]), compiled
+    )
     # Left by the model's config block.
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
@@ -106,17 +116,18 @@ def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     The folder can come from anyone: its queries can only define views and tables, and cannot read
     files outside of it. Raises ValueError if they contain any other statement.
     """
-    text = (folder / NAME).read_text(encoding="utf-8")
-    if any(
-        statement.type != duckdb.StatementType.CREATE
-        for statement in duckdb.extract_statements(text)
-    ):
+    text = strangers.text_of(folder / NAME)
+    if not all(map(is_definition, duckdb.extract_statements(text))):
         raise ValueError(f"{NAME} contains statements other than create view and create table")
     connection = duckdb.connect()
     try:
         # Needed in both spellings if the path contains wildcards.
         allowed = f"[{sql.literal(folder)}, {sql.file_literal(folder)}]"
         connection.execute(f"set allowed_directories = {allowed}")
+        connection.execute(f"set memory_limit = '{limits.QUERY_MEMORY}'")
+        # What does not fit into memory must not be written to the disk.
+        connection.execute("set temp_directory = ''")
+        connection.execute("set python_enable_replacements = false")
         connection.execute("set enable_external_access = false")
         # The order of summation changes the last digits.
         connection.execute("set threads = 1")
@@ -126,3 +137,12 @@ def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+def is_definition(statement: duckdb.Statement) -> bool:
+    """Whether a statement defines a view or a table, and not, for example, a secret."""
+    # A comment ends where DuckDB ends it.
+    definition = r"(?:\s|--[^\n\r]*[\n\r])*create or replace (?:view|table)\b"
+    return statement.type == duckdb.StatementType.CREATE and bool(
+        re.match(definition, statement.query)
+    )

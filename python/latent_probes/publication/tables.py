@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Table:
     @property
     def pattern(self) -> str:
         """Glob pattern of its files."""
-        return f"{self.folder}/train-*.parquet"
+        return pattern_of(self.folder)
 
     @property
     def source(self) -> str:
@@ -61,6 +62,24 @@ def published(connection: duckdb.DuckDBPyConnection) -> list[Table]:
         Table(config, model, folder, is_by_round, holds_texts, meaning, tuple(columns))
         for config, model, folder, is_by_round, holds_texts, meaning, columns in rows
     ]
+
+
+def pattern_of(folder: str) -> str:
+    """Glob pattern of the files in a folder of the data set."""
+    return f"{folder}/train-*.parquet"
+
+
+def patterns(figures: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Glob patterns of the files of each config, in the order of the card.
+
+    Raises ValueError if a folder is not a plain name: queries can come from a stranger.
+    """
+    found = figures.execute("select config, folder from published_tables order by position")
+    listed = dict(found.fetchall())
+    for name in (*listed, *listed.values()):
+        if not re.fullmatch(r"[A-Za-z0-9_]+", str(name)):
+            raise ValueError(f"{name!r} in `published_tables` is not a plain name")
+    return {config: pattern_of(folder) for config, folder in listed.items()}
 
 
 def paths(connection: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[Path, int | None]]:

@@ -96,5 +96,5 @@ def commit(
         except RuntimeError as error:
             # The uploading threads wrap every error in a RuntimeError.
             raise error.__cause__ or error from None
-    seen.remember(home, name, made.oid)
     terminal.say(f"{name} is at commit {made.oid[:12]}")
+    seen.remember(home, name, made.oid)

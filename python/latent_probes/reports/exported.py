@@ -54,15 +54,15 @@ def histogram(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def one_probe(connection: duckdb.DuckDBPyConnection) -> None:
-    """Show the scored probe nearest to the middle score, with all its columns."""
+    """Show the scored probe nearest to the middle score, without its complete document."""
     found = connection.execute(
-        "select * exclude (end_of_context, start_of_context) from example_probe"
-    )
-    columns = [column[0] for column in found.description]
+        """
+        select column_name, example from example_probe
+        where example is not null and column_name not in ('doc', 'doc_id', 'row_seed', 'row_splits')
+        order by position
+        """
+    ).fetchall()
     terminal.console.print(Text("\nOne probe", style="bold"))
-    for row in found.fetchall():
-        for name, value in zip(columns, row, strict=True):
-            terminal.console.print(
-                Text.assemble((f"  {name}: ", "cyan"), shown(value)), soft_wrap=True
-            )
+    for name, value in found:
+        terminal.console.print(Text.assemble((f"  {name}: ", "cyan"), shown(value)), soft_wrap=True)
     terminal.console.print()
