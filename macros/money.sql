@@ -28,6 +28,26 @@
     ]) }}
 {%- endmacro %}
 
+{# Whether a response states its usage, completely and possibly: a prompt and a text are not without tokens,
+   and no message has a billion of them. #}
+{% macro is_stated(usage, text) -%}
+    coalesce(
+        {%- for kind in token_kinds() %}
+        {%- set tokens = usage ~ '.' ~ kind ~ '_tokens' %}
+        {{ tokens if kind in ('input', 'output') else 'coalesce(' ~ tokens ~ ', 0)' }} between 0 and 1e9
+        and
+        {%- endfor %}
+        greatest(
+            {{ usage }}.input_tokens,
+            {{ usage }}.cache_write_five_minutes_tokens,
+            {{ usage }}.cache_write_one_hour_tokens,
+            {{ usage }}.cache_read_tokens
+        ) > 0
+        and ({{ usage }}.output_tokens > 0 or {{ is_blank(text) }}),
+        false
+    )
+{%- endmacro %}
+
 {# Columns with the tokens of each kind in a group's responses, 0 without responses. #}
 {% macro sums_of_tokens(responses) -%}
     {%- for kind in token_kinds() -%}
@@ -35,10 +55,11 @@
     {% endfor -%}
 {%- endmacro %}
 
-{# Dollars for the tokens of a row of `used`, at the row `prices` of `token_prices`. Null where no price
-   is known. #}
+{# Dollars for the tokens of a row of `used`, at the row `prices` of `token_prices`. Null where a price or a
+   number of tokens is unknown; an unknown number of free tokens is free. #}
 {% macro usd_of_tokens(used) -%}
     {%- for kind in token_kinds() -%}
-    {{ used }}.{{ kind }}_tokens * prices.{{ kind }}_usd{{ ' + ' if not loop.last }}
+    if(prices.{{ kind }}_usd = 0, 0, {{ used }}.{{ kind }}_tokens * prices.{{ kind }}_usd)
+    {{- ' + ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

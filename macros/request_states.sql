@@ -1,9 +1,17 @@
-{# Whether the `attempts` of a group have reached the maximum. Only attempts on the current input count,
-   since a changed input is another question, and only those that a provider accepted. #}
+{# Whether an attempt of a group has a state, at the current input: a changed input is another question. #}
+{% macro has_attempt(state, requests) -%}
+    coalesce(
+        bool_or(attempts.state = '{{ state }}' and attempts.input_hash = {{ requests }}.input_hash), false
+    )
+{%- endmacro %}
+
+{# Whether the `attempts` of a group have reached the maximum, or the model refused. Only attempts on the
+   current input count, and only those that a provider accepted. #}
 {% macro has_no_attempts_left(requests) -%}
     count(attempts.attempt) filter (
         where attempts.state != 'released' and attempts.input_hash = {{ requests }}.input_hash
     ) >= {{ var('max_attempts') }}
+    or {{ has_attempt('refused', requests) }}
 {%- endmacro %}
 
 {#
@@ -12,6 +20,7 @@
     answered  a usable response to the current input; `attempt` is the first such
     open      an attempt is on its way, or landed after the last build
     stale     answered, but its input has changed since
+    refused   the model refused to answer, and is not asked again
     failed    asked as often as allowed, without a usable response
     pending   to be asked, as `next_attempt`
 #}
@@ -23,13 +32,12 @@
         ) as attempt,
         coalesce(max(attempts.attempt), 0) + 1 as next_attempt,
         case
-            when
-                bool_or(attempts.state = 'usable' and attempts.input_hash = requests.input_hash)
-                then 'answered'
+            when {{ has_attempt('usable', 'requests') }} then 'answered'
             when bool_or(attempts.state = 'open') then 'open'
             {%- if not var('ask_stale_again') %}
             when bool_or(attempts.state = 'usable') then 'stale'
             {%- endif %}
+            when {{ has_attempt('refused', 'requests') }} then 'refused'
             when {{ has_no_attempts_left('requests') }} then 'failed'
             else 'pending'
         end as state

@@ -18,11 +18,28 @@
     lower(regexp_replace({{ text }}, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'))
 {%- endmacro %}
 
-{# The score that a judge's reply states, else null: one decimal in [0, 1] and nothing else. #}
+{# The score that a judge's reply states, else null: one decimal in [0, 1] and nothing else, except for the
+   word score before it, a full stop after it, and marks of emphasis, code or quotation around them. #}
 {% macro stated_score(text) -%}
     nullif(
-        regexp_extract({{ text }}, '^[ \t\r\n\f]*(0|0?\.[0-9]+|1|1\.0+)[ \t\r\n\f]*$', 1), ''
+        regexp_extract(
+            {{ text }},
+            '(?i)^[\s*_`"'']*(?:(?:the |final |overall )*score(?: is)?[\s*_`"'']*[:=]?)?[\s*_`"'']*(0|0?\.[0-9]+|1|1\.0+)[\s*_`"'']*\.?[\s*_`"'']*$',
+            1
+        ),
+        ''
     )::double
+{%- endmacro %}
+
+{# Whether a response is signed with the name of the model that was asked, or of a dated version of it. #}
+{% macro is_named(named, asked) -%}
+    coalesce(
+        starts_with({{ named }}, {{ asked }})
+        and regexp_full_match(
+            substr({{ named }}, length({{ asked }}) + 1), '([-@][0-9]{4}-?[0-9]{2}-?[0-9]{2})?'
+        ),
+        false
+    )
 {%- endmacro %}
 
 {# Whether a text is null or has no visible character. #}

@@ -1,5 +1,5 @@
 -- Every attempt that was not released is in the committed_spend: what came back as it is in the spend,
--- what is open at no less than its longest answer.
+-- what is open or has no known usage at no less than its longest answer.
 with
 
 attempts as (
@@ -22,6 +22,7 @@ select
     committed_spend.spent_usd,
     committed_spend.reserved_usd,
     spend.usd,
+    spend.n_without_usage,
 from attempts
 join {{ ref('stages') }} as stages using (stage)
 left join {{ ref('token_prices') }} as prices using (provider, model)
@@ -29,5 +30,9 @@ left join {{ ref('spend') }} as spend using (round_number, stage, model, provide
 left join {{ ref('committed_spend') }} as committed_spend using (round_number, stage, model, provider)
 where
     committed_spend.round_number is null
-    or committed_spend.spent_usd is distinct from if(spend.round_number is null, 0, spend.usd)
-    or committed_spend.reserved_usd < attempts.n_open * stages.max_tokens * prices.output_usd
+    or (
+        coalesce(spend.n_without_usage, 0) = 0
+        and committed_spend.spent_usd is distinct from if(spend.round_number is null, 0, spend.usd)
+    )
+    or committed_spend.reserved_usd
+    < (attempts.n_open + coalesce(spend.n_without_usage, 0)) * stages.max_tokens * prices.output_usd

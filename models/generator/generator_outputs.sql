@@ -17,7 +17,7 @@ settled as (
         states.state,
         responses.attempt,
         responses.model as generator_model,
-        responses.stop_reason,
+        responses.problem,
         -- The whole text, its code fence, or the part from its first to its last brace.
         case
             when json_valid(responses.text) then responses.text
@@ -42,9 +42,7 @@ repaired_outputs as materialized (
             when json_valid(json_text) then json_text
             else
                 -- Only if it ended normally: the repair of a truncated answer is valid JSON but wrong.
-                repair_json(
-                    case when stop_reason = 'end_turn' and not json_valid(json_text) then json_text end
-                )
+                repair_json(case when problem is null and not json_valid(json_text) then json_text end)
         end as json,
     from settled
 
@@ -141,13 +139,13 @@ compared as (
 )
 
 select
-    mapped.* exclude (json, json_text, is_strict, keys, stop_reason),
+    mapped.* exclude (json, json_text, is_strict, keys, problem),
     case
         when mapped.state = 'failed' then 'generation_failed'
         when mapped.state = 'stale' then 'answer_stale'
         when mapped.state != 'answered' then null
-        when mapped.stop_reason = 'max_tokens' then 'answer_cut_off'
-        when mapped.stop_reason = 'refusal' then 'answer_refused'
+        when mapped.problem = 'refused' then 'answer_refused'
+        when mapped.problem is not null then 'answer_cut_off'
         when mapped.json is null then 'answer_not_json'
         when
             mapped.output.document is null

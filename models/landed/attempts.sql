@@ -17,6 +17,7 @@ select
         -- Landed after the last build: nobody knows yet whether it is usable.
         when responses.is_usable is null then 'open'
         when responses.is_usable then 'usable'
+        when responses.problem = 'refused' then 'refused'
         else 'unusable'
     end as state,
 from {{ ref('stg_requests') }} as requests

@@ -29,34 +29,65 @@ read as (
 
 ),
 
-spoken as (
+told as (
 
     select
         * exclude (message),
-        message.model,
+        nullif(trim(message.model), '') as named_model,
         message.stop_reason,
-        message.usage.input_tokens,
-        message.usage.output_tokens,
-        coalesce(message.usage.cache_write_one_hour_tokens, 0) as cache_write_one_hour_tokens,
-        coalesce(message.usage.cache_write_five_minutes_tokens, 0)
-            as cache_write_five_minutes_tokens,
-        coalesce(message.usage.cache_read_tokens, 0) as cache_read_tokens,
         message.text,
+        message.usage,
+        {{ is_stated('message.usage', 'message.text') }} as has_usage,
     from read
+
+),
+
+named as (
+
+    select
+        told.*,
+        aliases.model is not null as has_alias,
+        nullif(reasons.problem, '') as problem_at_end,
+        reasons.stop_reason is not null as is_known_end,
+    from told
+    left join {{ ref('stop_reasons') }} as reasons on told.stop_reason = reasons.stop_reason
+    left join {{ ref('model_aliases') }} as aliases
+        on
+            told.asked_model = aliases.model
+            and told.named_model is not distinct from nullif(aliases.alias, '')
 
 )
 
 select
-    *,
-    -- Whether the response settles its request, as far as the text alone can tell.
+    request_id,
+    attempt,
+    stage,
+    round_number,
+    asked_model,
+    outcome,
+    -- A server that names no model can be declared to serve the one that was asked.
+    if(has_alias, coalesce(named_model, asked_model), named_model) as model,
+    stop_reason,
+    -- Unknown is not nothing: without complete usage, input and output are null.
+    case when has_usage then usage.input_tokens end as input_tokens,
+    case when has_usage then usage.output_tokens end as output_tokens,
+    {%- for kind in ['cache_write_one_hour', 'cache_write_five_minutes', 'cache_read'] %}
+    if(has_usage, coalesce(usage.{{ kind }}_tokens, 0), 0) as {{ kind }}_tokens,
+    {%- endfor %}
+    text,
+    case
+        when outcome != 'succeeded' then null
+        when not has_alias and not {{ is_named('named_model', 'asked_model') }} then 'other_model'
+        -- An answer up to the token limit is one, and is marked as truncated.
+        when stage = 'answerer' and problem_at_end = 'cut_off' and not {{ is_blank('text') }} then null
+        when problem_at_end is not null then problem_at_end
+        when stop_reason is null then 'no_stop_reason'
+        when not is_known_end then 'unknown_stop_reason'
+        when stage = 'answerer' and {{ is_blank('text') }} then 'blank'
+        when stage = 'judge' and {{ stated_score('text') }} is null then 'no_score'
+    end as problem,
+    -- Whether the response settles its request. A problem of a generator's answer rejects its slots.
     outcome = 'succeeded'
-    and coalesce(
-        case stage
-            when 'generator' then true
-            when 'answerer' then not {{ is_blank('text') }}
-            when 'judge' then {{ stated_score('text') }} is not null
-        end,
-        false
-    ) as is_usable,
-from spoken
+    and (problem is null or (stage = 'generator' and problem != 'other_model')) as is_usable,
+from named
 order by request_id, attempt

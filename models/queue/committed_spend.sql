@@ -1,4 +1,5 @@
--- One row per round, stage, model and provider: dollars spent, and dollars reserved for open requests.
+-- One row per round, stage, model and provider: dollars spent, and dollars reserved for what has no known
+-- cost: open requests, answers without usage, and requests that are missing in the results.
 -- A view, so it reads the landing file at the time of the query.
 {{ config(materialized='view') }}
 
@@ -7,16 +8,17 @@ with
 parts as (
 
     select
-        round_number,
-        stage,
-        model,
-        provider,
-        usd as spent_usd,
+        spend.round_number,
+        spend.stage,
+        spend.model,
+        spend.provider,
+        {{ usd_of_tokens('spend') }} as spent_usd,
         0 as reserved_usd,
-    from {{ ref('spend') }}
+    from {{ ref('spend') }} as spend
+    left join {{ ref('token_prices') }} as prices using (provider, model)
     union all
-    -- An open request is reserved at its maximum answer length. A request of a withdrawn round is not
-    -- in all_requests, but can still be answered and billed.
+    -- Reserved at the maximum answer length. A request of a withdrawn round is not in all_requests, but can
+    -- still be answered and billed.
     select
         attempts.round_number,
         attempts.stage,
@@ -35,7 +37,12 @@ parts as (
             batches.provider = prices.provider
             and attempts.stage = prices.stage
             and attempts.model = prices.model
-    where attempts.state = 'open'
+    left join {{ ref('responses') }} as responses
+        on attempts.request_id = responses.request_id and attempts.attempt = responses.attempt
+    where
+        attempts.state = 'open'
+        or (responses.outcome = 'succeeded' and responses.input_tokens is null)
+        or responses.outcome = 'missing'
 
 )
 

@@ -49,6 +49,14 @@ seen as (
             as meaning,
     from {{ ref('stg_responses') }}
     where outcome = 'missing'
+    union all
+    select
+        'answer without usage' as kind,
+        count(*) as n,
+        'The provider did not say how many tokens it took: its cost is unknown, and counts as the highest.'
+            as meaning,
+    from {{ ref('responses') }}
+    where outcome = 'succeeded' and input_tokens is null
 
 )
 

@@ -15,7 +15,7 @@ measured as (
         ) as input_tokens,
         avg(output_tokens) as output_tokens,
     from {{ ref('responses') }}
-    where outcome = 'succeeded'
+    where outcome = 'succeeded' and input_tokens is not null
     group by all
 
 ),

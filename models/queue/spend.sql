@@ -14,6 +14,8 @@ asked as (
         count(*) filter (where responses.outcome != 'succeeded') as n_failed,
         count(*) filter (where responses.is_usable is false and responses.outcome = 'succeeded')
             as n_unusable,
+        count(*) filter (where responses.outcome = 'succeeded' and responses.input_tokens is null)
+            as n_without_usage,
         {{ sums_of_tokens('responses') }}
     from {{ ref('stg_requests') }} as requests
     join {{ ref('stg_batches') }} as batches using (batch_id)
@@ -28,7 +30,11 @@ select
     asked.stage,
     stages.stage_order,
     asked.* exclude (round_number, stage),
-    {{ usd_of_tokens('asked') }} as usd,
+    -- An answer without usage has an unknown cost, unless all tokens are free.
+    case
+        when n_without_usage = 0 or prices.input_usd + prices.output_usd = 0
+            then {{ usd_of_tokens('asked') }}
+    end as usd,
     prices.input_usd * 1e6 as input_usd_per_million,
     prices.output_usd * 1e6 as output_usd_per_million,
     prices.priced_on,

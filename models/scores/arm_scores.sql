@@ -14,9 +14,11 @@ counted as (
         list(judgements.score order by answers.answer_number) as scores,
         bool_or(answers.state in ('pending', 'open')) as awaits_answer,
         bool_or(answers.state = 'stale') as has_stale_answer,
+        bool_or(answers.state = 'refused') as has_refused_answer,
         bool_or(answers.state = 'failed') as has_failed_answer,
         bool_or(judgements.state in ('pending', 'open')) as awaits_judgement,
         bool_or(judgements.state = 'stale') as has_stale_judgement,
+        bool_or(judgements.state = 'refused') as has_refused_judgement,
         bool_or(judgements.state = 'failed') as has_failed_judgement,
     from {{ ref('arm_answers') }} as answers
     left join {{ ref('judge_scores') }} as judgements
@@ -35,8 +37,10 @@ reasoned as (
         case
             when n_scores = n_answers then null
             when awaits_answer or awaits_judgement then 'pending'
+            when has_refused_answer then 'answer_refused'
             when has_failed_answer then 'answer_failed'
             when has_stale_answer then 'answer_stale'
+            when has_refused_judgement then 'judgement_refused'
             when has_failed_judgement then 'judgement_failed'
             when has_stale_judgement then 'judgement_stale'
         end as unscored_reason,

@@ -260,7 +260,8 @@ class Reader:
         )
         labels = json.dumps([{"label": f"d{number}"} for number in range(1, 5)])
         for table, columns in {
-            "responses": "request_id, 1 as attempt, 'm' as model, stop_reason, text",
+            "responses": "request_id, 1 as attempt, 'm' as model, text, case when stop_reason "
+            "is distinct from 'end_turn' then coalesce(stop_reason, 'none') end as problem",
             "generator_requests": "request_id, 1 as round_number, request_id as doc_id, "
             "1 as row_seed, 'now' as input_hash",
             "attempts": "request_id, 1 as attempt, 'usable' as state, 'now' as input_hash",

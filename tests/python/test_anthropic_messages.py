@@ -361,6 +361,19 @@ def test_a_request_that_is_refused_errs_alone(scripted, tmp_path, status):
     assert results[3] == {"type": "errored", "error": orjson.loads(refusal.content)}
 
 
+def test_another_models_name_stops_at_the_first_answers_which_are_kept(scripted, tmp_path):
+    named = orjson.dumps(MESSAGE | {"model": "gemma.gguf"})
+    server = scripted(lambda asked: Answer(named))
+    asking = Asking(tmp_path, count=30)
+    error = asking.stops("the response names 'gemma.gguf'")
+    assert f"`{MODEL},gemma.gguf` to seeds/model_aliases.csv" in str(error)
+    assert len(asking.kept()) == len(server.asked) <= 2 * IN_FLIGHT
+    # Once it is declared to be the same model, the batch goes on where it was.
+    asking.provider.aliases = frozenset([(MODEL, "gemma.gguf")])
+    asking.results()
+    assert len(server.asked) == 30
+
+
 def test_a_refusal_of_the_api_has_the_form_that_it_has_in_a_batch(server, tmp_path):
     asking = Asking(tmp_path, 1, max_tokens=100_000)
     error = asking.results()[0]["error"]

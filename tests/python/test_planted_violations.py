@@ -207,7 +207,7 @@ BROKEN_RULES = {
     ("requests", "n_requests is not null"): [
         "update requests set n_requests = null where stage = 'judge'"
     ],
-    ("arm_answers", "state is one of pending, open, answered, stale, failed"): [
+    ("arm_answers", "state is one of pending, open, answered, stale, refused, failed"): [
         "update arm_answers set state = 'lost' where answer_number = 2"
     ],
     ("round_controls", "share between 0 and 1"): [
@@ -235,10 +235,9 @@ BROKEN_RULES = {
     ("probes", "a distribution check is of a suffix"): [
         "update probes set distribution_check = 'rare' where target = 'prefix'"
     ],
-    (
-        "responses",
-        "a response is signed by the model that was asked, or a dated version of it",
-    ): ["update responses set model = 'another'"],
+    ("responses", "every answer is used or has a problem"): [
+        "update responses set is_usable = false where stage = 'judge'"
+    ],
     ("train", "probes of the offline baseline are labelled as its own, and no others are"): [
         *TRAIN,
         "update train set source = 'haiku'",

@@ -29,6 +29,7 @@ def macro(name: str):
         ),
         (sql.is_blank("text"), "is_blank", ["text"]),
         (sql.stated_score("text"), "stated_score", ["text"]),
+        (sql.is_named("named", "asked"), "is_named", ["named", "asked"]),
         (sql.text_between("text", "a", "b"), "text_between", ["text", "a", "b"]),
     ],
 )

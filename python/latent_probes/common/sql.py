@@ -39,9 +39,20 @@ def is_blank(text: str) -> str:
 
 def stated_score(text: str) -> str:
     """The score that a judge's reply states, else null, as the macro of this name writes it."""
-    space = r"[ \t\r\n\f]*"
-    score = rf"^{space}(0|0?\.[0-9]+|1|1\.0+){space}$"
-    return f"nullif( regexp_extract({text}, '{score}', 1), '' )::double"
+    marks = r"""[\s*_`"'']*"""
+    label = rf"(?:(?:the |final |overall )*score(?: is)?{marks}[:=]?)?"
+    score = rf"(?i)^{marks}{label}{marks}(0|0?\.[0-9]+|1|1\.0+){marks}\.?{marks}$"
+    return f"nullif( regexp_extract( {text}, '{score}', 1 ), '' )::double"
+
+
+def is_named(named: str, asked: str) -> str:
+    """Whether a name is that of the model asked, as the macro of this name writes it."""
+    date = "([-@][0-9]{4}-?[0-9]{2}-?[0-9]{2})?"
+    rest = f"substr({named}, length({asked}) + 1)"
+    return (
+        f"coalesce( starts_with({named}, {asked}) "
+        f"and regexp_full_match( {rest}, '{date}' ), false )"
+    )
 
 
 def excerpt(context: str, target: str, characters: str) -> str:

@@ -48,8 +48,8 @@ def shortened(text: str, most: int = limits.SHOWN_CHARACTERS) -> str:
 
 
 def dollars(column: str, decimals: int = 2) -> str:
-    """SQL that formats a column of dollars; null is shown as an unknown price, not as 0."""
-    return f"coalesce('$' || format('{{:,.{decimals}f}}', {column}), 'no price known')"
+    """SQL that formats a column of dollars; null is shown as unknown, not as 0."""
+    return f"coalesce('$' || format('{{:,.{decimals}f}}', {column}), 'unknown')"
 
 
 def bar(share: float) -> str:

@@ -28,6 +28,7 @@ from latent_probes.providers import (
     StrangeResponseError,
     UnreachableError,
     anthropic_api,
+    names,
 )
 from latent_probes.providers.anthropic_api import encode, serves
 from latent_probes.providers.spool import Spool
@@ -46,7 +47,8 @@ MOST_EQUAL_ERRORS = 20
 def create(home: Home) -> AnthropicMessages:
     """Create the provider with its files in ``home``."""
     in_flight = warehouse.settings(home)["max_messages_in_flight"]
-    return AnthropicMessages(home.batches / AnthropicMessages.name, in_flight)
+    aliases = names.aliases(home.project)
+    return AnthropicMessages(home.batches / AnthropicMessages.name, in_flight, aliases)
 
 
 class AnthropicMessages:
@@ -64,9 +66,10 @@ class AnthropicMessages:
     serves = staticmethod(serves)
     encode = staticmethod(encode)
 
-    def __init__(self, folder: Path, in_flight: int):
+    def __init__(self, folder: Path, in_flight: int, aliases: names.Aliases = frozenset()):
         self.spool = Spool(folder, "messages")
         self.in_flight = in_flight
+        self.aliases = aliases
         self.client = anthropic_api.connect(max_retries=0)
         self.not_before = 0.0
         self.n_answered = 0
@@ -129,13 +132,16 @@ class AnthropicMessages:
             while not stopped.is_set():
                 with lock:
                     request = next(pending, None)
-                answered = self.ask(request, stopped) if request else None
+                if request is None:
+                    return
+                answered = self.ask(request, stopped)
                 if answered is None:
                     return
                 result, error = answered
                 with lock:
                     append(answers, result)
                     advance(1)
+                    names.refuse_other(request, result, self.aliases)
                     if error not in errors_in_a_row:
                         errors_in_a_row.clear()
                     if error is not None:

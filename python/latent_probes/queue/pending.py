@@ -46,7 +46,8 @@ def requests(
 ) -> pyarrow.Table:
     """The pending requests that the provider serves, in the order of asking.
 
-    With ``max_cost``, only the first ones, whose maximum answer lengths fit under it.
+    Without those that await the trial of their model. With ``max_cost``, only the first ones, whose
+    maximum answer lengths fit under it.
     """
     connection.execute(
         """
@@ -60,7 +61,10 @@ def requests(
             ) as max_usd_so_far,
         from warehouse.pending_requests as pending
         join warehouse.pending_prices as prices using (request_id)
-        where prices.provider = $provider and list_contains($served, pending.model)
+        where
+            prices.provider = $provider
+            and list_contains($served, pending.model)
+            and not pending.awaits_trial
         """,
         {"provider": provider.name, "served": served_models(connection, provider)},
     )
@@ -96,7 +100,7 @@ def next_batch(
 
 
 def committed(connection: duckdb.DuckDBPyConnection) -> tuple[float, float]:
-    """Dollars spent, and dollars reserved for open requests at maximum answer length.
+    """Dollars spent, and dollars reserved at maximum answer length for what has no known cost.
 
     Raises QueueError if a price is unknown.
     """
@@ -135,6 +139,6 @@ def refuse_over_cost(home: Home, provider: Provider, max_cost: float | None) -> 
     if spent + reserved + next_usd > max_cost:
         raise QueueError(
             f"{left.num_rows:,} requests were not sent: ${spent:.2f} spent, ${reserved:.2f} "
-            f"reserved for open requests and up to ${next_usd:.4f} for the next one would exceed "
-            f"--max-cost {max_cost:.2f}"
+            "reserved for open requests and answers without usage, and up to "
+            f"${next_usd:.4f} for the next one would exceed --max-cost {max_cost:.2f}"
         )

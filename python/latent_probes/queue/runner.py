@@ -23,7 +23,7 @@ from latent_probes.providers import (
     StrangeResponseError,
     UnreachableError,
 )
-from latent_probes.queue import batches, bodies, pending, rendering
+from latent_probes.queue import batches, bodies, pending, rendering, trials
 
 
 class RunError(Exception):
@@ -35,13 +35,15 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
 
     With ``once``: land finished batches, submit pending requests, and return. Sends nothing that
     could bring total spend above ``max_cost`` dollars; raises QueueError if this limit is all that
-    is left. Raises HomeError if another command is using the home.
+    is left. Raises UnusableError if the first answers of a model cannot be used, and HomeError if
+    another command is using the home.
     """
     with locked(home), named(provider):
         refuse_other_providers(home, provider)
         warehouse.build_before_run(home)
         warehouse.test_queue(home)
         refuse_open_cost(home, provider, max_cost)
+        watch = trials.Watch(home)
         has_landed = False
         patience = Patience(provider.name)
         while True:
@@ -51,6 +53,7 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
                 n_landed = batches.collect(home, provider)
                 if n_landed or has_landed:
                     warehouse.build_queue(home)
+                    watch.look()
                 has_landed = False
                 n_submitted = submit(home, provider, max_cost, patient=not once)
             except UnreachableError as error:

@@ -30,7 +30,7 @@ def show(home: Home) -> None:
             with shown as (
                 select
                     calibration_level as level, measure,
-                    format('{{:.3f}}', estimate)
+                    coalesce(format('{{:.3f}}', estimate), 'unknown')
                     || coalesce(
                         format(' ({{:.3f}} to {{:.3f}})', estimate_low, estimate_high), ''
                     ) as shown

@@ -50,7 +50,10 @@ def show(home: Home) -> None:
             order by round_number, stage_order, model
             """,
         )
-        totals = (terminal.dollars(f"coalesce(sum({column}), 0)") for column in usd.values())
+        totals = (
+            terminal.dollars(f"if(count({column}) = count(*), coalesce(sum({column}), 0), null)")
+            for column in usd.values()
+        )
         *sums, unpriced = connection.execute(
             f"""
             select

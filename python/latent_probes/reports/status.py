@@ -52,7 +52,14 @@ def show(home: Home) -> None:
             from spend order by round_number, stage_order, model, provider
             """,
         )
+        unusable = """
+            select round_number as round, stage, model, n_answers as answers, meaning
+            from unusable_answers order by round_number, stage_order, model, n_answers desc
+        """
+        if connection.execute(unusable).fetchall():
+            print_table(connection, "Unusable answers", unusable)
         print_table(connection, "Spend", spend_per_probe())
+        say_what_is_unknown(connection)
         irregularities = "select kind, n, meaning from irregularities order by kind"
         if connection.execute(irregularities).fetchall():
             print_table(connection, "Irregularities", irregularities)
@@ -71,6 +78,26 @@ def controls(connection: duckdb.DuckDBPyConnection) -> None:
     """
     if connection.execute(query).fetchall():
         print_table(connection, "Controls", query)
+
+
+def say_what_is_unknown(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say why the cost of a model is unknown."""
+    for model, n_without_usage, has_price in connection.execute(
+        """
+        select model, sum(n_without_usage)::bigint, bool_and(priced_on is not null)
+        from spend
+        where usd is null
+        group by model
+        order by model
+        """
+    ).fetchall():
+        if not has_price:
+            terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
+        if n_without_usage:
+            terminal.say(
+                f"{n_without_usage:,} answers of {model} state no usage, so their cost is unknown; "
+                "--max-cost counts each at its maximum."
+            )
 
 
 def spend_per_probe() -> str:

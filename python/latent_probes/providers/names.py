@@ -1,0 +1,79 @@
+"""The names by which responses call the model that answered."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+from pathlib import Path
+
+import duckdb
+
+from latent_probes.common import sql
+from latent_probes.providers import ProviderError
+
+ALIASES = Path("seeds", "model_aliases.csv")
+Aliases = frozenset[tuple[str, str]]
+
+
+def aliases(project: Path) -> Aliases:
+    """The declared other names of models: pairs of a model and an alias.
+
+    Raises ProviderError if the seed cannot be read.
+    """
+    path = project / ALIASES
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return frozenset((line["model"], line["alias"]) for line in csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
+        raise ProviderError(
+            f"{path} cannot be read ({error!r}): it needs the columns model and alias"
+        ) from error
+
+
+@functools.cache
+def is_named(named: str, asked: str) -> bool:
+    """Whether ``named`` is the name of the model ``asked``, or of a dated version of it."""
+    with duckdb.connect() as connection:
+        (found,) = connection.execute(
+            f"select {sql.is_named('$named', '$asked')}", {"named": named, "asked": asked}
+        ).fetchall()[0]
+        return bool(found)
+
+
+def refuse_other(request: bytes, result: bytes, declared: Aliases) -> None:
+    """Raise ProviderError if a line of results names another model than its request asks for.
+
+    A response that names none is not refused here.
+    """
+    asked = json.loads(request)
+    message = json.loads(result)["result"].get("message")
+    named = message.get("model") if isinstance(message, dict) else None
+    model = asked["params"]["model"]
+    if (
+        isinstance(named, str)
+        and named.strip()
+        and not is_named(named.strip(), model)
+        and (model, named.strip()) not in declared
+    ):
+        stage = asked["custom_id"].split("-")[0]
+        raise ProviderError(remedy(stage, model, named.strip()))
+
+
+def remedy(stage: str, asked: str, named: str | None) -> str:
+    """What to do about a response that names another model than the one that was asked, or none."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([asked, named or ""])
+    said = f"names {named!r}" if named else "names no model"
+    otherwise = (
+        f"set withdrawn to true in the round's line of seeds/rounds.csv, and add a line whose "
+        f"{stage}_model is {named}"
+        if named
+        else "let the server name its model"
+    )
+    return (
+        f"{asked!r} was asked as {stage}, but the response {said}. If it is the same model, add "
+        f"the line `{line.getvalue()}` to {ALIASES.as_posix()} and run again: its answers then "
+        f"count. Otherwise stop it with `latent-probes cancel`, and {otherwise}"
+    )
