@@ -180,6 +180,24 @@ def test_a_file_of_another_version_is_refused_and_let_go(path, version):
         assert rows(connection, "from landing_version") == [(version,)]
 
 
+def test_usage_at_the_ends_of_its_range_is_read_also_in_a_file_of_version_6(path):
+    """Once, one such answer kept its batch from landing for ever."""
+    usage = {
+        "input_tokens": 1,
+        "output_tokens": 1,
+        "cache_creation_input_tokens": 2**63 - 1,
+        "cache_creation": {"ephemeral_1h_input_tokens": -(2**63)},
+    }
+    body = json.dumps({"result": {"message": {"content": [], "usage": usage}}})
+    with landing.opened(path) as connection:
+        connection.execute("update landing_version set version = 6")
+        connection.execute("create or replace macro read_messages_api(line) as error('overflow')")
+    with landing.opened(path) as connection:
+        (message,) = rows(connection, f"select read_messages_api('{body}')")[0]
+    assert message["usage"]["cache_write_five_minutes_tokens"] is None
+    assert message["usage"]["output_tokens"] == 1
+
+
 def test_a_file_of_version_2_is_brought_to_the_current_one(path):
     with duckdb.connect(path) as connection:
         connection.execute(

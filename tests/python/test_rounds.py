@@ -17,7 +17,9 @@ def test_a_round_that_asks_for_a_model_is_never_answered_offline(checkout):
     assert "round 1 asks for 'm'" in said
     assert checkout.query("select count(*) from requests", "landing") == [(0,)]
     # And an unknown price is said, not taken for nothing.
-    assert "m has no known price" in checkout.runs("latent-probes", "plan")
+    said = checkout.runs("latent-probes", "plan")
+    assert "m has no known price" in said
+    assert "unknown at anthropic-batches, unknown at anthropic-messages" in said
 
 
 def test_a_plan_prices_a_new_line_before_anything_is_sent(finished):

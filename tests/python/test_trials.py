@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import duckdb
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from latent_probes import landing, warehouse
 from latent_probes.common.home import Home
 from latent_probes.providers import names
-from latent_probes.queue import trials
+from latent_probes.queue import pending, trials
 
 NO_SCORE = "The judge's reply is not a score from 0 to 1."
 
@@ -119,6 +121,24 @@ def test_each_kind_of_unusable_answer_is_shown_once(here, capsys):
     assert "2 unusable judge answers of m: The judge's reply is not a score" in shown
     assert "1 unusable judge answers of m: The model refused." in shown
     assert "bad" not in shown
+
+
+def test_what_awaits_the_trial_of_its_model_is_not_sent():
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute(
+            "create table warehouse.pending_requests as select 'r' || n as request_id, 'm' as "
+            "model, 'judge' as stage, 3 as stage_order, 1 as round_number, n > 2 as awaits_trial "
+            "from range(1, 6) as numbers (n)"
+        )
+        connection.execute(
+            "create table warehouse.pending_prices as select request_id, 'lexical' as provider, "
+            "1.0 as max_usd from warehouse.pending_requests"
+        )
+        provider = SimpleNamespace(name="lexical", serves=lambda model: True)
+        sent = pending.requests(connection, provider, None)
+    assert sent["request_id"].to_pylist() == ["r1", "r2"]
+    assert sent["max_usd_so_far"].to_pylist() == [1, 2]
 
 
 @pytest.mark.parametrize("named", ["gemma", None])

@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 6
+VERSION = 7
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -170,7 +170,7 @@ create table if not exists responses (
 -- The message in a line of results in the form of Anthropic's Messages API, with text, stop_reason,
 -- model and usage. Providers of that form land its columns; rows from before version 6 are read by
 -- it afterwards.
-create macro if not exists read_messages_api(line) as list_transform(
+create or replace macro read_messages_api(line) as list_transform(
     [
         from_json(
             line,
@@ -209,8 +209,12 @@ create macro if not exists read_messages_api(line) as list_transform(
                     -- Without a breakdown, all that was written is for five minutes.
                     'cache_write_five_minutes_tokens': coalesce(
                         message.usage.cache_creation.ephemeral_5m_input_tokens,
-                        message.usage.cache_creation_input_tokens
-                        - coalesce(message.usage.cache_creation.ephemeral_1h_input_tokens, 0)
+                        -- Numbers at the ends of their range must not overflow.
+                        try_cast(
+                            message.usage.cache_creation_input_tokens::hugeint
+                            - coalesce(message.usage.cache_creation.ephemeral_1h_input_tokens, 0)
+                            as bigint
+                        )
                     ),
                     'cache_write_one_hour_tokens':
                         message.usage.cache_creation.ephemeral_1h_input_tokens,
@@ -394,4 +398,6 @@ alter table responses add column if not exists usage struct(
     cache_read_tokens bigint
 );
 """,
+    # Only `read_messages_api` differs, which is replaced with the tables.
+    6: "select 1",
 }
