@@ -58,6 +58,7 @@ def test_a_run_stops_at_answers_that_cannot_be_used(checkout):
             file.write(f"{MODEL},gemma-3-4b.gguf\n")
 
         # A judge that explains itself.
+        script.changes["answerer"] = lambda whole: whole | {"usage": None}
         script.changes["judge"] = saying("I would call it a good answer.")
         said = person.fails(*RUN)
         n_judged = script.n_asked("judge")
@@ -66,7 +67,6 @@ def test_a_run_stops_at_answers_that_cannot_be_used(checkout):
         assert said.count("'I would call it a good answer.'") == 2
 
         script.changes["judge"] = saying("**Score:** 0.7.")
-        script.changes["answerer"] = lambda whole: whole | {"usage": None}
         person.runs(*RUN)
         assert script.n_asked("generator") == 1
         assert script.n_asked("judge") == 2 * n_judged
