@@ -4,15 +4,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := LATENT_PROBES_HOME=demo $(BIN)/latent-probes
 
-.PHONY: demo test lint soak bench lock
+.PHONY: demo test test-local-models test-inspect lint soak bench lock
 
 demo: .venv/installed
 	$(DEMO) land sample/rollouts.jsonl
 	$(DEMO) run --provider lexical
 	$(DEMO) export
 
-test: .venv/installed-lm .venv/installed-inspect lint
+test: lint
 	$(BIN)/python -m pytest
+
+test-local-models: .venv/installed-lm
+	$(BIN)/python -m pytest -m "local_models and not soak"
+
+test-inspect: .venv/installed-inspect
+	$(BIN)/python -m pytest -m "inspect and not soak"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -22,7 +28,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests
 
-soak: .venv/installed
+soak: .venv/installed-lm
 	$(BIN)/python -m pytest -m soak
 
 bench: .venv/installed
@@ -39,18 +45,18 @@ bench: .venv/installed
 # registry alone. So the lock leaves it out and is installed with --no-deps.
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Local models on CPUs. With a GPU, install a torch build for it instead.
 .venv/installed-lm: .venv/installed requirements-lm.lock
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-lm.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-lm.lock
 	touch $@
 
 # Inspect, for the package's task.
 .venv/installed-inspect: .venv/installed requirements-inspect.lock
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-inspect.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-inspect.lock
 	touch $@
 
 # Needs uv, which resolves only registries' builds of torch, so its hashes are maintained by hand.

@@ -14,6 +14,7 @@ import tiny_models
 from conftest import HOME, ROOT
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
+pytestmark = pytest.mark.local_models
 
 from safetensors.torch import load_file  # noqa: E402
 

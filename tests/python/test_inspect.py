@@ -14,6 +14,7 @@ import yaml
 from conftest import ROOT
 
 inspect_ai = pytest.importorskip("inspect_ai", reason="the extra inspect is not installed")
+pytestmark = pytest.mark.inspect
 
 from inspect_ai.model import ModelOutput, ModelUsage, get_model  # noqa: E402
 

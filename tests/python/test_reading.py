@@ -11,6 +11,7 @@ import tiny_models
 from latent_probes.sampling import tokenizing
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
+pytestmark = pytest.mark.local_models
 transformers = pytest.importorskip("transformers")
 
 from latent_probes.local_models import ReadingError, likelihoods, readings  # noqa: E402

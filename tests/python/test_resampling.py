@@ -19,6 +19,7 @@ from latent_probes.sampling import rollouts as sampling
 from latent_probes.sampling.rollouts import Sampled, Settings
 
 pytest.importorskip("torch", reason="the extra lm is not installed")
+pytestmark = pytest.mark.local_models
 
 OFFLINE = ("latent-probes", "run", "--provider", "lexical")
 

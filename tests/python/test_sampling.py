@@ -20,6 +20,7 @@ from latent_probes.sampling.prefixes import Prefix
 from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
+pytestmark = pytest.mark.local_models
 language_model = pytest.importorskip("latent_probes.sampling.rollouts.language_model")
 torch.set_num_threads(1)
 

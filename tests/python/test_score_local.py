@@ -12,6 +12,7 @@ import pytest
 import tiny_models
 
 pytest.importorskip("torch", reason="the extra lm is not installed")
+pytestmark = pytest.mark.local_models
 
 
 @pytest.fixture(scope="module")
