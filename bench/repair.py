@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python"))
 
-from damaged_answers import DAMAGES, Reader, damaged, is_part_of, valid_answers
+from damaged_answers import DAMAGES, Reader, compiled, damaged, is_part_of, valid_answers
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     print("| damage | answers | strict | with repair | text differs | wrong |")
     print("|---|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
-        reader = Reader(Path(folder))
+        reader = Reader(compiled(Path(folder)))
         for kind in DAMAGES:
             outcomes = reader.read(damaged(kind, answers))
             accepted = [

@@ -109,7 +109,7 @@ class Checkout:
 
     def ends(self, *command: str) -> tuple[int, str]:
         """Run a command to its end; return its exit status and what it said."""
-        if command[0] in ("latent-probes", "impatient", "dbt"):
+        if command[0] in ("latent-probes", "impatient", "dying", "dbt"):
             return self.ends_forked(command)
         process = self.start(*command)
         output, _ = process.communicate(timeout=300)

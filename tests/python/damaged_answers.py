@@ -235,23 +235,28 @@ DAMAGES = {
 }
 
 
-class Reader:
-    """The model generator_outputs, compiled once, over answers instead of a warehouse."""
+def compiled(folder: Path) -> str:
+    """The model generator_outputs, compiled by dbt in a folder for its files."""
+    subprocess.run(
+        [
+            *(Path(sys.executable).parent / "dbt", "compile", "--quiet"),
+            *("--select", "generator_outputs", "--project-dir", ROOT),
+            *("--target-path", folder / "target", "--log-path", folder / "logs"),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"LATENT_PROBES_HOME": str(folder)},
+        cwd=ROOT,
+    )
+    (path,) = folder.glob("target/compiled/**/generator_outputs.sql")
+    return path.read_text()
 
-    def __init__(self, folder: Path):
-        subprocess.run(
-            [
-                *(Path(sys.executable).parent / "dbt", "compile", "--quiet"),
-                *("--select", "generator_outputs", "--project-dir", ROOT),
-                *("--target-path", folder / "target", "--log-path", folder / "logs"),
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            env=os.environ | {"LATENT_PROBES_HOME": str(folder)},
-            cwd=ROOT,
-        )
-        (compiled,) = folder.glob("target/compiled/**/generator_outputs.sql")
-        self.query = compiled.read_text()
+
+class Reader:
+    """The compiled model generator_outputs over answers instead of a warehouse."""
+
+    def __init__(self, query: str):
+        self.query = query
         self.connection = duckdb.connect()
         functions.register(self.connection)
         self.connection.execute("attach ':memory:' as warehouse")

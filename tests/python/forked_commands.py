@@ -1,9 +1,9 @@
 """A process that runs commands: `python forked_commands.py`, orders on stdin.
 
-An order is a line of JSON: a command, `latent-probes`, `impatient` (the same, for tests of batches)
-or `dbt`, its folder and its environment. For each, the process forks, and the child is the command.
-The answer is a line with its exit status and what it said. The packages are imported once, which is
-what takes long.
+An order is a line of JSON: a command, its folder and its environment. The command is
+`latent-probes`, `impatient` or `dying` (the same, for tests of batches and crashes), or `dbt`. For
+each, the process forks, and the child is the command. The answer is a line with its exit status and
+what it said. The packages are imported once, which is what takes long.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import dbt.adapters.duckdb
 import dbt.cli.main
+import dying
 import impatient
 import plain_builds
 
@@ -70,7 +71,12 @@ def become(order: dict, said: int) -> None:
     os.environ.update(order["environment"])
     sys.argv = order["command"]
     plain_builds.install()
-    mains = {"latent-probes": cli.main, "impatient": impatient.main, "dbt": dbt.cli.main.cli}
+    mains = {
+        "latent-probes": cli.main,
+        "impatient": impatient.main,
+        "dying": dying.main,
+        "dbt": dbt.cli.main.cli,
+    }
     os._exit(status_of(mains[sys.argv[0]]))
 
 

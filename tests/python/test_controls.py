@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from pathlib import Path
 
 import pytest
 from conftest import HOME, Checkout, copy_of
@@ -185,22 +187,37 @@ def test_a_larger_share_asks_only_what_is_missing(controlled, tmp_path):
     assert len(after) == len(before) + 2 * n_more
 
 
+def longer_documents(checkout: Checkout) -> Path:
+    """Five documents of the sample with three other prefixes before each, so that they are cut."""
+    rows = [
+        json.loads(line)
+        for line in (checkout.folder / "sample/rollouts.jsonl").read_text().splitlines()
+    ]
+    prefixes = {row["doc_id"]: row["prefix"] for row in rows}
+    doc_ids = list(prefixes)
+    path = checkout.folder / "longer.jsonl"
+    with path.open("w") as file:
+        for row in rows:
+            if (place := doc_ids.index(row["doc_id"])) < 5:
+                before = [prefixes[doc_ids[place + 5 * number]] for number in (1, 2, 3)]
+                file.write(
+                    json.dumps(row | {"prefix": "\n\n".join([*before, row["prefix"]])}) + "\n"
+                )
+    return path
+
+
 def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout, tmp_path):
     model, strong = "claude-haiku-4-5-20251001", "claude-haiku-5-5"
     with StandIn() as server:
         checkout = new_checkout(tmp_path).talking_to(server)
         checkout.set_rounds(f"1,3,2,gemma-3-270m,-2,3,{model},{model},{model},false")
-        project = checkout.folder / "dbt_project.yml"
-        project.write_text(
-            project.read_text().replace("complement_characters: 4000", "complement_characters: 900")
-        )
         set_controls(
             checkout,
             f"1,second_reader,0.5,{strong},2",
             "1,full_complement,1,,1",
             f"1,second_judge,0.5,{strong},",
         )
-        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+        checkout.runs("latent-probes", "land", str(longer_documents(checkout)))
         said = checkout.runs("latent-probes", "plan")
         assert strong in said
         assert checkout.query(
@@ -227,7 +244,7 @@ def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout,
         "where scope = 'all'"
     ) == [("second judge", strong, True, 1.0)]
     # What is cut from the published complement, for Inspect, is what was shown in the queue.
-    excerpt = sql.excerpt("context", "published_probes.target", "900")
+    excerpt = sql.excerpt("context", "published_probes.target", "4000")
     assert checkout.query(
         f"select distinct excerpt = {excerpt} from answerer_inputs "
         "join answerer_requests using (request_id) join published_probes using (probe_id) "

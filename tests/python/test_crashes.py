@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from test_whole_runs import assert_same_export
 
@@ -28,29 +24,6 @@ STEPS = (
     "warehouse.build_queue before",
 )
 
-DYING_RUN = """
-import os, sys
-import plain_builds
-from latent_probes import cli, landing, warehouse
-from latent_probes.common import files
-from latent_probes.providers.lexical import Lexical
-
-name, moment = sys.argv.pop(1).split()
-owner, step = name.split(".")
-owner = globals()[owner]
-real = getattr(owner, step)
-
-def dying(*arguments, **named):
-    if moment == "after":
-        real(*arguments, **named)
-    os._exit(9)
-
-setattr(owner, step, dying)
-plain_builds.install()
-cli.main()
-"""
-
-
 # Where something was written and is not yet known, or known and not yet written.
 NARROWEST = ("Lexical.submit after", "landing.add_responses after")
 
@@ -61,15 +34,8 @@ NARROWEST = ("Lexical.submit after", "landing.add_responses after")
 def test_a_run_that_dies_at_steps_ends_like_an_undisturbed_one(steps, checkout, finished_once):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     for step in steps:
-        died = subprocess.run(
-            [sys.executable, "-c", DYING_RUN, step, "run", "--provider", "lexical"],
-            cwd=checkout.folder,
-            env=checkout.environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert died.returncode == 9, (step, died.stdout, died.stderr)
+        died, said = checkout.ends("dying", step, "run", "--provider", "lexical")
+        assert died == 9, (step, said)
     checkout.runs("latent-probes", "run", "--provider", "lexical")
     checkout.runs("latent-probes", "export")
     assert_same_export(checkout, finished_once)

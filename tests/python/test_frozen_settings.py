@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import lzma
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
-from conftest import Checkout
+from conftest import Checkout, copy_of
 
 from latent_probes import landing
 
@@ -53,11 +54,20 @@ def n_pending(checkout: Checkout) -> int:
     return n_requests
 
 
-def test_no_var_that_is_frozen_moves_a_finished_round(finished):
+@pytest.fixture(scope="module")
+def changed_once(finished_once, tmp_path_factory) -> Path:
+    """The finished checkout with other vars, for which dbt has compiled every statement."""
+    checkout = copy_of(finished_once, tmp_path_factory.mktemp("changed") / "checkout").with_dbt()
+    set_vars(checkout, CHANGED)
+    checkout.runs("dbt", "--quiet", "compile")
+    return checkout.folder
+
+
+def test_no_var_that_is_frozen_moves_a_finished_round(finished, changed_once):
     before = data(finished)
     original = (finished.folder / "dbt_project.yml").read_text()
     set_vars(finished, CHANGED)
-    if not is_moved(finished, before):
+    if not is_moved(replace(finished, built_like=changed_once), before):
         return
     moved = []
     for name, value in CHANGED.items():
@@ -75,8 +85,9 @@ def test_the_frozen_vars_are_those_that_land_with_a_round(tmp_path):
     assert set(CHANGED) == set(columns) & set(project["vars"]["latent_probes"])
 
 
-def test_an_old_landing_file_publishes_what_it_published(checkout):
+def test_an_old_landing_file_publishes_what_it_published(checkout, changed_once):
     """Whatever the frozen vars are today: its round has those of its time."""
+    checkout = replace(checkout, built_like=changed_once)
     checkout.home.mkdir(exist_ok=True)
     (checkout.home / "landing.duckdb").write_bytes(
         lzma.decompress((OLD / "landing.duckdb.xz").read_bytes())

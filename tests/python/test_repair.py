@@ -6,6 +6,7 @@ import json
 import time
 
 import duckdb
+import plain_builds
 import pyarrow
 import pytest
 import regex
@@ -41,8 +42,9 @@ JSON_LIKE = st.lists(
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory) -> Reader:
-    return Reader(tmp_path_factory.mktemp("reader"))
+def reader(finished_once) -> Reader:
+    project = plain_builds.project(finished_once.folder)
+    return Reader(project.texts["generator_outputs.sql"].read_text())
 
 
 def strings(value) -> list[str]:
