@@ -1,4 +1,4 @@
--- Each name in the published tables is explained in `meanings`.
+-- Each name in the published tables is explained in `meanings`, except for what a provider can name.
 with
 
 used (kind, name) as (
@@ -17,13 +17,9 @@ used (kind, name) as (
     union
     select 'provider', provider from {{ ref('requests') }}
     union
-    select 'outcome', outcome from {{ ref('requests') }}
-    union
     select 'answer_format', answer_format from {{ ref('requests') }}
     union
     select 'rejection_reason', answer_rejection from {{ ref('requests') }}
-    union
-    select 'setting', unnest(json_keys(settings)) from {{ ref('requests') }}
     union
     select 'arm', arm from {{ ref('controls') }}
     union

@@ -437,7 +437,7 @@ TEXTS = [
 
 def is_inert(text: str) -> bool:
     """Whether a cell with this text holds, as Markdown, one piece of code or nothing."""
-    markdown = MarkdownIt("gfm-like")
+    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     tokens = markdown.parse(f"| a | b |\n|---|---|\n| {card.cell(text)} | c |\n")
     cells = [token.children for token in tokens if token.type == "inline"]
     assert len(cells) == 4

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import re
+
+import pytest
 import yaml
 from conftest import ROOT
 
@@ -50,3 +54,28 @@ def test_the_columns_of_the_first_release_keep_name_order_and_type():
     listed = [f"{column['name']} {column['data_type']}" for column in train["columns"]]
     promised = FIRST_RELEASE.strip().splitlines()
     assert listed[: len(promised)] == promised
+
+
+# Names that models write, by what they are: the model, and a pattern around the name.
+WRITTEN = [
+    ("unscored_reason", "scores/arm_scores", r"then '(\w+)'"),
+    ("answer_format", "publication/requests", r"'(strict JSON|mended|no JSON)'"),
+    ("outcome", "publication/requests", r"then '(never taken|open|unusable)'"),
+    ("outcome", "rollouts/rollout_quality", r"(?:then|else) '([\w ]+)'"),
+    ("reason", "rollouts/cut_rollouts", r"(?:then|else) '(\w+)'"),
+    ("reason", "rollouts/tail_starts", r"'(\w+)' as reason"),
+    ("reason", "rollouts/prefix_eligibility", r"then '(\w+)'"),
+    ("reason", "rollouts/prefixes", r"then '(\w+)'"),
+    ("reason", "rollouts/rollout_eligibility", r"then '(\w+)'"),
+    ("comparison", "evaluation/controls/score_pairs", r"'(retest|second judge|human)'"),
+    ("measure", "evaluation/controls/arm_lift", r"'(mean score|share not hard|share easy)'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "model", "pattern"), WRITTEN)
+def test_every_name_that_a_model_writes_is_explained(kind, model, pattern):
+    with (ROOT / "seeds" / "names.csv").open() as file:
+        explained = {row["name"] for row in csv.DictReader(file) if row["kind"] == kind}
+    written = set(re.findall(pattern, (ROOT / "models" / f"{model}.sql").read_text()))
+    assert written
+    assert written <= explained
