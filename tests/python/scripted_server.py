@@ -48,7 +48,7 @@ class ScriptedServer:
     def __init__(self, script: Callable[[Asked], Answer]):
         self.script = script
         self.asked: list[Asked] = []
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = Server(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.http.scripted = self
         self.address = f"http://127.0.0.1:{self.http.server_port}"
@@ -62,6 +62,13 @@ class ScriptedServer:
         self.http.shutdown()
         self.http.server_close()
         self.thread.join()
+
+
+class Server(ThreadingHTTPServer):
+    """A client that goes away is no error of the server."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):

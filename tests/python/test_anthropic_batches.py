@@ -60,6 +60,13 @@ CREATIONS = {
 }
 # What is no answer of the API, though its status is 200.
 NO_ANSWERS = [b"<html>Log in first</html>", b"", b"null", b"[]", b'"ok"', b"{}", b'{"data":null}']
+# Ids that would do something else in a command that shows them, or in an address.
+NO_ANSWERS += [
+    b'{"id":"$(reboot)"}',
+    b'{"id":"../x"}',
+    b'{"id":"a\\nb"}',
+    b'{"id":"%b"}' % (b"a" * 999),
+]
 
 
 @pytest.fixture

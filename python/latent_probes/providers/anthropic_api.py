@@ -233,7 +233,8 @@ def explained(error: Exception) -> ProviderError:
     """
     if isinstance(error, anthropic.APIStatusError):
         kind = f" {error.type}" if error.type else ""
-        said = connections.shown(f"{error.status_code}{kind}: {error.api_message or error.message}")
+        body = error.api_message or error.response.content.decode(errors="replace") or "no message"
+        said = connections.shown(f"{error.status_code}{kind}: {body}")
         is_permanent = error.status_code < 500 and error.status_code not in PASSING_STATUS
         if is_permanent or error.error_code in SPEND_LIMITS:
             return ProviderError(f"{said}{remedy(error)}")

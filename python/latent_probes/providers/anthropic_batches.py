@@ -6,6 +6,7 @@ calls (lists, results) can be retried freely.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ from latent_probes.providers import (
 from latent_probes.providers.anthropic_api import encode, serves
 
 BATCHES = "/v1/messages/batches"
+# It is shown in a command that the user can copy.
+BATCH_ID = re.compile(r"\w[\w.:-]{0,255}", re.ASCII)
 STATES = ("in_progress", "canceling", "ended")
 
 # This status, like the fatal ones, means that the batch was not accepted.
@@ -98,7 +101,10 @@ class AnthropicBatches:
                     can_wait=isinstance(reason, UnreachableError),
                 ) from None
             raise reason from None
-        return anthropic_api.field(response, "id", str)
+        batch_id = anthropic_api.field(response, "id", str)
+        if not BATCH_ID.fullmatch(batch_id):
+            raise anthropic_api.strange("the response has no valid 'id'", response)
+        return batch_id
 
     def list(self) -> Iterator[ListedBatch]:
         """All batches of the key's workspace, newest first."""
@@ -197,7 +203,7 @@ def listed(batch: object, response: httpx2.Response) -> ListedBatch:
         batch_id, state = batch["id"], batch["processing_status"]
         counts = {name: int(n) for name, n in batch["request_counts"].items()}
         created_at = datetime.fromisoformat(batch["created_at"])
-        if not isinstance(batch_id, str) or not isinstance(state, str):
+        if not BATCH_ID.fullmatch(batch_id) or not isinstance(state, str):
             raise TypeError
         return ListedBatch(
             provider_batch_id=batch_id,

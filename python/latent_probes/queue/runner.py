@@ -167,7 +167,8 @@ def cancel_batches(
                 errors.pop(batch.provider, None)
         if errors:
             raise ProviderError(
-                "not canceled: " + "; ".join(f"{name}: {error}" for name, error in errors.items())
+                "not all batches are canceled and landed: "
+                + "; ".join(f"{name}: {error}" for name, error in errors.items())
             )
 
 
