@@ -65,8 +65,8 @@ select
     round_number,
     asked_model,
     outcome,
-    -- A server that names no model can be declared to serve the one that was asked.
-    if(has_alias, coalesce(named_model, asked_model), named_model) as model,
+    -- A declared alias is not published: it can be the path of a file, or missing.
+    if(has_alias, asked_model, named_model) as model,
     stop_reason,
     -- Unknown is not nothing: without complete usage, input and output are null.
     case when has_usage then usage.input_tokens end as input_tokens,

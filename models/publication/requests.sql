@@ -5,7 +5,7 @@ select
     requests.stage,
     stages.stage_order,
     requests.model as asked_model,
-    responses.model as answering_model,
+    if(responses.problem = 'other_model', 'another model', responses.model) as answering_model,
     batches.provider,
     requests.prompt_hash as template_hash,
     requests.settings::varchar as settings,
