@@ -200,6 +200,10 @@ def test_what_is_counted_together_is_drawn_in_one_way(model, max_new_tokens, fau
     ("drawn", "fault"),
     [
         (["'{\"temperature\": 0}'"], "at temperature 0"),
+        # An earlier version landed these.
+        (["'{\"temperature\": [0.7]}'"], "state temperature .0.7., which is not a number"),
+        (["json_object('top_p', 'nan'::double)"], "state top_p NaN, which is not a number"),
+        (['\'{"top_k": "all"}\''], "state top_k all, which is not an integer"),
         (["'{\"temperature\": 1}'", "'{\"temperature\": 0.5}'"], "with 2 different settings"),
     ],
 )

@@ -317,6 +317,17 @@ def test_a_setting_that_is_a_text_is_refused_though_it_states_a_number(house):
     assert said in house.refusal(write(house.folder / "bad.jsonl", row(temperature="0.7")))
 
 
+def test_a_file_that_may_not_be_read_is_refused_in_one_sentence(house, monkeypatch):
+    path = put(house, "a.csv", csv_text())
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("latent_probes.common.files.hash_of", refuse)
+    with pytest.raises(FileError, match=r"cannot be read \(Permission denied\); check the file"):
+        house.land(path)
+
+
 def test_the_length_of_a_row_has_a_limit(house, monkeypatch):
     monkeypatch.setattr(limits, "ROW_CHARACTERS", 500)
     long = [*ROWS[:2], row(doc_id="long", prefix="one line\n" * 100)]

@@ -75,15 +75,15 @@ def add_resamples(
 def sampling_settings(connection: duckdb.DuckDBPyConnection, source_model: str) -> list[tuple]:
     """Distinct combinations of temperature, top_p, top_k and min_p of a source model's rollouts.
 
-    Unknown settings are null.
+    As the texts that were landed; unknown settings are null.
     """
     return connection.execute(
         """
         select distinct
-            (sampling ->> 'temperature')::double,
-            (sampling ->> 'top_p')::double,
-            (sampling ->> 'top_k')::bigint,
-            (sampling ->> 'min_p')::double,
+            sampling ->> 'temperature',
+            sampling ->> 'top_p',
+            sampling ->> 'top_k',
+            sampling ->> 'min_p',
         from rollouts
         where source_model = $source_model
         order by all

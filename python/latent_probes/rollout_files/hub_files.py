@@ -46,6 +46,7 @@ from latent_probes.table_files import (
 
 COMMIT = re.compile("[0-9a-f]{40}")
 SHOWN_FILES = 5
+NAMED_FILES = 1000
 RANGE_NOT_SATISFIABLE = 416
 
 
@@ -143,7 +144,11 @@ def chosen(address: str, pattern: str, listed: list[HubFile]) -> list[HubFile]:
             f"{', '.join(shown + more) or 'none'}); check the path"
         )
     if others := [file.path for file in there if not is_readable(file.path)]:
-        terminal.say(f"{address}: not Parquet, JSONL or CSV, so not read: {', '.join(others)}")
+        more = [f"… ({len(others):,} files)"] if len(others) > NAMED_FILES else []
+        terminal.say(
+            f"{address}: not Parquet, JSONL or CSV, so not read: "
+            f"{', '.join(others[:NAMED_FILES] + more)}"
+        )
     return matching
 
 

@@ -13,9 +13,11 @@ import pyarrow
 from latent_probes import landing, warehouse
 from latent_probes.common import sql, terminal
 from latent_probes.common.home import Home
+from latent_probes.rollout_files.mapping import SAMPLING_COLUMNS
 from latent_probes.sampling import rollouts as sampling
 from latent_probes.sampling.prefixes import Prefix
 from latent_probes.sampling.rollouts import Model, Sampled, SamplingError, Settings, Wanted
+from latent_probes.table_files.columns import accepts
 
 # Continuations whose prefixes are in memory at a time.
 SLICE = 1024
@@ -128,7 +130,11 @@ def as_drawn(
     connection: duckdb.DuckDBPyConnection, source_model: str, max_new_tokens: int, seed: int
 ) -> Settings:
     """Sampling settings of the rollouts; if unknown, temperature 1 and all tokens."""
-    ways = landing.sampling_settings(connection, source_model)
+    names = ("temperature", "top_p", "top_k", "min_p")
+    ways = {
+        tuple(landed_setting(source_model, *setting) for setting in zip(names, way, strict=True))
+        for way in landing.sampling_settings(connection, source_model)
+    }
     if not ways:
         raise SamplingError(f"no rollouts of {source_model!r} have landed")
     if len(ways) > 1:
@@ -136,7 +142,7 @@ def as_drawn(
             f"rollouts of {source_model!r} were sampled with {len(ways)} different settings "
             "(temperature, top_p, top_k, min_p): land each under a separate source_model name"
         )
-    temperature, top_p, top_k, min_p = ways[0]
+    ((temperature, top_p, top_k, min_p),) = ways
     if temperature == 0:
         raise SamplingError(
             f"rollouts of {source_model!r} were sampled at temperature 0: resampling would only "
@@ -146,7 +152,7 @@ def as_drawn(
         1.0 if temperature is None else temperature,
         1.0 if top_p is None else top_p,
         # Some samplers write -1 for all tokens.
-        max(top_k or 0, 0),
+        max(int(top_k or 0), 0),
         min_p or 0.0,
         max_new_tokens,
         seed,
@@ -156,6 +162,22 @@ def as_drawn(
         f"top_p {settings.top_p}, top_k {settings.top_k}, min_p {settings.min_p}"
     )
     return settings
+
+
+def landed_setting(source_model: str, name: str, text: str | None) -> float | None:
+    """A setting as a number. Raises SamplingError for one that is none.
+
+    Files that landed with an earlier version were not all checked.
+    """
+    kind = SAMPLING_COLUMNS[name]
+    if text is None:
+        return None
+    if not accepts(kind, text):
+        raise SamplingError(
+            f"rollouts of {source_model!r} state {name} {text[:40]}, which is not {kind.words}: "
+            "correct the file and land it under another source_model name"
+        )
+    return float(text)
 
 
 def missing(

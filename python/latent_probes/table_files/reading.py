@@ -23,7 +23,8 @@ def names(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
         return found
     try:
         return parquet_rows.names(connection, source)
-    except duckdb.Error as error:
+    # The footer of a damaged file contradicts itself.
+    except (duckdb.Error, ValueError) as error:
         raise unreadable(source, error) from error
 
 
@@ -79,7 +80,7 @@ def parts(
             connection.unregister(BATCH)
 
 
-def unreadable(source: Source, error: duckdb.Error) -> FileError:
+def unreadable(source: Source, error: Exception) -> FileError:
     """The error for what DuckDB cannot read."""
     first_lines = " ".join(str(error).splitlines()[:3])
     return FileError(

@@ -76,7 +76,8 @@ def refuse_unknown_format(place: str) -> None:
     if not is_readable(place):
         raise FileError(
             f"{place}: cannot tell the format; name the file .parquet, .jsonl or .csv "
-            "(.jsonl and .csv also with .gz or .zst)"
+            "(.jsonl and .csv also with .gz or .zst; of a CSV file, another delimiter than a comma "
+            "is named with --delimiter)"
         )
 
 
@@ -85,4 +86,8 @@ def local_file(path: Path, delimiter: str = ",") -> Source:
     refuse_unknown_format(str(path))
     if not path.is_file():
         raise FileError(f"{path}: no such file; check the path")
-    return Source(path, str(path), path.name, "file", files.hash_of(path), delimiter=delimiter)
+    try:
+        source_hash = files.hash_of(path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+    return Source(path, str(path), path.name, "file", source_hash, delimiter=delimiter)
