@@ -173,7 +173,7 @@ def of_hardness(made: Simulations) -> Iterator[tuple[str, float]]:
     highest = warehouse.settings(made.home)["max_hard_solve_rate"]
     _, *truths = solve_rates.of_unsolved(ALPHA, BETA, N_ANSWERS, highest)
     for figure, truth in zip(("mislabelled", "re_solved"), truths, strict=True):
-        yield f"solve_rates, {figure}", held(by_five, figure, truth)
+        yield f"solve_rates, {figure}", held(by_five, figure, truth[0, -1])
 
 
 def of_anchors(made: Simulations) -> Iterator[tuple[str, float]]:

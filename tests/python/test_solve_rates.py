@@ -84,11 +84,19 @@ def test_shares_of_unsolved_probes_are_those_of_a_simulation(n_answers):
     draw = numpy.random.default_rng(3)
     rates = draw.beta(0.4, 0.9, 400_000)
     unsolved = draw.binomial(n_answers, rates) == 0
-    shares = solve_rates.of_unsolved(0.4, 0.9, n_answers, HIGHEST_RATE)
+    shares = [share[0, -1] for share in solve_rates.of_unsolved(0.4, 0.9, n_answers, HIGHEST_RATE)]
     anew = draw.binomial(n_answers, rates[unsolved]) > 0
     assert shares == pytest.approx(
         (unsolved.mean(), (rates[unsolved] > HIGHEST_RATE).mean(), anew.mean()), abs=5e-3
     )
+
+
+def test_shares_by_number_of_answers_are_those_of_the_incomplete_beta_function():
+    draw = numpy.random.default_rng(4)
+    alpha, beta = numpy.exp(draw.uniform(-6, 8, (2, 500)))
+    _, mislabelled, _ = solve_rates.of_unsolved(alpha, beta, 30, HIGHEST_RATE)
+    exact = special.betaincc(alpha[:, None], beta[:, None] + numpy.arange(1, 31), HIGHEST_RATE)
+    assert numpy.abs(mislabelled - exact).max() < 1e-11
 
 
 def test_posterior_intervals_and_probabilities_are_calibrated():

@@ -120,23 +120,37 @@ def log_likelihood(outcomes: numpy.ndarray, logs: numpy.ndarray) -> numpy.ndarra
 
 
 def of_unsolved(
-    alpha: numpy.ndarray, beta: numpy.ndarray, n_answers: numpy.ndarray, highest_rate: float
+    alpha: numpy.ndarray, beta: numpy.ndarray, most_answers: int, highest_rate: float
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-    """Estimates for probes that none of ``n_answers`` answers solves.
+    """Estimates for probes that none of n answers solves, with a column for n = 1, 2, …
 
-    Returns three shares, broadcast over all arguments: of unsolved probes; of unsolved probes with
-    a solve rate above ``highest_rate`` (mislabelled); and of unsolved probes that at least one of
-    an equal number of new answers would solve (re-solved).
+    Returns three shares for each prior: of unsolved probes; of unsolved probes with a solve rate
+    above ``highest_rate`` (mislabelled); and of unsolved probes that at least one of an equal
+    number of new answers would solve (re-solved).
     """
     from scipy.special import betaincc, betaln
 
-    def unsolved(n: numpy.ndarray) -> numpy.ndarray:
-        return numpy.exp(betaln(alpha, beta + n) - betaln(alpha, beta))
+    alpha, beta = numpy.reshape(alpha, (-1, 1)), numpy.reshape(beta, (-1, 1))
+    n_answers = numpy.arange(1, most_answers + 1)
 
+    def log_unsolved(n: numpy.ndarray) -> numpy.ndarray:
+        return betaln(alpha, beta + n) - betaln(alpha, beta)
+
+    # Each further answer takes away the density at the rate, divided by the second parameter:
+    # recurrence of the incomplete beta function (DLMF 8.17.21), 20 times as fast as its values.
+    seconds = beta + n_answers[:-1]
+    lost = numpy.exp(
+        alpha * numpy.log(highest_rate)
+        + seconds * numpy.log1p(-highest_rate)
+        - betaln(alpha, seconds)
+    )
+    mislabelled = betaincc(alpha, beta + 1, highest_rate) - numpy.pad(
+        numpy.cumsum(lost / seconds, axis=1), ((0, 0), (1, 0))
+    )
     return (
-        unsolved(n_answers),
-        betaincc(alpha, beta + n_answers, highest_rate),
-        1 - unsolved(2 * n_answers) / unsolved(n_answers),
+        numpy.exp(log_unsolved(n_answers)),
+        numpy.maximum(mislabelled, 0),
+        -numpy.expm1(log_unsolved(2 * n_answers) - log_unsolved(n_answers)),
     )
 
 
@@ -150,18 +164,17 @@ def described(
     (None for fewer than five documents).
     """
     sums = tallies(counts)
-    n_answers = numpy.arange(1, most_answers + 1)
-    (alpha,), (beta,) = fitted(sums.sum(axis=0, keepdims=True))
-    unsolved, mislabelled, re_solved = of_unsolved(alpha, beta, n_answers, highest_rate)
+    alpha, beta = fitted(sums.sum(axis=0, keepdims=True))
+    (unsolved,), (mislabelled,), (re_solved,) = of_unsolved(alpha, beta, most_answers, highest_rate)
     none = (None, None)
     ends: list[tuple[float, float] | tuple[None, None]] = [none] * (2 * most_answers)
     if len(sums) >= intervals.FEWEST_DOCUMENTS:
         alphas, betas = fitted(intervals.replicated(sums, n_replicates, seed))
-        _, *shares = of_unsolved(alphas[:, None], betas[:, None], n_answers, highest_rate)
+        _, *shares = of_unsolved(alphas, betas, most_answers, highest_rate)
         ends = [intervals.ends(values, len(sums)) or none for values in numpy.hstack(shares).T]
     return {
-        "alpha": float(alpha),
-        "beta": float(beta),
+        "alpha": float(alpha[0]),
+        "beta": float(beta[0]),
         "by_answers": [
             {
                 "n_answers": n,
