@@ -1,3 +1,9 @@
+{# The part of a landed text that is measured. A text can be of any length, but what is more than five
+   times the longest eligible one can only belong to a tail, or to a text that is too long. #}
+{% macro measured_part(text) -%}
+    left({{ text }}, {{ 5 * [var('max_continuation_length'), var('max_prefix_length')] | max }})
+{%- endmacro %}
+
 {# Whether a sentence of `measures.sentences` with this text is a proper sentence, not a menu, title or
    list item. The last one can be cut off. #}
 {% macro is_prose(sentence, is_last) -%}

@@ -111,11 +111,12 @@
 {%- endmacro %}
 
 {# A text normalized for exact matching: its first line in lower case, with everything except letters,
-   marks and digits replaced by single spaces. #}
+   marks and digits replaced by single spaces. It is compared with words and lenses, which are far
+   shorter than the part that is read: sorting very many combining marks takes quadratic time. #}
 {% macro normalized_answer(text) -%}
     trim(
         regexp_replace(
-            lower(nfc_normalize(regexp_extract({{ text }}, '^\s*([^\n]*)', 1))),
+            lower(nfc_normalize(regexp_extract(left({{ text }}, 10000), '^\s*([^\n]*)', 1))),
             '[^\p{L}\p{M}\p{N}]+',
             ' ',
             'g'

@@ -22,7 +22,7 @@ named as (
         -- Null unless the id names a sentence of the chosen document.
         try_cast(
             regexp_extract(
-                chosen.output.splits[groups.split_group], '^' || chosen.label || '\.s(\d+)$', 1
+                chosen.output.splits[groups.split_group], '^' || chosen.label || '\.s(\d{1,9})$', 1
             )
             as integer
         ) as sentence_number,

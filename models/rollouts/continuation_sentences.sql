@@ -38,7 +38,19 @@ unread as (
 
 ),
 
-sentences as (
+placed as (
+
+    select
+        unread.*,
+        {{ measured_part('rollouts.continuation') }} as continuation,
+        list_transform(sentences, lambda x: x.starts_at) as starts,
+        list_transform(sentences, lambda x: x.ends_at) as ends,
+    from unread
+    join {{ ref('stg_rollouts') }} as rollouts using (document_id)
+
+),
+
+read as (
 
     select
         document_id,
@@ -47,28 +59,10 @@ sentences as (
         generate_subscripts(sentences, 1) as position,
         generate_subscripts(sentences, 1) = len(sentences) as is_last,
         unnest(sentences, recursive := true),
-    from unread
-
-),
-
-placed as (
-
-    select
-        *,
-        coalesce(lag(ends_at) over (partition by document_id order by position), 0)
-            as previous_ends_at,
-    from sentences
-
-),
-
-read as (
-
-    select
-        placed.*,
-        {{ text_between('rollouts.continuation', 'starts_at', 'ends_at') }} as sentence,
-        {{ text_between('rollouts.continuation', 'previous_ends_at', 'starts_at') }} as gap,
+        unnest(text_parts(continuation, starts, ends)) as sentence,
+        -- What precedes it.
+        unnest(text_parts(continuation, list_slice(list_prepend(0, ends), 1, len(starts)), starts)) as gap,
     from placed
-    join {{ ref('stg_rollouts') }} as rollouts using (document_id)
 
 )
 

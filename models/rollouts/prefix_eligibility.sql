@@ -2,6 +2,19 @@
 -- as the prefix alone can show; if not, the reason.
 with
 
+-- Siblings share their prefix.
+prefixes as (
+
+    select
+        source_model,
+        doc_id,
+        {{ measured_part('any_value(prefix)') }} as prefix,
+        min(landed_at) as landed_at,
+    from {{ ref('stg_rollouts') }}
+    group by source_model, doc_id
+
+),
+
 sentences as (
 
     select
@@ -9,20 +22,15 @@ sentences as (
         doc_id,
         generate_subscripts(sentences, 1) = len(sentences) as is_last,
         unnest(sentences, recursive := true),
+        unnest(
+            text_parts(
+                prefix,
+                list_transform(sentences, lambda x: x.starts_at),
+                list_transform(sentences, lambda x: x.ends_at)
+            )
+        ) as sentence,
     from {{ ref('prefix_measures') }}
-
-),
-
--- Siblings share their prefix.
-prefixes as (
-
-    select
-        source_model,
-        doc_id,
-        any_value(prefix) as prefix,
-        min(landed_at) as landed_at,
-    from {{ ref('stg_rollouts') }}
-    group by source_model, doc_id
+    join prefixes using (source_model, doc_id)
 
 ),
 
@@ -34,13 +42,7 @@ judged as (
         sentence,
         {{ is_other_language('sentence') }} as is_other_language,
         {{ is_prose('sentence', 'is_last') }} as is_prose,
-    from (
-        select
-            sentences.*,
-            {{ text_between('prefix', 'starts_at', 'ends_at') }} as sentence,
-        from sentences
-        join prefixes using (source_model, doc_id)
-    )
+    from sentences
 
 ),
 

@@ -17,25 +17,34 @@ method as (
 
 ),
 
+prefixes as (
+
+    select
+        source_model,
+        doc_id,
+        length(any_value(prefix)) as prefix_length,
+        {{ measured_part('any_value(prefix)') }} as prefix,
+        md5({{ measured_part('any_value(prefix)') }}) as text_hash,
+    from {{ ref('stg_rollouts') }}
+    group by source_model, doc_id
+
+),
+
 unread as (
 
     select
-        rollouts.source_model,
-        rollouts.doc_id,
+        prefixes.*,
         method.method,
-        any_value(rollouts.prefix) as prefix,
-        md5(any_value(rollouts.prefix)) as text_hash,
-    from {{ ref('stg_rollouts') }} as rollouts
+    from prefixes
     cross join method
     {% if is_incremental() %}
     anti join {{ this }} as known
         on
-            rollouts.source_model = known.source_model
-            and rollouts.doc_id = known.doc_id
-            and md5(rollouts.prefix) = known.text_hash
+            prefixes.source_model = known.source_model
+            and prefixes.doc_id = known.doc_id
+            and prefixes.text_hash = known.text_hash
             and method.method = known.method
     {% endif %}
-    group by rollouts.source_model, rollouts.doc_id, method.method
 
 ),
 
@@ -43,7 +52,6 @@ read as (
 
     select
         * exclude (prefix),
-        length(prefix) as prefix_length,
         text_measures('', prefix, '{{ var("language") }}') as measures,
     from unread
 

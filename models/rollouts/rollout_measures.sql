@@ -17,21 +17,30 @@ method as (
 
 ),
 
+texts as (
+
+    select
+        document_id,
+        length(continuation) as continuation_length,
+        {{ measured_part('prefix') }} as prefix,
+        {{ measured_part('continuation') }} as continuation,
+    from {{ ref('stg_rollouts') }}
+
+),
+
 unread as (
 
     select
-        rollouts.document_id,
-        {{ identity(['rollouts.prefix', 'rollouts.continuation']) }} as text_hash,
+        texts.*,
+        {{ identity(['texts.prefix', 'texts.continuation']) }} as text_hash,
         method.method,
-        rollouts.prefix,
-        rollouts.continuation,
-    from {{ ref('stg_rollouts') }} as rollouts
+    from texts
     cross join method
     {% if is_incremental() %}
     anti join {{ this }} as known
         on
-            rollouts.document_id = known.document_id
-            and {{ identity(['rollouts.prefix', 'rollouts.continuation']) }} = known.text_hash
+            texts.document_id = known.document_id
+            and {{ identity(['texts.prefix', 'texts.continuation']) }} = known.text_hash
             and method.method = known.method
     {% endif %}
 
@@ -43,7 +52,7 @@ read as (
         document_id,
         text_hash,
         method,
-        length(continuation) as continuation_length,
+        continuation_length,
         text_measures(prefix, continuation, '{{ var("language") }}') as measures,
     from unread
 

@@ -6,7 +6,7 @@ sentences as (
 
     select
         *,
-        ends_at - starts_at as size,
+        (ends_at - starts_at)::bigint as size,
         -- Code points that are evidence for a reason, in the order of the reasons below.
         [
             size * n_repeated_words / greatest(n_words, 1),

@@ -4,6 +4,7 @@
 ``text_units_method(language)``           name and version of that method
 ``text_measures(before, text, language)`` measures that decide whether a text is eligible
 ``text_measures_method(language)``        name and version of that method
+``text_parts(text, starts, ends)``         parts of a text, from each start to its end
 ``token_spans(text, tokenizer, files)``   the tokens of a text, as spans
 ``tokenizer_version(tokenizer, files)``   the tokenizer's name and a hash of its files
 ``repair_json(text)``                     damaged JSON repaired to a valid object, or null

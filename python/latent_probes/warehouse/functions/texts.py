@@ -64,6 +64,23 @@ def text_measures_method(languages: pyarrow.ChunkedArray) -> pyarrow.Array:
     return pyarrow.array([f"{measures.METHOD}, {language}" for language in languages.to_pylist()])
 
 
+def text_parts(
+    texts: pyarrow.ChunkedArray, starts: pyarrow.ChunkedArray, ends: pyarrow.ChunkedArray
+) -> pyarrow.Array:
+    """List of the parts of each text from each start to its end.
+
+    In linear time: for each part, ``substr`` reads the text from its beginning.
+    """
+    columns = (column.to_pylist() for column in (texts, starts, ends))
+    return pyarrow.array(
+        [
+            [text[start:end] for start, end in zip(own_starts, own_ends, strict=True)]
+            for text, own_starts, own_ends in zip(*columns, strict=True)
+        ],
+        pyarrow.list_(pyarrow.string()),
+    )
+
+
 def token_spans(
     texts: pyarrow.ChunkedArray,
     tokenizers: pyarrow.ChunkedArray,
@@ -117,6 +134,7 @@ FUNCTIONS = (
     ("text_units_method", text_units_method, ["VARCHAR"], "VARCHAR"),
     ("text_measures", text_measures, ["VARCHAR"] * 3, MEASURES),
     ("text_measures_method", text_measures_method, ["VARCHAR"], "VARCHAR"),
+    ("text_parts", text_parts, ["VARCHAR", "BIGINT[]", "BIGINT[]"], "VARCHAR[]"),
     ("token_spans", token_spans, ["VARCHAR"] * 3, SPANS),
     ("tokenizer_version", tokenizer_version, ["VARCHAR"] * 2, "VARCHAR"),
 )

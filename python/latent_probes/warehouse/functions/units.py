@@ -27,6 +27,9 @@ Span = tuple[int, int]
 WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
 # Extracted web text has no blank lines, so a paragraph is a line.
 LINE = regex.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
+# sentencex takes quadratic time for a paragraph that is not ASCII. One that is longer than any
+# eligible prefix or continuation is read in parts.
+PART_LENGTH = 20_000
 
 METHOD = f"words 1, sentencex {importlib.metadata.version('sentencex')}"
 
@@ -50,15 +53,29 @@ def sentence_spans(text: str, language: str) -> Iterator[Span]:
     ``language`` is an ISO 639-1 code; ``sentencex`` uses English rules for unknown languages.
     """
     for paragraph_start, paragraph_end in paragraph_spans(text):
-        paragraph = text[paragraph_start:paragraph_end]
-        for boundary in sentencex.get_sentence_boundaries(language, paragraph):
-            span = trimmed(
-                text,
-                paragraph_start + boundary["start_index"],
-                paragraph_start + boundary["end_index"],
-            )
+        for start, end in boundaries(text[paragraph_start:paragraph_end], language):
+            span = trimmed(text, paragraph_start + start, paragraph_start + end)
             if span:
                 yield span
+
+
+def boundaries(paragraph: str, language: str) -> Iterator[Span]:
+    """Sentences of one paragraph, with the white space between them."""
+    start = 0
+    while len(paragraph) - start > PART_LENGTH and not paragraph.isascii():
+        part = sentences_of(paragraph[start : start + PART_LENGTH], language)
+        # The last sentence continues in the next part, unless it fills this one.
+        for span in part[:-1] or [(0, PART_LENGTH)]:
+            yield start + span[0], start + span[1]
+        start += part[-1][0] if len(part) > 1 else PART_LENGTH
+    for span in sentences_of(paragraph[start:], language):
+        yield start + span[0], start + span[1]
+
+
+def sentences_of(paragraph: str, language: str) -> list[Span]:
+    """The same, in quadratic time."""
+    found = sentencex.get_sentence_boundaries(language, paragraph)
+    return [(boundary["start_index"], boundary["end_index"]) for boundary in found]
 
 
 def trimmed(text: str, start: int, end: int) -> Span | None:
