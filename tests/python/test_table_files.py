@@ -228,8 +228,8 @@ def test_a_decimal_comma_is_read_where_the_comma_separates_nothing(house):
             "no column 'temperature', but ' temperature'",
         ),
         ("twice.csv", csv_text(header=[*row(), "prefix"], rows=INDEXED), "'prefix' occurs 2 times"),
-        ("ragged.csv", csv_text() + "x,y\r\n", "row 5: 2 fields, but the header has 6"),
-        ("more.csv", csv_text() + "x,y,0,w,p,c,c\r\n", "row 5: 7 fields, but the header has 6"),
+        ("ragged.csv", csv_text() + "x,y\r\n", "row 5: has 2 fields, but the header has 6"),
+        ("more.csv", csv_text() + "x,y,0,w,p,c,c\r\n", "row 5: has 7 fields, but the header has 6"),
         ("quote.csv", csv_text() + 'x,y,0,"w"w,p,c\r\n', r"row 5 \(line 6\): .*double the quotes"),
         ("open.csv", csv_text() + 'x,y,0,w,p,"c\r\n', r"row 5 \(line 6\): .*close the quote"),
         ("cr.csv", csv_text(line_end="\n") + "x,y,0,w,p,c\rc\n", "row 5 .line 6.: ends with"),
@@ -246,6 +246,10 @@ def test_a_decimal_comma_is_read_where_the_comma_separates_nothing(house):
         ("odd.csv", csv_text().encode("utf-16")[:-1], "row 4: cannot be decoded .*UTF-16"),
         ("odd.jsonl", jsonl_text().encode("utf-16")[:-3], "row 4: cannot be decoded .*UTF-16"),
         ("utf32.csv", csv_text().encode("utf-32"), "row 1: is UTF-32; save the file as UTF-8"),
+        ("none.csv", csv_text().encode("utf-16-le"), "row 1: is UTF-16 without a byte order mark"),
+        ("lfs.jsonl", "version https://git-lfs.github.com/spec/v1\noid", "is a Git LFS pointer"),
+        ("lfs.parquet", "version https://git-lfs.github.com/spec/v1\noid", "is a Git LFS pointer"),
+        ("long" * 99 + ".csv", None, "cannot be read .File name too long.; check the file"),
         ("named.jsonl", gzip.compress(jsonl_text().encode()), "compressed with gzip; add .gz to"),
         ("named.csv", zstd(csv_text().encode()), "compressed with zstd; add .zst to"),
         ("named.csv.gz", csv_text(), "cannot be decompressed"),
@@ -263,7 +267,8 @@ def test_a_decimal_comma_is_read_where_the_comma_separates_nothing(house):
     ],
 )
 def test_a_file_is_refused_with_its_row_and_the_remedy(house, name, content, said):
-    refused = house.refusal(put(house, name, content))
+    path = house.folder / name if content is None else put(house, name, content)
+    refused = house.refusal(path)
     assert re.search(said, refused)
     assert "\n" not in refused
 
@@ -393,7 +398,11 @@ def test_an_answer_is_read_exactly(tmp_path, content, found):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", "doc_id,slot_idx,answer\nd,0,a\nd,1,b, c\n", "row 2: 4 fields, but the header"),
+        (
+            "a.csv",
+            "doc_id,slot_idx,answer\nd,0,a\nd,1,b, c\n",
+            "row 2: has 4 fields, but the header",
+        ),
         ("a.csv", "doc_id;slot_idx;answer\nd;0;a\n", 'the delimiter seems to be ";"'),
         ("a.csv", "doc_id,slot_idx,Answer\nd,0,a\n", "'answer', but 'Answer'"),
         ("a.csv", "doc_id,slot_idx,answers\nd,0,a\n", "CSV files cannot contain lists"),

@@ -59,8 +59,9 @@ def rows(source: Source) -> Iterator[tuple[int, list[str]]]:
                         "quotes, or, if the file is truncated, write it again"
                     )
                     raise FileError(
-                        f"{source.place}, row {number}: {len(fields):,} fields, but the header "
-                        f"has {width:,}; {remedy}"
+                        f"{source.place}, row {number}: has {len(fields):,} "
+                        f"{'field' if len(fields) == 1 else 'fields'}, but the header has "
+                        f"{width:,}; {remedy}"
                     )
                 yield number, fields
     except UnicodeDecodeError as error:

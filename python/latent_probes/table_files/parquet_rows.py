@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import duckdb
+import pyarrow
 
 from latent_probes.common import sql
 from latent_probes.table_files.columns import Column, Number, Text, Texts, shown
@@ -82,3 +83,36 @@ def is_right(kind: Text | Texts | Number, found: str) -> bool:
     else:
         pattern = f"{TEXT}|{INTEGER}" if kind.or_integer else TEXT
     return found == NOTHING or bool(re.fullmatch(pattern, found, re.DOTALL))
+
+
+def undecodable(source: Source, columns: list[Column]) -> FileError | None:
+    """The error for the first row with a text that is not UTF-8, if that is what is wrong."""
+    from pyarrow import parquet
+
+    texts = {column.theirs for column in columns if not isinstance(column.kind, Number)}
+    number = 0
+    try:
+        with parquet.ParquetFile(source.path) as file:
+            for batch in file.iter_batches():
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    if name in texts and pyarrow.types.is_string(column.type):
+                        for place, text in enumerate(column.cast(pyarrow.binary()).to_pylist()):
+                            if text is not None and not is_utf_8(text):
+                                return FileError(
+                                    f"{source.place}, row {number + place + 1}: {name} is not "
+                                    "UTF-8; fix or drop the row"
+                                )
+                number += batch.num_rows
+    except (pyarrow.ArrowException, OSError):
+        # Something else is wrong.
+        pass
+    return None
+
+
+def is_utf_8(text: bytes) -> bool:
+    """Whether bytes are a text."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -54,7 +54,8 @@ def read(
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
-        raise unreadable(source, error) from error
+        bad = parquet_rows.undecodable(source, columns) if source.format == ".parquet" else None
+        raise bad or unreadable(source, error) from error
     if not n_rows:
         raise NoRowsError(f"{source.place}: contains no rows; leave it out")
 
@@ -82,7 +83,8 @@ def parts(
 
 def unreadable(source: Source, error: Exception) -> FileError:
     """The error for what DuckDB cannot read."""
-    first_lines = " ".join(str(error).splitlines()[:3])
+    # The lines after the first show our SQL.
+    (first_line, *_) = str(error).splitlines() or [type(error).__name__]
     return FileError(
-        f"{source.place}: cannot be read ({first_lines}); the file may be truncated: write it again"
+        f"{source.place}: cannot be read ({first_line}); the file may be truncated: write it again"
     )

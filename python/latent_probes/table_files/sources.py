@@ -10,6 +10,8 @@ from latent_probes.common import files
 FORMATS = (".parquet", ".jsonl", ".csv")
 # Of text; Parquet files are compressed inside.
 COMPRESSIONS = (".gz", ".zst")
+# What a checkout has instead of a large file that was not fetched.
+LFS_POINTER = b"version https://git-lfs"
 
 
 class FileError(Exception):
@@ -84,9 +86,12 @@ def refuse_unknown_format(place: str) -> None:
 def local_file(path: Path, delimiter: str = ",") -> Source:
     """The source for a local path given by the user."""
     refuse_unknown_format(str(path))
-    if not path.is_file():
-        raise FileError(f"{path}: no such file; check the path")
     try:
+        if not path.is_file():
+            raise FileError(f"{path}: no such file; check the path")
+        with path.open("rb") as file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise FileError(f"{path}: is a Git LFS pointer; fetch the file with `git lfs pull`")
         source_hash = files.hash_of(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror}); check the file") from error

@@ -91,8 +91,8 @@ def opened(source: Source, *, marked: bool = False) -> Iterator[Lines]:
                     f"{source.place}: cannot be read ({error.strerror}); check the file"
                 ) from error
             raise FileError(
-                f"{source.place}: cannot be decompressed ({error}); the file may be truncated: "
-                "write it again"
+                f"{source.place}: cannot be decompressed ({error}); the file may be truncated, or "
+                "compressed otherwise than its name states: write it again"
             ) from error
 
 
@@ -121,6 +121,11 @@ def encoding_of(source: Source, binary: io.BufferedReader) -> str:
             if encoding not in MARKED:
                 raise FileError(f"{source.place}, row 1: is UTF-32; save the file as UTF-8")
             return encoding
+    if b"\0" in start:
+        raise FileError(
+            f"{source.place}, row 1: is UTF-16 without a byte order mark, or no text; save the "
+            "file as UTF-8"
+        )
     return "utf-8"
 
 
