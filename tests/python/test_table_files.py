@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
+from conftest import ROOT, Checkout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from landing_house import House, listed, row, without, write
@@ -333,6 +335,18 @@ def test_a_file_that_may_not_be_read_is_refused_in_one_sentence(house, monkeypat
         house.land(path)
 
 
+def test_a_row_that_needs_too_much_memory_is_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "a.parquet"
+    write(path, {"text": "x" * (1 << 25), "number": 0.5, "whole": 1})
+    with duckdb.connect() as connection:
+        connection.execute("set memory_limit = '20MB'; set temp_directory = ''")
+        source = table_files.local_file(path)
+        with pytest.raises(FileError, match=r"a\.parquet: a row needs more memory .* shorten"):
+            table_files.read(
+                connection, source, SCHEMA, lambda rows: f"create table found as from {rows}"
+            )
+
+
 def test_the_length_of_a_row_has_a_limit(house, monkeypatch):
     monkeypatch.setattr(limits, "ROW_CHARACTERS", 500)
     long = [*ROWS[:2], row(doc_id="long", prefix="one line\n" * 100)]
@@ -438,6 +452,21 @@ def test_a_sheet_that_a_spreadsheet_saved_with_semicolons_lands_with_the_delimit
     ]
     with pytest.raises(FileError, match='the delimiter seems to be ";"'):
         ratings.read(path)
+
+
+def test_commands_take_a_delimiter(tmp_path):
+    shutil.copy2(ROOT / "dbt_project.yml", tmp_path)
+    checkout = Checkout(tmp_path)
+    rollouts, sheet = tmp_path / "rollouts.csv", tmp_path / "sheet.csv"
+    rollouts.write_text(csv_text(delimiter="\t"), newline="")
+    sheet.write_text(SHEET, newline="")
+    refused = checkout.fails("latent-probes", "land", str(rollouts))
+    assert "the delimiter seems to be tab: name it with --delimiter tab" in refused
+    said = checkout.runs("latent-probes", "land", str(rollouts), "--delimiter", "tab")
+    assert "landed 4 of 4 rollouts" in said
+    land = ("latent-probes", "land-ratings", str(sheet), "--rater", "anna")
+    assert "landed 2 of 2 scores" in checkout.runs(*land, "--delimiter", ";")
+    assert "is not one character" in checkout.fails(*land, "--delimiter", ";;")
 
 
 @pytest.mark.parametrize("score", ["0,5", "half", "1.01", "-0.1", "50%", "nan", "0_1", "٠"])

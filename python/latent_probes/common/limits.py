@@ -27,7 +27,7 @@ OUTAGE_SECONDS = 24 * 3600.0
 # A batch ends within 24 hours; one that takes longer than this never will.
 BATCH_SECONDS = 48 * 3600.0
 # A row of a JSONL or CSV file: it can be a prefix with all its continuations.
-ROW_CHARACTERS = 1 << 28
+ROW_CHARACTERS = 1 << 26
 # The text of a JSONL or CSV file: a small one can decompress to any length.
 FILE_CHARACTERS = 1 << 36
 # Card, queries or manifest of a data set that is checked; those of 100 rounds have a tenth of it.

@@ -12,7 +12,7 @@ from latent_probes import landing, table_files
 from latent_probes.common import sql
 from latent_probes.rollout_files import checks
 from latent_probes.rollout_files.mapping import REMEDY, Mapping, refuse_double_numbering
-from latent_probes.table_files import FileError, Source
+from latent_probes.table_files import RowMemoryError, Source
 
 # Beyond this, DuckDB spills to disk.
 MEMORY_LIMIT = "2GB"
@@ -46,14 +46,14 @@ def land_together(landing_path: Path, sources: list[Source], mapping: Mapping) -
     sources = list({source.source_hash: source for source in sources}.values())
     try:
         return land_within(f"set memory_limit = '{MEMORY_LIMIT}'", landing_path, sources, mapping)
-    except duckdb.OutOfMemoryException:
+    except (duckdb.OutOfMemoryException, RowMemoryError):
         # Texts of hundreds of megabytes need all available memory.
         pass
     try:
         return land_within("reset memory_limit", landing_path, sources, mapping)
-    except (duckdb.OutOfMemoryException, MemoryError) as error:
+    except duckdb.OutOfMemoryException as error:
         places = ", ".join(source.place for source in sources)
-        raise FileError(
+        raise RowMemoryError(
             f"{places}: a row needs more memory than is available; shorten or drop it"
         ) from error
 

@@ -10,6 +10,7 @@ from latent_probes.table_files.reading import names, read
 from latent_probes.table_files.sources import (
     FileError,
     NoRowsError,
+    RowMemoryError,
     Source,
     is_readable,
     local_file,
@@ -22,6 +23,7 @@ __all__ = [
     "FileError",
     "NoRowsError",
     "Number",
+    "RowMemoryError",
     "Source",
     "Text",
     "Texts",

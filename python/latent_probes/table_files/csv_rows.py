@@ -24,14 +24,15 @@ def numbered(source: Source, lines: text_lines.Lines) -> Iterator[tuple[int, lis
     lines.new_row(number)
     try:
         for fields in parsed:
-            line_end = line_end or lines.last[-1]
-            if lines.last[-1] in "\r\n" and lines.last[-1] != line_end:
-                raise FileError(
-                    f"{source.place}, {row_name(number)} (line {line}): ends with "
-                    f"{lines.last[-1]!r}, but the header with {line_end!r}; put a field that "
-                    "contains a line break in quotes"
-                )
             if fields:
+                end = lines.last[-1]
+                line_end = line_end or end
+                if end in "\r\n" and end != line_end:
+                    raise FileError(
+                        f"{source.place}, {row_name(number)} (line {line}): ends with {end!r}, but "
+                        f"the header with {line_end!r}; put a field that contains a line break in "
+                        "quotes"
+                    )
                 yield number, fields
                 number += 1
             lines.new_row(number)

@@ -8,7 +8,7 @@ import duckdb
 
 from latent_probes.table_files import csv_rows, jsonl_rows, parquet_rows
 from latent_probes.table_files.columns import Column, checked, refuse_wrong_names
-from latent_probes.table_files.sources import FileError, NoRowsError, Source
+from latent_probes.table_files.sources import FileError, NoRowsError, RowMemoryError, Source
 
 TEXT_FORMATS = {".jsonl": jsonl_rows, ".csv": csv_rows}
 BATCH = "batch_of_rows"
@@ -39,8 +39,8 @@ def read(
 
     ``statement`` makes it from the SQL of a table of row_number, problem (of the row, or null) and
     ours: texts, lists of texts, and numbers as texts. ``remedy`` is what the command offers for a
-    missing column. Raises FileError for a file that cannot be read or has other columns, and
-    NoRowsError for one without rows.
+    missing column. Raises FileError for a file that cannot be read or has other columns,
+    NoRowsError for one without rows, and RowMemoryError for one with too large a row.
     """
     found = names(connection, source)
     hint = csv_rows.hint(source) if source.format == ".csv" else None
@@ -51,8 +51,10 @@ def read(
             n_rows += n_more
             if n_more:
                 connection.execute(statement(rows))
-    except duckdb.OutOfMemoryException:
-        raise
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise RowMemoryError(
+            f"{source.place}: a row needs more memory than is available; shorten or drop it"
+        ) from error
     except duckdb.Error as error:
         bad = parquet_rows.undecodable(source, columns) if source.format == ".parquet" else None
         raise bad or unreadable(source, error) from error

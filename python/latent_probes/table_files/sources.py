@@ -22,6 +22,10 @@ class NoRowsError(FileError):
     """A file without rows."""
 
 
+class RowMemoryError(FileError):
+    """A file with a row that needs more memory than is available."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A local file and its recorded origin.
