@@ -10,7 +10,7 @@ from latent_probes import landing, warehouse
 from latent_probes.common import files, terminal
 from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, RefusedError, UnreachableError
-from latent_probes.queue import batches, runner
+from latent_probes.queue import batches, runner, trials
 
 OPENED_AT = datetime(2026, 1, 1)
 
@@ -596,6 +596,7 @@ def without_dbt(monkeypatch):
     for name in ("build", "build_before_run", "build_queue", "test_queue"):
         monkeypatch.setattr(warehouse, name, lambda *values, **options: None)
     monkeypatch.setattr(runner, "submit", lambda *values, **options: 0)
+    monkeypatch.setattr(trials.Watch, "look", lambda watch: None)
 
 
 def test_a_run_waits_until_an_outage_is_over(home, service, without_dbt, capsys):
@@ -617,7 +618,7 @@ def test_a_run_waits_until_an_outage_is_over(home, service, without_dbt, capsys)
 def test_a_single_pass_reports_an_unreachable_provider(home, service, without_dbt):
     planted_and_handed_in(home, service)
     service.deaf_reads = 1
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="fake: the line is dead; run again later"):
         runner.answer_pending(home, service, once=True, max_cost=None)
 
 

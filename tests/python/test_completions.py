@@ -230,6 +230,32 @@ def test_a_server_that_refuses_everything_is_not_asked_for_everything(serving, t
     assert len(server.bodies) <= completions.MOST_FAULTS + 16
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"<html>Log in</html>", b"null", b"[]", b"[" * 1_000_000, b"\xff", b'{"choices": "x"}'),
+        *(b'{"choices": [5]}', b'{"choices": [{"text": null, "finish_reason": "stop"}]}'),
+    ],
+)
+def test_a_server_of_another_kind_is_asked_a_few_times_and_shown(serving, tmp_path, content):
+    server = CompletionsServer(lambda *_: Answer(content))
+    with pytest.raises(
+        CompletionsError, match="gave 3 responses that are not completions"
+    ) as error:
+        sample(tmp_path / "landing.duckdb", serving(server, in_flight=1))
+    assert len(server.bodies) == 3
+    assert "check that --server" in str(error.value) and len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_completion_in_another_encoding_is_read(serving, tmp_path, encoding):
+    def encoded(asked: Asked, number: int) -> Answer:
+        return Answer(json.dumps(completion(orjson.loads(asked.body))).encode(encoding))
+
+    server = CompletionsServer(encoded)
+    assert sample(tmp_path / "landing.duckdb", serving(server), 1, PREFIXES[:2]) == 2
+
+
 def test_a_refused_key_stops_at_once_and_is_not_repeated(serving, tmp_path):
     server = CompletionsServer(lambda *_: Answer(b'{"error": {"message": "bad key"}}', 401))
     with pytest.raises(CompletionsError, match="OPENAI_API_KEY") as error:

@@ -20,7 +20,7 @@ from latent_probes.common import limits, terminal
 from latent_probes.common.home import Home
 from latent_probes.providers import ProviderError, anthropic_api
 from latent_probes.providers.anthropic_batches import AnthropicBatches
-from latent_probes.queue import batches, runner
+from latent_probes.queue import batches, runner, trials
 
 BATCH = {
     "id": "msgbatch_1",
@@ -158,6 +158,7 @@ def clock(monkeypatch):
     for name in ("build", "build_before_run", "build_queue", "test_queue"):
         monkeypatch.setattr(warehouse, name, lambda *values, **options: None)
     monkeypatch.setattr(runner, "submit", lambda *values, **options: 0)
+    monkeypatch.setattr(trials.Watch, "look", lambda watch: None)
     return clock
 
 
@@ -233,4 +234,34 @@ def test_a_response_for_good_ends_every_command_and_the_batch_can_be_given_up(
     assert rows(home, "select state from batches") == [("submitted",)]
     cancel(home, "msgbatch_1")
     assert outcomes(home) == ALL_MISSING
+    assert rows(home, "from claims") == []
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(b"{}", 529), Answer(b"{}", 429, {"retry-after": "99999999"})]
+)
+def test_a_run_waits_for_a_day_and_no_longer(scripted, home, clock, monkeypatch, answer):
+    # Hours of work before the outage do not count.
+    monkeypatch.setattr(limits, "OUTAGE_SECONDS", 300.0)
+    hours = [1000]
+    monkeypatch.setattr(
+        batches, "settle", lambda *values, **options: clock.sleep(hours.pop() if hours else 0)
+    )
+    server = scripted(script(list=answer))
+    with pytest.raises(ProviderError, match=r"anthropic-batches was unreachable .*run again later"):
+        run(home)
+    assert len(server.asked) > 3
+    assert clock.seconds < 10_000
+
+
+def test_a_provider_that_is_busy_for_a_day_refuses_the_batch(scripted, home, clock, monkeypatch):
+    monkeypatch.setattr(limits, "OUTAGE_SECONDS", 300.0)
+    with landing.opened(home.landing) as connection:
+        connection.execute(
+            "update batches set state = 'intended', n_sends = 0, provider_batch_id = null"
+        )
+    scripted(lambda asked: Answer(b"{}", 429) if asked.method == "POST" else no_batches())
+    with pytest.raises(ProviderError, match="refused a batch: 429"):
+        run(home)
+    assert 300 <= clock.seconds < 400
     assert rows(home, "from claims") == []

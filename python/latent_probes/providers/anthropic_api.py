@@ -264,11 +264,13 @@ def remedy(error: anthropic.APIStatusError) -> str:
         return " (a redirect, which is not followed: check ANTHROPIC_BASE_URL)"
     if error.status_code == 401:
         return " (check ANTHROPIC_API_KEY)"
+    if error.status_code == 403:
+        return " (check ANTHROPIC_API_KEY and what it permits)"
     if error.status_code == 404:
         return " (check the model in seeds/rounds.csv, ANTHROPIC_BASE_URL, and the key's workspace)"
     if error.error_code in SPEND_LIMITS or error.status_code == 402:
         return " (credit or limits are set in the provider's console; then run again)"
-    return ""
+    return "" if error.status_code in (400, 413, 422) else f" ({CHECK_ADDRESS})"
 
 
 def was_never_sent(error: Exception) -> bool:

@@ -90,11 +90,12 @@ class Patience:
 
     def __init__(self, name: str):
         self.name = name
-        self.started_at = time.monotonic()
+        self.started_at: float | None = None
         self.n_strange = 0
 
     def use(self, error: UnreachableError) -> None:
         """Note a failure since the last success. Raises ProviderError if it is the last."""
+        self.started_at = self.started_at or time.monotonic()
         self.n_strange += isinstance(error, StrangeResponseError)
         if self.n_strange == limits.STRANGE_RESPONSES:
             raise ProviderError(
@@ -110,12 +111,13 @@ class Patience:
 
 @contextmanager
 def named(provider: Provider) -> Iterator[None]:
-    """Let every error of a provider begin with its name."""
+    """Let every error of a provider begin with its name, and every outage end with a remedy."""
     try:
         yield
     except ProviderError as error:
-        if provider.name not in str(error):
-            error.args = (f"{provider.name}: {error}",)
+        name = "" if provider.name in str(error) else f"{provider.name}: "
+        remedy = "; run again later" if type(error) is UnreachableError else ""
+        error.args = (f"{name}{error}{remedy}",)
         raise
 
 

@@ -264,14 +264,14 @@ class ServedModel:
                 "return_token_ids": True,
             }
         )
-        n_strange = 0
+        n_strange, n_answered = 0, self.n_answered
         for tries in range(MOST_TRIES):
             try:
                 return self.read(row, prompt, await self.post(client, body))
             except RetryableError as error:
                 fault = error
             n_strange += isinstance(fault, StrangeResponseError)
-            if n_strange == limits.STRANGE_RESPONSES:
+            if n_strange >= limits.STRANGE_RESPONSES and self.n_answered == n_answered:
                 raise ServerUnavailableError(
                     f"{self.address} gave {n_strange} responses that are not completions: "
                     f"{fault}; check that --server is an OpenAI-compatible server"
