@@ -81,15 +81,12 @@ def test_a_run_stops_at_answers_that_cannot_be_used(checkout):
         said = person.fails(*RUN, "--max-cost", "0.2")
         assert re.search(r"1 requests were not sent: \$0.0\d spent, \$0.1\d reserved", said), said
 
-        # A model that refuses is asked once, and a withdrawn round hinders no export.
+        # A model that refuses is asked once. It answered before, so that this stops no run.
         for stage in ("generator", "answerer", "judge"):
             script.changes[stage] = lambda whole: whole
         script.changes["answerer"] = answers.refusal
         n_answered = script.n_asked("answerer")
-        said = person.fails(*RUN)
-        assert "The model refused" in said
-        assert script.n_asked("answerer") - n_answered == 30
-        person.runs(*RUN)
+        assert "The model refused" in person.runs(*RUN)
         assert script.n_asked("answerer") - n_answered == 30
         assert person.query(
             "select distinct unscored_reason from probe_scores where round_number = 2"
