@@ -7,21 +7,38 @@ states as (
     {{ request_states(ref('all_requests')) }}
 ),
 
-placed as (
+stood as (
 
     select
         requests.*,
         states.state,
         states.next_attempt,
-        count(*) filter (where states.state = 'open') over models as n_open,
-        count(*) filter (where states.state in ('open', 'pending')) over models as n_unanswered,
-        row_number() over (
-            partition by requests.stage, requests.model, states.state
-            order by requests.round_number, requests.request_id
-        ) as place,
     from {{ ref('all_requests') }} as requests
     join states using (request_id)
-    window models as (partition by requests.stage, requests.model)
+
+),
+
+-- No window: with that of `place` in one select, it takes quadratic time.
+unanswered as (
+
+    select
+        stage,
+        model,
+        count(*) as n_requests,
+        count(*) filter (where state = 'open') as n_open,
+    from stood
+    where state in ('open', 'pending')
+    group by stage, model
+
+),
+
+placed as (
+
+    select
+        *,
+        row_number() over (partition by stage, model order by round_number, request_id) as place,
+    from stood
+    where state = 'pending'
 
 )
 
@@ -41,11 +58,11 @@ select
     coalesce(features.is_structured, false) as is_structured,
     -- A model without a usable answer is tried on a few requests before it is asked many.
     coalesce(trials.n_usable, 0) = 0
-    and requests.n_unanswered > {{ var('max_untried_requests') }}
-    and (requests.n_open > 0 or requests.place > {{ var('trial_requests') }}) as awaits_trial,
+    and unanswered.n_requests > {{ var('max_untried_requests') }}
+    and (unanswered.n_open > 0 or requests.place > {{ var('trial_requests') }}) as awaits_trial,
 from placed as requests
+join unanswered using (stage, model)
 join {{ ref('stages') }} as stages using (stage)
 left join {{ ref('model_features') }} as features on requests.model = features.model
 left join {{ ref('model_trials') }} as trials
     on requests.stage = trials.stage and requests.model = trials.model
-where requests.state = 'pending'
