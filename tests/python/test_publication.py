@@ -150,9 +150,13 @@ def test_a_file_that_was_changed_by_hand_is_written_again(finished, name):
     strangers = [path.with_name("train-round-0009.parquet"), path.with_name(".a.partial")]
     for stranger in strangers:
         stranger.write_bytes(before)
+    theirs = finished.home / "export" / ".git" / "config"
+    theirs.parent.mkdir()
+    theirs.write_text("git's")
     finished.runs("latent-probes", "export")
     assert path.read_bytes() == before
     assert not any(stranger.exists() for stranger in strangers)
+    assert theirs.exists()
 
 
 def test_the_manifest_names_every_file(published):
@@ -362,12 +366,11 @@ def test_a_card_explains_every_name_that_it_shows(published):
 
 def test_a_config_that_does_not_exist_is_not_listed_and_what_exists_was_measured(published):
     text = body(published)
-    (listed,) = re.findall(r"^Configs: (.*?)\. Without rows, .*?: (.*)\.$", text, re.MULTILINE)
-    existing, empty = (set(re.findall(r"`(\w+)`", names)) for names in listed)
-    assert existing == set(configs(published))
-    assert empty == {"unscored", "judge_anchors", "judge_agreement", "band_changes"}
-    unmeasured = set(re.findall(r"\(`(\w+)`\): not measured\.$", text, re.MULTILINE))
-    assert unmeasured == empty - {"unscored"}
+    (listed,) = re.findall(r"^Configs: (.*)\.$", text, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", listed) == list(configs(published))
+    unmeasured = re.findall(r"\(`(\w+)`\): not measured\.$", text, re.MULTILINE)
+    assert unmeasured == ["band_changes", "judge_anchors", "judge_agreement"]
+    assert not set(unmeasured) & set(configs(published))
 
 
 def test_queries_are_named_like_configs(published):
@@ -544,6 +547,25 @@ def test_a_group_of_rows_is_a_whole_document(published, rows):
         assert sorted(group["slot_idx"]) == slots
         first, last = group.index[0], group.index[-1]
         assert last - first + 1 == len(group)
+
+
+@pytest.mark.parametrize(
+    "place", ["", "data", "README.md", "spend/.train-all.parquet.partial", ".queries.sql.partial"]
+)
+def test_a_folder_that_cannot_be_written_is_one_sentence(finished, monkeypatch, place):
+    home = Home(finished.folder, finished.home)
+    shutil.rmtree(home.export)
+    path = home.export / place
+    # Where a file is expected is a folder, and a file where a folder is.
+    if "." in place:
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    monkeypatch.setattr(warehouse, "build", lambda *_, **__: None)
+    with pytest.raises(publication.ExportError, match=r"cannot be written \(.*run `latent-probes"):
+        publication.export(home)
+    assert not home.export_stamp.exists()
 
 
 # What is not finished --------------------------------------------------------------------------

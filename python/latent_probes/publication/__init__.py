@@ -2,6 +2,7 @@
 
 ``tables`` lists the published tables, ``parquet`` writes them, ``queries`` defines the card's
 figures as SQL over the files, ``card`` runs these, ``header`` and ``manifest`` describe the files.
+``proof`` checks them, also those of a stranger, from whom ``strangers`` protects.
 Nothing depends on the clock: the same landing file gives the same bytes.
 """
 
@@ -27,7 +28,8 @@ def export(home: Home) -> None:
     """Test the warehouse, then write the data set to the export folder.
 
     Unchanged files are not touched. Raises ExportError if anything is pending, and
-    warehouse.WarehouseError if a test fails; the export folder is then unchanged.
+    warehouse.WarehouseError if a test fails; the export folder is then unchanged. Raises
+    ExportError, too, if the folder cannot be written.
     """
     warehouse.build(home, tested=False)
     with warehouse.opened(home) as connection:
@@ -35,6 +37,18 @@ def export(home: Home) -> None:
     warehouse.build(home, tested=True)
     if is_current(home):
         return
+    try:
+        write(home)
+    except OSError as error:
+        reason = error.strerror or terminal.shortened(str(error))
+        raise ExportError(
+            f"{error.filename or home.export} cannot be written ({reason}): free some space, or "
+            "change the permissions, and run `latent-probes export` again"
+        ) from error
+
+
+def write(home: Home) -> None:
+    """Write the data set; its stamp comes last, so an interrupted export is not pushed."""
     home.export_stamp.unlink(missing_ok=True)
     with warehouse.opened(home) as connection:
         settings = settings_of(home, connection)

@@ -38,7 +38,6 @@ def render(figures: duckdb.DuckDBPyConnection, folder: Path, settings: dict) -> 
     return environment.get_template("card.md.jinja").render(
         header=header.render(patterns, listed, languages(figures), settings),
         configs=list(listed),
-        empty=[config for config in patterns if config not in listed],
         rows=lambda query: rows(figures, query),
         table=lambda *arguments, **options: table(figures, *arguments, **options),
         histogram=lambda title: histogram(figures, title),

@@ -28,7 +28,12 @@ def faults(folder: Path) -> list[str]:
         )
     try:
         answer = json.loads(strangers.in_another_process(__name__, folder))
-    except (strangers.LimitError, OSError, ValueError) as error:
+    except strangers.LimitError as error:
+        raise ProofError(
+            f"{folder}: the check was stopped, because {error}; the folder is damaged, or its "
+            "queries are not those of an export"
+        ) from error
+    except (OSError, ValueError) as error:
         raise ProofError(unreadable(folder, error)) from error
     if "reason" in answer:
         raise ProofError(answer["reason"])

@@ -129,6 +129,7 @@ def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set temp_directory = ''")
         connection.execute("set python_enable_replacements = false")
         connection.execute("set enable_external_access = false")
+        connection.execute("set enable_progress_bar = false")
         # The order of summation changes the last digits.
         connection.execute("set threads = 1")
         connection.execute(f"set variable folder = {sql.file_literal(folder)}")

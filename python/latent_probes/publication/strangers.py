@@ -69,7 +69,7 @@ def in_another_process(module: str, folder: Path) -> bytes:
     except subprocess.TimeoutExpired as error:
         raise LimitError(f"it takes longer than {seconds:,} seconds") from error
     if ended.returncode:
-        raise LimitError(f"the checking process ended with status {ended.returncode}")
+        raise LimitError(f"its process ended with status {ended.returncode}")
     return ended.stdout
 
 

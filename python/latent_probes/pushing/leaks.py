@@ -6,6 +6,7 @@ refused. A key is refused anywhere. Messages give the place of a match, never th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -97,7 +98,10 @@ def known_secrets() -> dict[str, str]:
 
 def paths_of(home: Home) -> list[str]:
     """Paths of this project, its files and the user's home directory, in all spellings."""
-    folders = {home.project, home.folder, Path.home()}
+    folders = {home.project, home.folder}
+    # A user of a container can have no home directory.
+    with contextlib.suppress(RuntimeError):
+        folders.add(Path.home())
     folders |= {folder.resolve() for folder in folders}
     return sorted({str(folder) for folder in folders if len(folder.parts) > 1}, key=len)[::-1]
 

@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from latent_probes.common import files, terminal
+from latent_probes.common import files, limits, terminal
 from latent_probes.publication import card, manifest
 from latent_probes.pushing.ready import Export
 
@@ -85,7 +85,7 @@ def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
 
     All other files belong to other users and are kept.
     """
-    if manifest.NAME not in there:
+    if manifest.NAME not in there or there[manifest.NAME].size > limits.DATA_SET_TEXT_BYTES:
         return set()
     with tempfile.TemporaryDirectory() as folder:
         path = hf_hub_download(
