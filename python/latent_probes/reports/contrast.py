@@ -24,4 +24,5 @@ def show(home: Home) -> None:
                 and lens_length in ('none', 'pooled')
             order by method, scope, target
             """,
+            optional=("mean margin", "auc"),
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import duckdb
 from rich.text import Text
 
@@ -36,11 +34,14 @@ def show(home: Home) -> None:
             from rejection_summary group by rejection_reason order by slots desc, reason
             """,
         )
-        histogram(connection)
-        one_probe(connection)
+        if connection.execute("from train limit 1").fetchall():
+            histogram(connection)
+            one_probe(connection)
+        else:
+            terminal.say("No probe was published: every round is withdrawn or has none.")
     for path in sorted(home.export.rglob("*")):
         if path.is_file():
-            terminal.say(f"{path.stat().st_size:>12,} bytes  {os.path.relpath(path)}")
+            terminal.say(f"{path.stat().st_size:>12,} bytes  {path}")
 
 
 def histogram(connection: duckdb.DuckDBPyConnection) -> None:

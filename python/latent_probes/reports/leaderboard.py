@@ -20,6 +20,7 @@ def show(home: Home) -> None:
                 hard_lift_low as "from", hard_lift_high as "to", easy_score as "EASY"
             from oracle_leaderboard order by place
             """,
+            optional=("place", "unscored", "EASY"),
         )
         print_table(
             connection,
@@ -30,4 +31,5 @@ def show(home: Home) -> None:
                 difference_low as "from", difference_high as "to"
             from oracle_state_effects where band = 'hard' order by oracle, condition
             """,
+            optional=("probes",),
         )

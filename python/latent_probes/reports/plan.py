@@ -49,7 +49,16 @@ def show(home: Home) -> None:
             from planned
             order by round_number, stage_order, model
             """,
+            optional=("state", "tokens"),
         )
+        bases = connection.execute(
+            """
+            select token_basis, string_agg(stage, ', ' order by stage_order)
+            from (select distinct token_basis, stage, stage_order from planned)
+            group by token_basis
+            order by token_basis
+            """
+        ).fetchall()
         totals = (
             terminal.dollars(f"if(count({column}) = count(*), coalesce(sum({column}), 0), null)")
             for column in usd.values()
@@ -66,27 +75,48 @@ def show(home: Home) -> None:
         say_what_is_missing(connection)
     costs = ", ".join(f"{total} at {name}" for total, name in zip(sums, paid, strict=True))
     terminal.say(f"Expected cost: {costs} (--max-cost assumes maximum answer length).")
+    if bases:
+        counts = "; ".join(f"{basis} for {stages}" for basis, stages in bases)
+        terminal.say(f"Token counts: {counts}.")
     for model in unpriced or []:
         terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
 
 
 def say_what_is_missing(connection: duckdb.DuckDBPyConnection) -> None:
-    """Name the rounds for which there are fewer documents than requested."""
-    for row in connection.execute(
+    """Name the rounds for which there are fewer documents than requested, and why."""
+    landed = ", ".join(
+        model
+        for (model,) in connection.execute(
+            "select distinct source_model from prefixes order by 1"
+        ).fetchall()
+    )
+    for number, state, n_documents, n_wanted, model, n_prefixes, n_eligible in connection.execute(
         """
         select
-            status.round_number, status.n_documents, status.n_documents_wanted,
+            status.round_number, status.state, status.n_documents, status.n_documents_wanted,
             status.source_model, count(prefixes.doc_id),
             count(*) filter (where prefixes.exclusion_reason is null)
         from round_status as status
         left join prefixes using (source_model)
-        where status.state = 'proposed' and status.n_documents < status.n_documents_wanted
+        where status.state != 'withdrawn' and status.n_documents < status.n_documents_wanted
         group by all
         order by status.round_number
         """
     ).fetchall():
-        terminal.say(
-            "Round {} has only {:,} of {:,} documents: {} has {:,} prefixes, {:,} of them "
-            "eligible, some used by other rounds. See table rollout_quality for exclusion "
-            "reasons, or land more rollouts.".format(*row)
-        )
+        if state == "started":
+            terminal.say(
+                f"Round {number} started with {n_documents:,} of {n_wanted:,} documents and keeps "
+                "these: for more, add another round."
+            )
+        elif n_prefixes == 0:
+            terminal.say(
+                f"Round {number} has no documents: no rollouts of {model} have landed. Land some, "
+                f"or correct source_model in seeds/rounds.csv (landed: {landed or 'none'})."
+            )
+        else:
+            terminal.say(
+                f"Round {number} has only {n_documents:,} of {n_wanted:,} documents, and would "
+                f"keep these once it starts: {model} has {n_prefixes:,} prefixes, {n_eligible:,} "
+                "of them eligible, some used by other rounds. See table rollout_quality for "
+                "exclusion reasons, or land more rollouts."
+            )

@@ -38,6 +38,7 @@ def show(home: Home) -> None:
                 n_scored as scored, n_awaiting_scores as "awaiting scores"
             from round_status order by round_number
             """,
+            optional=("slots", "rejected"),
         )
         say_what_is_missing(connection)
         controls(connection)
@@ -51,6 +52,7 @@ def show(home: Home) -> None:
                 n_unusable as unusable, {terminal.dollars("usd")} as spent
             from spend order by round_number, stage_order, model, provider
             """,
+            optional=("attempts", "succeeded"),
         )
         unusable = """
             select round_number as round, stage, model, n_answers as answers, meaning
