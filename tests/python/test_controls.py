@@ -164,9 +164,9 @@ def test_no_cell_of_a_sheet_is_a_formula():
 def test_a_control_that_asks_too_much_or_the_wrong_model_is_refused_before_a_run_asks(checkout):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     set_controls(checkout, "1,question_only,10,,", "1,second_reader,0.1,,")
-    said = checkout.with_dbt().fails(*RUN)
-    assert "second_models_differ_from_the_first" in said
-    assert "share between 0 and 1" in said
+    said = checkout.fails(*RUN)
+    assert "line 2, share: 10.0 is not a number from 0 to 1" in said
+    assert "line 3, model: second_reader needs another model" in said
     assert requests_of(checkout) == {}
 
 

@@ -303,7 +303,8 @@ def test_a_file_that_stays_held_is_refused_by_name(path):
     landing.prepare(path)
     with held(path, seconds=30) as process:
         started = time.monotonic()
-        with pytest.raises(landing.LandingError, match="locked by another process; stop it"):
+        holder = rf"is open in python[0-9.]* \(PID {process.pid}\): close it"
+        with pytest.raises(landing.LandingError, match=holder):
             landing.connect(path, timeout_seconds=0.3)
         assert 0.3 <= time.monotonic() - started < 5
         process.kill()

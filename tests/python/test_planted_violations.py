@@ -46,7 +46,6 @@ VIOLATIONS = {
         *TRAIN,
         "update train set split_char_offset = split_char_offset + 1 where slot_idx = 10",
     ],
-    "started_rounds_are_unchanged": ["update requested_rounds set n_docs = n_docs + 1"],
     "answers_and_scores_keep_their_order": [
         *PUBLISHED,
         "update published_probes set bb_answer_rollout_answers = "
@@ -96,10 +95,6 @@ VIOLATIONS = {
     "context_is_the_whole_complement": [
         *TRAIN,
         f"update train set context = trim(context) || '.' {ONE_SUFFIX}",
-    ],
-    "second_models_differ_from_the_first": [
-        "insert into round_arms by name select round_number, 'second_reader' as arm, "
-        "answerer_model from round_settings"
     ],
     "anchors_and_pairs_add_up": [
         "insert into judge_scores by name select probe_id, 'atom' as anchor, 1.0 as score "
@@ -210,13 +205,9 @@ BROKEN_RULES = {
     ("arm_answers", "state is one of pending, open, answered, stale, refused, failed"): [
         "update arm_answers set state = 'lost' where answer_number = 2"
     ],
-    ("round_controls", "share between 0 and 1"): [
-        "insert into round_controls by name select 1 as round_number, 'held_out' as control, "
-        "10 as share"
-    ],
-    ("round_controls", "round_number is found in rounds.round_number"): [
-        "insert into round_controls by name select 9 as round_number, 'held_out' as control, "
-        "0.1 as share"
+    ("commitment_", "recurrence_mean between 0 and 1"): [
+        "insert into commitment by name select 'p' as probe_id, 'often' as recurrence, "
+        "true as is_scored, 2 as recurrence_mean"
     ],
     ("judge_requests", "answer_request_id is found in arm_answers.request_id"): [
         "update judge_requests set answer_request_id = 'unasked' "

@@ -40,6 +40,8 @@ SESSION = (
     "latent-probes write-sheet sheet.csv --answers 100",
     "latent-probes land-ratings sheet.csv --rater anna",
     "latent-probes cancel",
+    "python -c \"import duckdb; duckdb.connect('demo/warehouse.duckdb', read_only=True)"
+    ".sql('from scope_summary').show()\"",
     'latent-probes land "hf://datasets/owner/rollouts/data/*.parquet" '
     "--constant source_model=Qwen/Qwen3.5-9B",
     f'echo "2,3,2,gemma-3-270m,-2,5,{CLAUDE},false" >> seeds/rounds.csv',
@@ -56,6 +58,7 @@ ELSEWHERE = {
     "latent-probes score-local": "test_score_local.py",
     "latent-probes save-activations": "test_activations.py",
     "dbt build": "test_whole_runs.py",
+    "dbt docs generate --static": "test_whole_runs.py",
 }
 # Programs of others, which are not installed here; and what runs this.
 OTHERS = ("vllm serve", "inspect eval", ".venv/bin/pip install", "pre-commit install", "make test")

@@ -53,6 +53,12 @@ def test_a_message_is_no_markup(capsys):
     assert capsys.readouterr().out == "[bold]5 of [red]7[/red]\n"
 
 
+def test_files_below_the_current_directory_are_named_relative_to_it(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    terminal.say(f"{tmp_path / 'demo' / 'a.csv'} and {tmp_path.parent / 'b.csv'}")
+    assert capsys.readouterr().out == f"demo/a.csv and {tmp_path.parent / 'b.csv'}\n"
+
+
 def test_a_long_message_stays_one_line(capsys):
     terminal.say("word " * 100)
     assert capsys.readouterr().out.count("\n") == 1

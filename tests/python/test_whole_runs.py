@@ -42,6 +42,13 @@ def test_an_empty_landing_builds_and_passes_every_test(checkout):
 
 
 @pytest.mark.soak
+def test_dbt_documents_every_table_on_one_page(finished):
+    finished.runs("dbt", "docs", "generate", "--static")
+    page = (finished.home / "target" / "static_index.html").read_text()
+    assert "oracle_leaderboard" in page
+
+
+@pytest.mark.soak
 def test_the_middle_of_a_run_is_a_state_and_no_failure(checkout):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     for seen in ("generator", "answerer", "judge"):
@@ -118,4 +125,4 @@ def test_a_second_run_is_kept_out(finished):
     from filelock import FileLock
 
     with FileLock(lock):
-        assert "another command is using this home" in finished.fails(*RUN)
+        assert "is using" in finished.fails(*RUN)

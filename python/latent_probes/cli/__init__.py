@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
-from latent_probes.cli import dataset, evaluation, local_models, rollouts, rounds
+from latent_probes.cli import dataset, evaluation, failures, local_models, rollouts, rounds
 
 app = typer.Typer(
     help="Make, score, test and publish probing questions for activation oracles.\n\n"
@@ -31,19 +32,30 @@ for panel, commands in {
         app.command(rich_help_panel=panel)(command)
 
 
+def say_version(wanted: bool) -> None:
+    """Print the version and exit, if that is wanted."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"latent-probes {version('latent-probes')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=say_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options that come before a command."""
+
+
 def main() -> None:
-    """Run the command line; expected errors print one line and exit with code 1."""
+    """Run the command line; an error ends it with one sentence and an exit code."""
     try:
         app()
     except Exception as error:
-        if not type(error).__module__.startswith("latent_probes."):
-            raise
-        from rich.text import Text
-
-        from latent_probes.common import terminal
-
-        terminal.errors.print(
-            Text.assemble(("error: ", "bold red"), terminal.printable(str(error))),
-            soft_wrap=True,
-        )
-        sys.exit(1)
+        sys.exit(failures.ended(error))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from latent_probes.cli import options
-from latent_probes.cli.working import interruptible, working
+from latent_probes.cli.working import interruptible, looking, working
 
 
 def calibrate(
@@ -37,25 +37,24 @@ def calibrate(
     the cost of the calibration.
     """
     from latent_probes import providers, warehouse
-    from latent_probes.common import home
     from latent_probes.evaluation import calibration
     from latent_probes.queue import runner
     from latent_probes.reports import batches, plan
     from latent_probes.reports import levels as level_report
 
     wanted = calibration.parse_levels(levels)
-    here = home.find()
-    there = calibration.prepare(here, documents, wanted, like)
-    warehouse.build(there, tested=False)
-    plan.show(there)
-    if provider is None:
-        return
-    with interruptible(lambda: batches.interrupted(there)):
-        runner.answer_pending(
-            there, providers.create(provider, there), once=once, max_cost=max_cost
-        )
-    level_report.show(there)
-    calibration.draw(there)
+    with looking() as here:
+        there = calibration.prepare(here, documents, wanted, like)
+        warehouse.build(there, tested=False)
+        plan.show(there)
+        if provider is None:
+            return
+        with interruptible(lambda: batches.interrupted(there)):
+            runner.answer_pending(
+                there, providers.create(provider, there), once=once, max_cost=max_cost
+            )
+        level_report.show(there)
+        calibration.draw(there)
 
 
 def evaluate(
@@ -124,8 +123,9 @@ def evaluate(
         return
     with interruptible(lambda: batches.interrupted(here)):
         runner.answer_pending(here, providers.create(provider, here), once=once, max_cost=max_cost)
-    leaderboard.show(here)
-    oracles.draw(here)
+    with interruptible(lambda: terminal.say("interrupted: all answers have landed")):
+        leaderboard.show(here)
+        oracles.draw(here)
 
 
 def write_sheet(
@@ -140,12 +140,12 @@ def write_sheet(
     Fill in the column `score` (0 to 1), then land the file with `land-ratings`.
     """
     from latent_probes import warehouse
-    from latent_probes.common import home, terminal
+    from latent_probes.common import terminal
     from latent_probes.evaluation import ratings
 
-    here = home.find()
-    warehouse.build(here, tested=False)
-    n_written = ratings.write_sheet(here, file, answers)
+    with looking() as here:
+        warehouse.build(here, tested=False)
+        n_written = ratings.write_sheet(here, file, answers)
     terminal.say(f"wrote {n_written:,} answers to {file}")
 
 

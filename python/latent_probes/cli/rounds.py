@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from latent_probes.cli import options
-from latent_probes.cli.working import interruptible
+from latent_probes.cli.working import interruptible, looking
 
 Counter = Annotated[
     str | None,
@@ -33,19 +33,27 @@ def plan(provider: Counter = None) -> None:
     """Show the requests that each round still needs, and their expected cost.
 
     Token counts are measured on landed answers, counted by a provider, or estimated from
-    characters; the plan shows which.
+    characters; the plan shows which. Nothing is sent except to count tokens. While another process
+    uses the warehouse, the plan is made from a temporary copy.
     """
     from latent_probes import providers, warehouse
-    from latent_probes.common import home
+    from latent_probes.providers import ProviderError
     from latent_probes.queue import runner
     from latent_probes.reports import plan
 
-    here = home.find()
-    warehouse.build(here, tested=False)
-    if provider is not None:
-        runner.count_tokens(here, providers.create(provider, here))
-        warehouse.build(here, tested=False)
-    plan.show(here)
+    with looking() as here:
+        uncounted = None
+        if provider is not None:
+            try:
+                counter = providers.create(provider, here)
+                warehouse.build(here, tested=False)
+                runner.count_tokens(here, counter)
+            except ProviderError as error:
+                uncounted = error
+        with warehouse.built_here_or_beside(here) as there:
+            plan.show(there)
+        if uncounted is not None:
+            raise uncounted
 
 
 def run(
@@ -60,25 +68,27 @@ def run(
     each stage from the round's line in seeds/rounds.csv.
     """
     from latent_probes import providers
-    from latent_probes.common import home
     from latent_probes.queue import runner
     from latent_probes.reports import batches, status
 
-    here = home.find()
-    with interruptible(lambda: batches.interrupted(here)):
-        runner.answer_pending(here, providers.create(provider, here), once=once, max_cost=max_cost)
-    status.show(here)
+    with looking() as here:
+        with interruptible(lambda: batches.interrupted(here)):
+            runner.answer_pending(
+                here, providers.create(provider, here), once=once, max_cost=max_cost
+            )
+        status.show(here)
 
 
 def status() -> None:
-    """Show the progress of each round and the spend so far."""
+    """Show the progress of each round and the spend so far.
+
+    While another process writes or reads the warehouse, this shows its last build.
+    """
     from latent_probes import warehouse
-    from latent_probes.common import home
     from latent_probes.reports import status
 
-    here = home.find()
-    warehouse.build(here, tested=False)
-    status.show(here)
+    with looking() as here, warehouse.last_build(here):
+        status.show(here)
 
 
 def cancel(give_up: GivenUp = None) -> None:
@@ -88,10 +98,9 @@ def cancel(give_up: GivenUp = None) -> None:
     it was deleted or its server no longer exists, is closed by `--give-up`.
     """
     from latent_probes import providers
-    from latent_probes.common import home
     from latent_probes.queue import runner
     from latent_probes.reports import batches
 
-    here = home.find()
-    runner.cancel_batches(here, lambda name: providers.create(name, here), give_up or ())
-    batches.canceled(here)
+    with looking() as here:
+        runner.cancel_batches(here, lambda name: providers.create(name, here), give_up or ())
+        batches.canceled(here)

@@ -1,4 +1,4 @@
-"""Context managers around the work of commands: lock the home, report an interrupt."""
+"""Context managers around the work of commands: check, lock the home, end on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,20 +7,44 @@ from contextlib import contextmanager
 
 import typer
 
+from latent_probes.cli.failures import INTERRUPTED
 from latent_probes.common.home import Home
+
+RERUN = "rerun the same command to continue"
+
+
+def started() -> Home:
+    """The home of a command that starts.
+
+    Raises HomeError outside a project, and ProjectError if a var or a line of a seed is invalid.
+    """
+    from latent_probes import warehouse
+    from latent_probes.common import home
+
+    here = home.find()
+    warehouse.refuse_invalid_files(here)
+    return here
 
 
 @contextmanager
 def working(if_interrupted: str) -> Iterator[Home]:
     """Lock the home for this process and yield it; on Ctrl-C print ``if_interrupted``, exit 130.
 
-    Raises HomeError outside a project, or while another process holds the lock.
+    Raises also HomeError while another process holds the lock.
     """
-    from latent_probes.common import home, terminal
+    from latent_probes.common import home
 
-    here = home.find()
-    with interruptible(lambda: terminal.say(f"interrupted: {if_interrupted}")), home.locked(here):
+    with looking(if_interrupted) as here, home.locked(here):
         yield here
+
+
+@contextmanager
+def looking(if_interrupted: str = RERUN) -> Iterator[Home]:
+    """Yield the home, unlocked; on Ctrl-C print ``if_interrupted``, exit 130."""
+    from latent_probes.common import terminal
+
+    with interruptible(lambda: terminal.say(f"interrupted: {if_interrupted}")):
+        yield started()
 
 
 @contextmanager
@@ -33,4 +57,4 @@ def interruptible(say: Callable[[], None]) -> Iterator[None]:
         if isinstance(stop, RuntimeError) and str(stop) != "Query interrupted":
             raise
         say()
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import filelock
 
+VARIABLE = "LATENT_PROBES_HOME"
+# The name of the project in its dbt_project.yml.
+PROJECT = re.compile(r"""^name:\s*["']?latent_probes["']?\s*(#.*)?$""", re.MULTILINE)
+
 
 class HomeError(Exception):
     """The command cannot work in this directory; the message says what to do."""
+
+
+class BusyError(HomeError):
+    """Another command, ``holder``, uses this home; the message says what to do."""
+
+    def __init__(self, home: Home, holder: str):
+        super().__init__(
+            f"{holder} is using {home.folder}: wait for it to finish, or stop it; nothing was "
+            "changed"
+        )
+        self.holder = f"{holder} is using {home.folder}"
 
 
 @dataclass(frozen=True)
@@ -74,41 +92,96 @@ class Home:
 
 
 def find() -> Home:
-    """Find the home from the current directory and the environment.
+    """Find the home from the current directory and the environment, and make its directory.
 
-    Raises HomeError outside a checkout of the project.
+    Raises HomeError outside a checkout of the project, and if there can be no such directory.
     """
-    project = project_directory()
-    if project is None:
+    file = project_file()
+    if file is None:
         raise HomeError(
             f"no dbt_project.yml in {Path.cwd()} or a parent directory: "
             "run latent-probes in a checkout of the project"
         )
+    if not is_ours(file):
+        raise HomeError(
+            f"{file} is the file of another dbt project, in which nothing was written: "
+            "run latent-probes in a checkout of its own project"
+        )
+    project = file.parent
     # Relative to the project, as in profiles.yml.
-    files = project / os.environ.get("LATENT_PROBES_HOME", ".")
-    files.mkdir(parents=True, exist_ok=True)
-    return Home(project, files)
+    folder = project / os.environ.get(VARIABLE, ".")
+    home = Home(project, folder)
+    # DuckDB changes ? and \\ in the paths of its files, and dbt cuts a path at #.
+    unusable = re.search(r"[?\\]", str(folder)) or re.search("#", path_for_dbt(home))
+    if unusable:
+        raise HomeError(
+            f"{VARIABLE} is {str(folder)!r}, and no DuckDB file can be used at a path with "
+            f"{unusable[0]!r} in it: use another directory"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise HomeError(
+            f"{VARIABLE} is {str(folder)!r}, which cannot be used as a directory ({reason}): use "
+            "another one"
+        ) from error
+    return home
+
+
+def path_for_dbt(home: Home) -> str:
+    """The home's path as profiles.yml gets it: relative to the project, where dbt works."""
+    return os.path.relpath(home.folder, home.project)
 
 
 def project_directory() -> Path | None:
-    """The current directory or its nearest parent that is a checkout of the project, if any."""
+    """The current directory or its nearest parent that is a dbt project, if that is this one."""
+    file = project_file()
+    return file.parent if file is not None and is_ours(file) else None
+
+
+def project_file() -> Path | None:
+    """The dbt_project.yml of the current directory or of its nearest parent that has one."""
     for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "dbt_project.yml").exists():
-            return folder
+        if (folder / "dbt_project.yml").is_file():
+            return folder / "dbt_project.yml"
     return None
+
+
+def is_ours(file: Path) -> bool:
+    """Whether a dbt_project.yml is of this project; one that cannot be read might be."""
+    try:
+        return PROJECT.search(file.read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return True
 
 
 @contextmanager
 def locked(home: Home) -> Iterator[None]:
     """Lock ``home`` against other commands that write; a killed process releases the lock.
 
-    Raises HomeError if another process holds the lock.
+    A process that holds the lock can lock it again. Raises BusyError, which names the command, if
+    another process holds it.
     """
     try:
-        with filelock.FileLock(home.lock, timeout=0):
+        lock = filelock.FileLock(home.lock, timeout=0, is_singleton=True)
+        with lock:
+            if lock.lock_counter == 1:
+                command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
+                since = f"{datetime.now():%Y-%m-%d %H:%M}"
+                # On a full disk it stays unnamed.
+                with suppress(OSError):
+                    home.lock.write_text(
+                        f"{command} (PID {os.getpid()}, since {since})", encoding="utf-8"
+                    )
             yield
     except filelock.Timeout:
-        raise HomeError(
-            f"another command is using this home (it holds {home.lock}): wait for it to finish, "
-            "or stop it; nothing was changed"
-        ) from None
+        raise BusyError(home, lock_holder(home)) from None
+
+
+def lock_holder(home: Home) -> str:
+    """The command that holds the lock, as it has written there."""
+    try:
+        return home.lock.read_text(encoding="utf-8").strip() or "another command"
+    except (OSError, UnicodeDecodeError):
+        return "another command"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -15,7 +21,17 @@ from latent_probes.common import limits
 # Used if the output is not a terminal.
 WIDTH_OF_FILES = 160
 BAR_WIDTH = 32
+SECONDS_BETWEEN_LINES = 10.0
 
+
+def forgive(stream: TextIO) -> None:
+    """Let a stream show a question mark for a character that its encoding lacks."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+
+
+forgive(sys.stdout)
+forgive(sys.stderr)
 console = Console(highlight=False)
 if not console.is_terminal:
     console = Console(highlight=False, width=WIDTH_OF_FILES)
@@ -25,7 +41,12 @@ last_waited_for = ""
 
 def say(message: str) -> None:
     """Print one line, with control characters (for example from a server) made harmless."""
-    console.print(Text(printable(message)), soft_wrap=True)
+    console.print(Text(printable(from_here(message))), soft_wrap=True)
+
+
+def from_here(message: str) -> str:
+    """A message in which files below the current directory are named relative to it."""
+    return message.replace(f"{Path.cwd()}{os.sep}", "")
 
 
 def printable(text: str) -> str:
@@ -54,7 +75,8 @@ def dollars(column: str, decimals: int = 2) -> str:
 
 def bar(share: float) -> str:
     """A text bar for a share from 0 to 1, padded to full width."""
-    return ("█" * round(share * BAR_WIDTH)).ljust(BAR_WIDTH)
+    mark = "#" if console.options.ascii_only else "█"
+    return (mark * round(share * BAR_WIDTH)).ljust(BAR_WIDTH)
 
 
 def wait(seconds: float, message: str) -> None:
@@ -70,34 +92,71 @@ def wait(seconds: float, message: str) -> None:
     time.sleep(seconds)
 
 
+class Progress:
+    """Units done so far: call it with the number just completed."""
+
+    def __init__(self, total: int | None, update: Callable[[Progress], None]):
+        self.done = 0
+        self.total = total
+        self.update = update
+        self.lock = threading.Lock()
+
+    def __call__(self, more: int) -> None:
+        """Count units that were just completed, by any thread."""
+        with self.lock:
+            self.done += more
+        self.update(self)
+
+    def expect(self, total: int) -> None:
+        """State how many units there are in all."""
+        self.total = total
+        self.update(self)
+
+
 @contextmanager
-def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show progress; yields a function that takes the number of units just completed."""
+def progress(what: str, total: int | None, unit: str) -> Iterator[Progress]:
+    """Show progress: a bar on a terminal; elsewhere a line now and then, and one at the end."""
     if not console.is_terminal:
-        done = 0
-
-        def count(more: int) -> None:
-            nonlocal done
-            done += more
-
-        yield count
-        say(f"{what}: {done:,} {unit}")
+        counted = Progress(total, lambda _: None)
+        with repeated(lambda: say(f"{what}: {so_far(counted)} {unit} so far")):
+            yield counted
+        say(f"{what}: {counted.done:,} {unit}")
         return
 
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TimeRemainingColumn,
-    )
+    from rich import progress as bars
 
-    with Progress(
+    with bars.Progress(
         "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
         unit,
-        TimeRemainingColumn(),
+        bars.TimeRemainingColumn(),
         console=console,
     ) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda more: bar.update(task, advance=more)
+        yield Progress(
+            total, lambda counted: bar.update(task, completed=counted.done, total=counted.total)
+        )
+
+
+def so_far(counted: Progress) -> str:
+    """The units done, and how many there are, if that is known."""
+    return f"{counted.done:,}" + (f" of {counted.total:,}" if counted.total else "")
+
+
+@contextmanager
+def repeated(report: Callable[[], None]) -> Iterator[None]:
+    """Call ``report`` every few seconds, beside the work of the block."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(SECONDS_BETWEEN_LINES):
+            report()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -6,7 +6,6 @@ can be published. In the original landing file, the documents are reserved for t
 
 from __future__ import annotations
 
-import os
 import re
 
 from latent_probes import landing, warehouse
@@ -36,8 +35,8 @@ def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -
     """Reserve documents and record the levels; return the calibration's home.
 
     A calibration that was prepared earlier continues: levels can be added, but no documents once
-    anything was sent. Afterwards, this process (and dbt in it) works in the returned home. Raises
-    CalibrationError if too few documents are left, or if a calibration with other settings exists.
+    anything was sent. Raises CalibrationError if too few documents are left, or if a calibration
+    with other settings exists.
     """
     if warehouse.is_calibration(home):
         raise CalibrationError(
@@ -71,7 +70,6 @@ def prepare(home: Home, n_documents: int, levels: list[int], like: int | None) -
             )
         with landing.opened(there.landing) as connection:
             landing.add_levels(connection, home.landing, settings, levels)
-    os.environ["LATENT_PROBES_HOME"] = str(there.folder)
     return there
 
 
@@ -154,7 +152,8 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
     if len(found) < n_documents:
         raise CalibrationError(
             f"only {len(found):,} unused eligible documents of {settings['source_model']}, "
-            f"{n_documents:,} requested: land more rollouts or use --documents {len(found)}"
+            f"{n_documents:,} requested: land more rollouts"
+            + (f", or use --documents {len(found)}" if found else "")
         )
     return [doc_id for (doc_id,) in found]
 
@@ -166,4 +165,4 @@ def draw(home: Home) -> None:
     path = home.folder / sweep.NAME
     with warehouse.opened(home) as connection:
         if sweep.draw(connection, path):
-            terminal.say(f"drew {os.path.relpath(path)}")
+            terminal.say(f"drew {path}")

@@ -7,7 +7,6 @@ models/evaluation/oracles.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import duckdb
@@ -192,4 +191,4 @@ def draw(home: Home) -> None:
     path = home.folder / leaderboard.NAME
     with warehouse.opened(home) as connection:
         if leaderboard.draw(connection, path):
-            terminal.say(f"drew {os.path.relpath(path)}")
+            terminal.say(f"drew {path}")

@@ -25,11 +25,11 @@ from latent_probes.landing.calibrations import (
 )
 from latent_probes.landing.local_scores import add_scores, known_scores
 from latent_probes.landing.opening import (
-    LOCK_TIMEOUT_SECONDS,
     LandingError,
     connect,
     contents,
     first,
+    looked_at,
     one,
     opened,
     prepare,
@@ -61,7 +61,6 @@ from latent_probes.landing.rollouts import (
 from latent_probes.landing.tables import VERSION
 
 __all__ = [
-    "LOCK_TIMEOUT_SECONDS",
     "MESSAGES_API",
     "VERSION",
     "Batch",
@@ -87,6 +86,7 @@ __all__ = [
     "known_resamples",
     "known_scores",
     "known_siblings",
+    "looked_at",
     "one",
     "open_batches",
     "opened",

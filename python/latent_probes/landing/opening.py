@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 
 import duckdb
 
-from latent_probes.common import sql
+from latent_probes.common import locks, sql
 from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 
 # Tables that no model reads, and long columns.
 UNREAD = ["claims", "landing_version"]
 TEXTS = ["prefix", "continuation", "body", "unit_map", "answer", "line", "text"]
-LOCK_TIMEOUT_SECONDS = 60.0
+REMEDY = "if the file is damaged, restore a copy of it"
 TABLE_NAMES = set(re.findall(r"create table if not exists (\w+)", TABLES))
 
 
@@ -25,26 +24,16 @@ class LandingError(Exception):
     """The landing file cannot be used; the message gives the reason and the remedy."""
 
 
-def connect(path: Path, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, timeout_seconds: float | None = None) -> duckdb.DuckDBPyConnection:
     """Open the landing file for writing, waiting while another process has it open.
 
     Raises LandingError if it is still locked after ``timeout_seconds``, is not a DuckDB file,
     or was written by a newer version of latent-probes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + timeout_seconds
-    while True:
-        try:
-            connection = duckdb.connect(str(path))
-            break
-        except duckdb.Error as error:
-            if "could not set lock on file" not in str(error).lower():
-                raise LandingError(f"{path} cannot be opened: {error}") from error
-            if time.monotonic() > deadline:
-                raise LandingError(
-                    f"{path} is locked by another process; stop it and run again. {error}"
-                ) from error
-            time.sleep(0.1)
+    connection = locks.opened_when_free(
+        path, lambda: duckdb.connect(str(path)), LandingError, REMEDY, timeout_seconds
+    )
     try:
         create_tables(connection, path)
     except BaseException:
@@ -84,6 +73,42 @@ def prepare(path: Path) -> None:
 
 
 @contextmanager
+def looked_at(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection, which does not disturb other readers, closed at the end of the block.
+
+    A file that is missing or of an earlier version is created or upgraded first.
+    """
+    connection = None
+    if path.exists():
+        connection = connect_to_read(path)
+        if not is_complete(connection):
+            connection.close()
+            connection = None
+    if connection is None:
+        prepare(path)
+        connection = connect_to_read(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def connect_to_read(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the landing file read-only, waiting while another process writes it."""
+    return locks.opened_when_free(
+        path, lambda: duckdb.connect(str(path), read_only=True), LandingError, REMEDY
+    )
+
+
+def is_complete(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a file has all tables of this version."""
+    listed = connection.execute("select table_name from duckdb_tables()").fetchall()
+    if not {name for (name,) in listed} >= TABLE_NAMES:
+        return False
+    return one(connection, "select max(version) from landing_version") == (VERSION,)
+
+
+@contextmanager
 def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the landing file, closed at the end of the block."""
     connection = connect(path)
@@ -96,10 +121,9 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def contents(path: Path) -> dict[str, str]:
     """Fingerprints of the tables, to detect changes: number of rows and a hash.
 
-    Texts are not hashed, since they are never rewritten. Opens the file for writing: waits while
-    another process has it open, and creates tables that an older file lacks.
+    Texts are not hashed, since they are never rewritten.
     """
-    with opened(path) as connection:
+    with looked_at(path) as connection:
         columns = connection.execute(
             """
             select table_name, list(column_name order by column_index)

@@ -60,7 +60,7 @@ FEW_ERRORS = 10
 
 def open_at(home: Home) -> list[Batch]:
     """The open batches."""
-    with landing.opened(home.landing) as connection:
+    with landing.looked_at(home.landing) as connection:
         return landing.open_batches(connection)
 
 

@@ -7,25 +7,33 @@ from latent_probes.warehouse.builds import (
     build,
     build_before_run,
     build_queue,
+    built_here_or_beside,
+    last_build,
+    refuse_invalid_files,
     test_queue,
 )
 from latent_probes.warehouse.dbt import WarehouseError, call_dbt, close_connections, compiled
+from latent_probes.warehouse.faults import ProjectError
 from latent_probes.warehouse.opening import attach, is_calibration, opened, settings
 from latent_probes.warehouse.stamps import is_current, project_hash, state
 
 __all__ = [
+    "ProjectError",
     "WarehouseError",
     "attach",
     "build",
     "build_before_run",
     "build_queue",
+    "built_here_or_beside",
     "call_dbt",
     "close_connections",
     "compiled",
     "is_calibration",
     "is_current",
+    "last_build",
     "opened",
     "project_hash",
+    "refuse_invalid_files",
     "settings",
     "state",
     "test_queue",

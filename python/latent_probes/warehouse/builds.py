@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
 from latent_probes import landing
-from latent_probes.common.home import Home
-from latent_probes.warehouse.dbt import call_dbt
-from latent_probes.warehouse.opening import attach
+from latent_probes.common import locks, terminal
+from latent_probes.common.home import BusyError, Home, locked
+from latent_probes.warehouse import project_vars, seeds, started_rounds
+from latent_probes.warehouse.dbt import WarehouseError, call_dbt
+from latent_probes.warehouse.opening import attach, holder
 from latent_probes.warehouse.stamps import changed_tables, is_current, stamp, stamped, state
 
 # Unit tests check the project, not the landed data: `make test` runs them.
@@ -14,15 +25,10 @@ NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 BUILD = ("build", *NO_UNIT_TESTS, "--exclude-resource-type", "test")
 
 TESTS_BEFORE_SPENDING = (
-    "started_rounds_are_unchanged",
     "rounds_share_no_document",
     "open_or_answered_requests_are_not_pending",
     "no_request_is_asked_too_often",
     "committed_spend_covers_every_attempt",
-    # All tests of the requested controls: an unknown name would ask nothing, and a share of 10
-    # would ask all probes.
-    "round_controls",
-    "second_models_differ_from_the_first",
 )
 
 # Models that a run reads before it sends requests.
@@ -37,23 +43,124 @@ def build(home: Home, *, tested: bool) -> None:
     """Bring the warehouse up to date; with ``tested``, also run all data tests.
 
     Does nothing if neither the landing file nor the project has changed since the last build. If
-    only landing tables changed, builds only the models downstream of them. Raises WarehouseError if
-    a model cannot be built or a test fails.
+    only landing tables changed, builds only the models downstream of them. Raises ProjectError if
+    the project is invalid, BusyError while another command uses the home, and WarehouseError if a
+    model cannot be built or a test fails.
     """
-    if not is_current(home, tested=False):
-        selected = [f"source:landing.{name}+" for name in changed_tables(home)]
-        # Taken before the build: changes made while dbt runs belong to the next build.
-        tables, built_of = landing.contents(home.landing), state(home)
-        call_dbt(home, [*BUILD, *(["--select", *selected] if selected else [])], "building")
-        stamp(home, built_of, tables, tested=False)
-    if tested and not is_current(home, tested=True):
-        call_dbt(home, ["test", *NO_UNIT_TESTS], "testing")
-        if noted := stamped(home):
-            stamp(home, noted["state"], noted["tables"], tested=True)
+    refuse_invalid(home)
+    if is_current(home, tested=tested):
+        return
+    with locked(home):
+        if not is_current(home, tested=False):
+            selected = [f"source:landing.{name}+" for name in changed_tables(home)]
+            # Taken before the build: changes made while dbt runs belong to the next build.
+            tables, built_of = landing.contents(home.landing), state(home)
+            call_dbt(home, [*BUILD, *(["--select", *selected] if selected else [])], "building")
+            stamp(home, built_of, tables, tested=False)
+        if tested and not is_current(home, tested=True):
+            call_dbt(home, ["test", *NO_UNIT_TESTS], "testing")
+            if noted := stamped(home):
+                stamp(home, noted["state"], noted["tables"], tested=True)
+
+
+def build_if_free(home: Home) -> str | None:
+    """Bring the warehouse up to date, unless another process is in the way: return which.
+
+    Waits for nothing.
+    """
+    refuse_invalid(home)
+    if is_current(home, tested=False):
+        return None
+    try:
+        with locked(home):
+            if home.warehouse.exists() and (who := holder(home)):
+                return f"{home.warehouse} is open in {who}"
+            build(home, tested=False)
+    except BusyError as busy:
+        return busy.holder
+    return None
+
+
+@contextmanager
+def last_build(home: Home) -> Iterator[None]:
+    """Bring the warehouse up to date if nothing is in the way; otherwise say of when it is.
+
+    Raises WarehouseError if nothing complete was built yet that the block can read.
+    """
+    reason = build_if_free(home)
+    if reason is None:
+        yield
+        return
+    if home.warehouse.exists():
+        built_at = datetime.fromtimestamp(home.warehouse.stat().st_mtime)
+        terminal.say(f"{reason}: this is the last build, of {built_at:%Y-%m-%d %H:%M}")
+        with suppress(duckdb.CatalogException):
+            yield
+            return
+    raise WarehouseError(f"{reason}, and no complete build is there to show: run again later")
+
+
+@contextmanager
+def built_here_or_beside(home: Home) -> Iterator[Home]:
+    """A home whose warehouse is up to date: this one or, if another process is in the way, a copy.
+
+    The copy is temporary. It does not disturb the other process.
+    """
+    reason = build_if_free(home)
+    if reason is None:
+        yield home
+        return
+    terminal.say(f"{reason}: building a temporary warehouse")
+    with tempfile.TemporaryDirectory(prefix="latent-probes-") as folder:
+        there = Home(home.project, Path(folder).resolve())
+        copy_files(home, there)
+        build(there, tested=False)
+        yield there
+
+
+def copy_files(home: Home, there: Home) -> None:
+    """Copy the landing file, and the warehouse if it is readable and as its last build left it."""
+    with landing.looked_at(home.landing):
+        copy_database(home.landing, there.landing)
+    parsed = Path("target") / "partial_parse.msgpack"
+    if (home.folder / parsed).exists():
+        (there.folder / "target").mkdir()
+        shutil.copy2(home.folder / parsed, there.folder / parsed)
+    noted = stamped(home)
+    if noted is None or noted["state"]["warehouse"] != state(home)["warehouse"]:
+        return
+    try:
+        connection = duckdb.connect(str(home.warehouse), read_only=True)
+    except duckdb.Error as error:
+        if locks.holder(error):
+            return
+        raise WarehouseError(f"{home.warehouse}: {locks.reason(error)}") from error
+    copy_database(home.warehouse, there.warehouse)
+    shutil.copy2(home.stamp, there.stamp)
+    connection.close()
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a DuckDB file and its log, with their times."""
+    for suffix in ("", ".wal"):
+        if (file := source.with_name(source.name + suffix)).exists():
+            shutil.copy2(file, target.with_name(target.name + suffix))
+
+
+def refuse_invalid_files(home: Home) -> dict[str, seeds.Seed]:
+    """Raise ProjectError if a var or a line of a seed is invalid; else return the seeds."""
+    project_vars.refuse_invalid_vars(home.project)
+    return seeds.refuse_invalid_seeds(home.project)
+
+
+def refuse_invalid(home: Home) -> None:
+    """Raise ProjectError also if the line of a started round was edited."""
+    started_rounds.refuse_edits(home, refuse_invalid_files(home)["rounds"])
 
 
 def build_before_run(home: Home) -> None:
     """Update the models that a run reads before it sends requests; reports follow after the run."""
+    refuse_invalid(home)
     if not is_current(home, tested=False):
         selected = [f"+{name}" for name in ASKED_FROM]
         call_dbt(home, [*BUILD, "--select", *selected], "building the queue")

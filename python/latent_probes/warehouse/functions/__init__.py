@@ -43,7 +43,8 @@ class Plugin(BasePlugin):
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         # dbt-duckdb does not retry if an attached file is missing or locked.
         for attachment in creds.attach or []:
-            landing.prepare(Path(attachment.path))
+            with landing.looked_at(Path(attachment.path)):
+                pass
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         register(conn)

@@ -1,0 +1,273 @@
+"""How commands end: one sentence, and an exit code that scripts can use."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import dbt.cli.main
+import duckdb
+import pytest
+from conftest import ROOT
+
+from latent_probes import landing, warehouse
+from latent_probes.cli import failures
+from latent_probes.common import home, terminal
+from latent_probes.common.home import Home, HomeError
+from latent_probes.warehouse import dbt as dbt_calls
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (HomeError("use another one"), 1, "use another one"),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 1, "the disk is full: free some"),
+        (duckdb.IOException('Could not write file "x": No space left on device'), 1, "the disk is"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a.csv"),
+            1,
+            "a.csv: Permission denied",
+        ),
+        (OSError(errno.EROFS, "Read-only file system", "run.lock"), 1, "run.lock: Read-only file"),
+        (MemoryError(), 1, "not enough memory"),
+        (duckdb.OutOfMemoryException("Out of Memory Error: 3 GB"), 1, "not enough memory"),
+        (
+            duckdb.IOException("IO Error: Could not read enough bytes from file x"),
+            1,
+            "if landing.du",
+        ),
+        (
+            ZeroDivisionError("division\nby zero"),
+            70,
+            "unexpected ZeroDivisionError: division. This",
+        ),
+    ],
+)
+def test_an_error_ends_with_a_sentence_and_a_code(error, code, said):
+    found, sentence = failures.explained(error)
+    assert found == code
+    assert said in sentence
+    assert "\n" not in sentence and "Traceback" not in sentence
+
+
+def test_a_fault_of_the_program_leaves_its_traceback_in_a_file():
+    try:
+        {}["x"]
+    except KeyError as error:
+        _, sentence = failures.explained(error)
+    path = Path(sentence.rpartition(" ")[2])
+    assert "KeyError: 'x'" in path.read_text()
+    path.unlink()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A checkout of the project, of which there is only its settings; the current directory."""
+    (tmp_path / "dbt_project.yml").write_text((ROOT / "dbt_project.yml").read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("dbt_project.yml", "it is a file"),
+        ("dbt_project.yml/x", "Not a directory"),
+        ("a#b", "a path with '#' in it"),
+        ("a?b", "a path with '\\?' in it"),
+        ("a\\b", "a path with '.+' in it"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_a_place_that_can_be_no_home_is_refused(place, said, folder, monkeypatch):
+    monkeypatch.setenv(home.VARIABLE, place)
+    with pytest.raises(HomeError, match=said):
+        home.find()
+    assert [path.name for path in folder.iterdir()] == ["dbt_project.yml"]
+
+
+def test_an_odd_home_is_a_home(folder, monkeypatch):
+    monkeypatch.setenv(home.VARIABLE, "ho'me [1] {2} é")
+    assert home.find().folder.is_dir()
+
+
+@pytest.mark.parametrize("name", ["name: other", "name: 'latent_probes_2'", "models: {}"])
+def test_another_dbt_project_is_refused_and_nothing_is_written_there(name, folder):
+    (folder / "dbt_project.yml").write_text(f"{name}\nversion: '1'\n")
+    with pytest.raises(HomeError, match="is the file of another dbt project"):
+        home.find()
+    assert [path.name for path in folder.iterdir()] == ["dbt_project.yml"]
+    assert home.project_directory() is None
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_characters_that_an_encoding_lacks_are_replaced(encoding):
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding)
+    terminal.forgive(stream)
+    stream.write("é █ … 数 ─\n")
+    stream.flush()
+    assert written.getvalue().decode(encoding).count("?") >= 2
+
+
+def test_bars_are_ascii_where_the_encoding_is(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(terminal, "console", terminal.Console(file=stream))
+    assert terminal.bar(0.5).strip() == "#" * 16
+
+
+def test_progress_is_reported_while_a_stage_lasts(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.01)
+    with terminal.progress("dbt: building", None, "nodes") as advance:
+        advance.expect(120)
+        advance(30)
+        advance(1)
+        while "so far" not in (said := capsys.readouterr().out):
+            pass
+    assert "dbt: building: 31 of 120 nodes so far\n" in said
+    assert capsys.readouterr().out.endswith("dbt: building: 31 nodes\n")
+
+
+@pytest.fixture
+def here(tmp_path) -> Home:
+    """A home with a landing file."""
+    made = Home(tmp_path, tmp_path / "home")
+    landing.prepare(made.landing)
+    return made
+
+
+def pretend(monkeypatch, outcome, events=()) -> None:
+    """Let dbt report these events, and end in this way."""
+
+    class Runner:
+        def __init__(self, callbacks):
+            self.callbacks = callbacks
+
+        def invoke(self, arguments):
+            for name, data in events:
+                for callback in self.callbacks:
+                    callback(SimpleNamespace(info=SimpleNamespace(name=name), data=data))
+            return outcome() if callable(outcome) else outcome
+
+    monkeypatch.setattr(dbt.cli.main, "dbtRunner", Runner)
+
+
+def ended(*results, exception=None):
+    """How dbt ended: with results of nodes, or with an exception."""
+    return SimpleNamespace(
+        success=not results and exception is None, exception=exception, result=results
+    )
+
+
+def result(name, status, message, failures=None):
+    """The result of a node."""
+    node = SimpleNamespace(name=name, alias=name, original_file_path=f"tests/{name}.sql")
+    return SimpleNamespace(node=node, status=status, message=message, failures=failures)
+
+
+def test_the_nodes_of_a_build_are_counted_against_their_total(here, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(terminal.Progress, "update", lambda *_: None, raising=False)
+    counted = terminal.Progress.expect
+    monkeypatch.setattr(
+        terminal.Progress, "expect", lambda self, total: (seen.append(total), counted(self, total))
+    )
+    events = [("ConcurrencyLine", SimpleNamespace(node_count=3)), ("NodeFinished", None)]
+    pretend(monkeypatch, ended(), events)
+    dbt_calls.call_dbt(here, ["build"], "building")
+    assert seen == [3]
+    assert capsys.readouterr().out == "dbt: building: 1 nodes\n"
+
+
+def test_a_failing_test_is_shown_with_the_keys_of_its_rows(here, monkeypatch):
+    outcome = ended(
+        result("no_twins", "fail", "Got 2 results, configured to fail if != 0", 2),
+        result("fine", "pass", None),
+    )
+    rows = ["  no_twins: doc_id: a", "  no_twins: doc_id: b", "  other: doc_id: c"]
+    events = [("JinjaLogInfo", SimpleNamespace(msg=row)) for row in rows]
+    pretend(monkeypatch, outcome, events)
+    with pytest.raises(warehouse.WarehouseError) as failed:
+        dbt_calls.call_dbt(here, ["test"], "testing")
+    assert str(failed.value).splitlines() == [
+        "dbt failed:",
+        "test no_twins (tests/no_twins.sql) fails for 2 rows, such as",
+        *rows[:2],
+    ]
+
+
+def test_a_long_message_is_shortened_and_kept_in_a_file(here, monkeypatch):
+    dump = "\n".join(f"Possible solution {number}" for number in range(40))
+    pretend(monkeypatch, ended(result("tail_starts", "error", f"Runtime Error\n{dump}")))
+    with pytest.raises(warehouse.WarehouseError) as failed:
+        dbt_calls.call_dbt(here, ["build"], "building")
+    lines = str(failed.value).splitlines()
+    assert lines[1] == "tail_starts (tests/tail_starts.sql): Runtime Error"
+    assert len(lines) == 6
+    assert dump in Path(lines[-1].removeprefix("complete messages: ")).read_text()
+
+
+def test_a_full_disk_is_named_whatever_was_built(here, monkeypatch):
+    message = 'IO Error: Could not write file "warehouse.duckdb": No space left on device'
+    pretend(monkeypatch, ended(result("any", "error", message)))
+    with pytest.raises(warehouse.WarehouseError, match="the disk is full: free some space") as full:
+        dbt_calls.call_dbt(here, ["build"], "building")
+    assert "\n" not in str(full.value)
+
+
+@pytest.mark.parametrize("how", ["passed on", "as a failed node"])
+def test_ctrl_c_in_a_build_is_an_interrupt_and_no_failure(how, here, monkeypatch):
+    def interrupted():
+        if how == "passed on":
+            return ended(exception=KeyboardInterrupt())
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            return ended(result("any", "error", "INTERRUPT Error: Interrupted!"))
+
+    pretend(monkeypatch, interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        dbt_calls.call_dbt(here, ["build"], "building")
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_dbt_works_in_the_home_that_is_built(here, monkeypatch):
+    monkeypatch.setenv(home.VARIABLE, "elsewhere")
+    seen = []
+    pretend(monkeypatch, lambda: (seen.append(os.environ[home.VARIABLE]), ended())[1])
+    dbt_calls.call_dbt(here, ["build"], "building")
+    assert seen == ["home"]
+    assert os.environ[home.VARIABLE] == "elsewhere"
+
+
+@pytest.mark.parametrize("n_bytes", [100, 5000, 20000])
+def test_a_truncated_landing_file_is_one_sentence(n_bytes, here):
+    with here.landing.open("r+b") as file:
+        file.truncate(n_bytes)
+    with pytest.raises(Exception) as refused, landing.looked_at(here.landing) as connection:
+        connection.execute("from rollouts").fetchall()
+    code, sentence = failures.explained(refused.value)
+    assert code == 1
+    assert "restore a copy" in sentence and "\n" not in sentence
+
+
+def test_a_warehouse_that_is_no_duckdb_file_can_be_deleted(here):
+    here.warehouse.write_text("no database\n" * 1000)
+    with pytest.raises(warehouse.WarehouseError, match="delete the file, and the next command"):
+        dbt_calls.wait_to_write(here)
+    with (
+        pytest.raises(warehouse.WarehouseError, match="delete the file"),
+        warehouse.opened(here),
+    ):
+        pass
+
+
+def test_the_exit_codes_are_documented():
+    page = (ROOT / "docs" / "getting-started.md").read_text()
+    for code in (0, failures.FAILED, 2, failures.FAULT, failures.INTERRUPTED):
+        assert f"| {code} |" in page
