@@ -259,6 +259,7 @@ def test_a_decimal_comma_is_read_where_the_comma_separates_nothing(house):
         ("cut.jsonl.zst", zstd(jsonl_text().encode())[:-1], "decompressed .*write it again"),
         ("rest.jsonl.zst", zstd(jsonl_text().encode()) + b"PK", "decompressed .*write it again"),
         ("sheet.csv", b"PK\x03\x04", "is a zip archive or a spreadsheet; save it as CSV"),
+        ("sheet.xlsx", b"PK", "is a spreadsheet; save it as CSV in UTF-8"),
         ("p.parquet.gz", b"", "cannot tell the format; name the file"),
         ("deep.jsonl", "[" * 100_000 + "\n", "row 1: nested too deeply; fix or drop the row"),
         ("deep.jsonl", '{"a":' * 5000 + "1" + "}" * 5000, "row 1: nested too deeply"),

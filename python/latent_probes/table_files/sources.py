@@ -10,6 +10,7 @@ from latent_probes.common import files
 FORMATS = (".parquet", ".jsonl", ".csv")
 # Of text; Parquet files are compressed inside.
 COMPRESSIONS = (".gz", ".zst")
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
 # What a checkout has instead of a large file that was not fetched.
 LFS_POINTER = b"version https://git-lfs"
 
@@ -79,6 +80,8 @@ def is_readable(name: str) -> bool:
 
 def refuse_unknown_format(place: str) -> None:
     """Raise FileError for a file name that states no known format."""
+    if PurePath(place.lower()).suffix in SPREADSHEETS:
+        raise FileError(f"{place}: is a spreadsheet; save it as CSV in UTF-8")
     if not is_readable(place):
         raise FileError(
             f"{place}: cannot tell the format; name the file .parquet, .jsonl or .csv "
