@@ -666,3 +666,21 @@ def test_pages_are_refused_with_their_row(tmp_path):
     path.write_text("id,url,text\na,,text\n")
     with pytest.raises(PrefixError, match="row 1: url is null; fix or drop the row"):
         prefixes.read(path, {}, Bounds(1, 9), 1, None)
+
+
+SPOILED = [("prefix", None), ("doc_id", ""), ("continuation_idx", -1), ("temperature", 101)]
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    st.integers(1, 4),
+    st.sampled_from(SPOILED),
+    st.sampled_from([".parquet", ".jsonl", ".csv"]),
+    texts,
+)
+def test_rollouts_with_one_wrong_row_are_refused_by_that_row(place, spoiled, suffix, text):
+    rows = [row(doc_id=f"d{number}", continuation=text, temperature=1) for number in range(4)]
+    rows[place - 1][spoiled[0]] = spoiled[1]
+    with tempfile.TemporaryDirectory() as folder, House(Path(folder)) as house:
+        path = write(house.folder / f"a{suffix}", *rows)
+        assert re.search(rf"a{suffix}, row {place}: .*; fix or drop the row", house.refusal(path))
