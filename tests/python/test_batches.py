@@ -784,6 +784,13 @@ def test_an_error_that_most_requests_have_stops_the_run_after_landing(
     assert list(home.batches.iterdir()) == []
 
 
+def test_a_long_error_is_shown_shortened_and_harmless(home, service):
+    with pytest.raises(ProviderError) as caught:
+        land_errors(home, service, 3, *[("invalid_request_error", "\x1b[2J<p>\n" * 10_000)] * 3)
+    assert len(str(caught.value)) < 1000
+    assert "\x1b" not in str(caught.value) and "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", batches.PASSING_ERRORS)
 def test_an_error_that_passes_stops_nothing(home, service, kind):
     assert land_errors(home, service, 3, *[(kind,)] * 3) == 3

@@ -421,7 +421,8 @@ def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -
         for outcome, n_counted in listed.counts.items():
             n_found = counts.get(outcome, 0)
             if n_found != n_counted:
-                return f"{n_found:,} results are {outcome}, but the provider counts {n_counted:,}"
+                name = terminal.shortened(outcome)
+                return f"{n_found:,} results are {name}, but the provider counts {n_counted:,}"
     return None
 
 
@@ -463,16 +464,16 @@ def dominant_error(connection: duckdb.DuckDBPyConnection, batch: Batch) -> str |
     if n_errors * 2 <= n_attempts or (n_errors < FEW_ERRORS and has_success):
         return None
     return (
-        f"{n_errors:,} of {n_attempts:,} requests failed with the same error: {error}. "
+        f"{n_errors:,} of {n_attempts:,} requests failed with the same error: "
+        f"{connections.shown(error)}. "
         "Fix the cause and run again; these requests will be retried up to max_attempts times"
     )
 
 
 def described(counts: dict[str, int]) -> str:
     """Counts of outcomes as text, most frequent first."""
-    return ", ".join(
-        f"{n:,} {outcome}" for outcome, n in sorted(counts.items(), key=lambda item: -item[1])
-    )
+    most_frequent = sorted(counts.items(), key=lambda item: -item[1])
+    return terminal.shortened(", ".join(f"{n:,} {outcome}" for outcome, n in most_frequent))
 
 
 # Canceling -----------------------------------------------------------------------------------
