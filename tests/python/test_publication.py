@@ -373,6 +373,15 @@ def test_a_config_that_does_not_exist_is_not_listed_and_what_exists_was_measured
     assert not set(unmeasured) & set(configs(published))
 
 
+def test_rows_that_the_card_does_not_show_were_measured_all_the_same(published):
+    with queries.opened(published) as figures:
+        said = card.table(figures, "Lift", "arm_lift", {"arm": "arm"}, where="scope = 'none'")
+        assert said == "Lift (`arm_lift`): none of its 42 rows is of this kind."
+        assert card.table(figures, "A", "band_changes", {"band": "a"}) == (
+            "A (`band_changes`): not measured."
+        )
+
+
 def test_queries_are_named_like_configs(published):
     with queries.opened(published) as figures:
         for config, pattern in configs(published).items():
