@@ -32,8 +32,8 @@ ROW_CHARACTERS = 1 << 26
 FILE_CHARACTERS = 1 << 36
 # Card, queries or manifest of a data set that is checked; those of 100 rounds have a tenth of it.
 DATA_SET_TEXT_BYTES = 64 << 20
-# The time of a check, and besides as long as the files take at this speed; its address space, and what
-# DuckDB has of it. For 600,000 probes it needs 5 GB of address space and 2 GB of memory.
+# The time of a check, and besides as long as the files take at this speed; its address space, and
+# what DuckDB has of it. For 600,000 probes it needs 5 GB of address space and 2 GB of memory.
 CHECK_SECONDS = 60
 CHECKED_BYTES_PER_SECOND = 2 << 20
 CHECK_MEMORY_BYTES = 8 << 30
