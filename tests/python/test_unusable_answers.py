@@ -92,3 +92,19 @@ def test_a_run_stops_at_answers_that_cannot_be_used(checkout):
             "select distinct unscored_reason from probe_scores where round_number = 2"
         ) == [("answer_refused",)]
         person.runs("latent-probes", "export")
+
+        # A withdrawn round hinders no export, whoever answered it.
+        person.add_round(LINE.replace("1,1,1", "3,1,3", 1))
+        script.changes["generator"] = lambda whole: whole | {"model": "another"}
+        assert "the response names 'another'" in person.fails(*RUN)
+        person.runs("latent-probes", "cancel")
+        assert person.query("select outcome, model from responses order by landed_at", "landing")[
+            -1
+        ] == ("succeeded", "another")
+        rounds = person.folder / "seeds" / "rounds.csv"
+        third = LINE.replace("1,1,1", "3,1,3", 1)
+        rounds.write_text(rounds.read_text().replace(third, third.replace("false", "true")))
+        person.runs("latent-probes", "export")
+        assert person.query(
+            "select problem, n_answers from unusable_answers where round_number = 3"
+        ) == [("other_model", 1)]
