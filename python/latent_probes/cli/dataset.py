@@ -19,7 +19,7 @@ def export() -> None:
     from latent_probes.evaluation import calibration
     from latent_probes.reports import exported
 
-    with working("the last complete export is kept; rerun the same command") as here:
+    with working("an incomplete export cannot be pushed; rerun the same command") as here:
         calibration.refuse_export(here)
         publication.export(here)
     exported.show(here)
@@ -35,7 +35,8 @@ def check(
 ) -> None:
     """Recompute every figure on a data set's card from its files, and compare.
 
-    Needs only the folder. File hashes are checked against the manifest too.
+    Needs only the folder. File hashes are checked against the manifest too. The folder can come
+    from anyone: nothing outside it is read, and time and memory are limited.
     """
     from latent_probes.common import home, terminal
     from latent_probes.publication import proof

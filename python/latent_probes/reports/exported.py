@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 from rich.text import Text
 
-from latent_probes import warehouse
+from latent_probes import publication, warehouse
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
 from latent_probes.reports.tables import print_table, shown
@@ -28,10 +28,8 @@ def show(home: Home) -> None:
             connection,
             "Rejections",
             """
-            select
-                rejection_reason as reason, sum(n_slots)::bigint as slots,
-                any_value(meaning) as meaning
-            from rejection_summary group by rejection_reason order by slots desc, reason
+            select rejection_reason as reason, n_slots as slots, meaning
+            from rejection_summary order by slots desc, reason
             """,
         )
         if connection.execute("from train limit 1").fetchall():
@@ -39,9 +37,8 @@ def show(home: Home) -> None:
             one_probe(connection)
         else:
             terminal.say("No probe was published: every round is withdrawn or has none.")
-    for path in sorted(home.export.rglob("*")):
-        if path.is_file():
-            terminal.say(f"{path.stat().st_size:>12,} bytes  {path}")
+    for path in sorted(publication.files_in(home.export)):
+        terminal.say(f"{path.stat().st_size:>12,} bytes  {path}")
 
 
 def histogram(connection: duckdb.DuckDBPyConnection) -> None:
