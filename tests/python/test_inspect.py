@@ -23,11 +23,11 @@ from latent_probes.evaluation import inspect_task  # noqa: E402
 from latent_probes.providers import lexical  # noqa: E402
 
 
-def mock(answer):
+def mock(answer, stop_reason="stop"):
     """Inspect's mock model, answering a prompt by a function."""
 
     def reply(messages, tools, tool_choice, config) -> ModelOutput:
-        output = ModelOutput.from_content("mockllm/model", answer(messages[-1].text))
+        output = ModelOutput.from_content("mockllm/model", answer(messages[-1].text), stop_reason)
         # Else Inspect fetches a tokenizer to count tokens with.
         output.usage = ModelUsage()
         return output
@@ -41,12 +41,12 @@ def export(finished_once):
     return finished_once.home / "export"
 
 
-def evaluated(export, tmp_path, judge=lexical.judge_answer, **options):
+def evaluated(export, tmp_path, judge=lexical.judge_answer, stop_reason="stop", **options):
     """The log of an evaluation of the offline baseline."""
     (log,) = inspect_ai.eval(
         inspect_task.written_probes(str(export), **options),
         model=mock(lambda prompt: lexical.answer_question(prompt, "inspect")),
-        model_roles={"grader": mock(lambda prompt: judge(prompt, "inspect"))},
+        model_roles={"grader": mock(lambda prompt: judge(prompt, "inspect"), stop_reason)},
         display="none",
         log_dir=str(tmp_path / "logs"),
     )
@@ -69,6 +69,23 @@ def test_every_written_probe_is_asked_and_judged_by_the_prompts_of_the_queue(
     sample = log.samples[0]
     assert lexical.fenced(sample.input, "text") in sample.metadata["context"]
     assert lexical.fenced(sample.input, "question") == sample.metadata["verbalizer_prompt"]
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "n_asked"), [("max_tokens", inspect_task.MAX_ATTEMPTS), ("content_filter", 1)]
+)
+def test_a_judges_reply_that_is_incomplete_is_no_score(export, tmp_path, stop_reason, n_asked):
+    asked = []
+
+    def judge(prompt, key):
+        asked.append(prompt)
+        return "0.7"
+
+    log = evaluated(export, tmp_path, judge, stop_reason, fold="test", max_score_below=0.2)
+    assert log.status == "success", log.error
+    values = [sample.scores["judged"].value for sample in log.samples if sample.scores]
+    assert 0.7 not in values
+    assert len(asked) == n_asked * len(set(asked))
 
 
 def test_a_fold_and_a_band_can_be_chosen(export, tmp_path, finished_once):

@@ -100,10 +100,14 @@ def judged() -> Scorer:
             },
         )
         for _ in range(MAX_ATTEMPTS):
-            said = (await judge.generate(prompt)).completion
+            output = await judge.generate(prompt)
+            said = output.completion
             value = evaluated(sql.stated_score("$text"), said)
-            if value is not None:
+            # As in the queue, an incomplete reply is no score, and a refusal is not asked again.
+            if value is not None and output.stop_reason == "stop":
                 return Score(value=value, answer=answer)
+            if output.stop_reason == "content_filter":
+                break
         return Score.unscored(answer=answer, explanation=said, reason="scoring_failed")
 
     return score
