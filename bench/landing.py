@@ -97,6 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy2(ROOT / "dbt_project.yml", folder)
+        shutil.copytree(ROOT / "seeds", folder / "seeds")
         # The peak memory of a child includes the size of a large parent.
         making = multiprocessing.Process(target=make, args=(folder, n_documents))
         making.start()

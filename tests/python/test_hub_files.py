@@ -560,6 +560,7 @@ def person(tmp_path):
     """Somebody in a checkout who reads from the stand-in, in processes of their own."""
     with StandInHub() as hub:
         shutil.copy2(ROOT / "dbt_project.yml", tmp_path)
+        shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
         yield Checkout(tmp_path).reading_from(hub), hub
 
 

@@ -457,6 +457,7 @@ def test_a_sheet_that_a_spreadsheet_saved_with_semicolons_lands_with_the_delimit
 
 def test_commands_take_a_delimiter(tmp_path):
     shutil.copy2(ROOT / "dbt_project.yml", tmp_path)
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     checkout = Checkout(tmp_path)
     rollouts, sheet = tmp_path / "rollouts.csv", tmp_path / "sheet.csv"
     rollouts.write_text(csv_text(delimiter="\t"), newline="")
