@@ -33,6 +33,7 @@ from latent_probes.warehouse import dbt as dbt_calls
             "a.csv: Permission denied",
         ),
         (OSError(errno.EROFS, "Read-only file system", "run.lock"), 1, "run.lock: Read-only file"),
+        (FileNotFoundError(2, "No such file or directory"), 1, "No such file or directory; check"),
         (MemoryError(), 1, "not enough memory"),
         (duckdb.OutOfMemoryException("Out of Memory Error: 3 GB"), 1, "not enough memory"),
         (
@@ -102,6 +103,16 @@ def test_another_dbt_project_is_refused_and_nothing_is_written_there(name, folde
         home.find()
     assert [path.name for path in folder.iterdir()] == ["dbt_project.yml"]
     assert home.project_directory() is None
+
+
+def test_a_current_directory_that_is_gone_is_no_project(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(HomeError, match=r"no dbt_project\.yml in the current directory"):
+        home.find()
+    assert terminal.from_here("/a/b") == "/a/b"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

@@ -79,10 +79,16 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def show(here: Home) -> None:
+    """A report on the warehouse."""
+    with warehouse.opened(here) as connection:
+        assert connection.execute("from built").fetchall() == [(1,)]
+
+
 def change(here: Home) -> None:
     """Change the landing file, so that the warehouse is not current."""
     with landing.opened(here.landing) as connection:
-        connection.execute("insert into token_counts values ('r', 'm', 'h', 1, now())")
+        connection.execute("insert into token_counts values (uuid(), 'm', 'h', 1, now())")
 
 
 def test_whoever_builds_holds_the_lock(here, built):
@@ -119,8 +125,7 @@ def test_what_only_looks_shows_the_last_build_while_a_command_works(here, built,
     change(here)
     with FileLock(here.lock):
         here.lock.write_text("latent-probes run (PID 7)")
-        with warehouse.last_build(here), warehouse.opened(here) as connection:
-            assert connection.execute("from built").fetchall() == [(1,)]
+        warehouse.show_last_build(here, show)
     assert built == []
     said = capsys.readouterr().out
     assert said.startswith(f"latent-probes run (PID 7) is using {here.folder}: this is the last")
@@ -131,28 +136,37 @@ def test_what_only_looks_shows_the_last_build_while_a_file_is_open(here, built, 
     change(here)
     pid = held(here.warehouse, "reads")
     started = time.monotonic()
-    with warehouse.last_build(here), warehouse.opened(here) as connection:
-        assert connection.execute("from built").fetchall() == [(1,)]
+    warehouse.show_last_build(here, show)
     assert time.monotonic() - started < 2
     assert built == []
     assert f"(PID {pid}): this is the last build" in capsys.readouterr().out
 
 
 def test_a_warehouse_that_is_current_is_not_locked(here, built):
-    with FileLock(here.lock), warehouse.last_build(here):
-        pass
+    with FileLock(here.lock):
+        warehouse.show_last_build(here, show)
     assert built == []
 
 
-def test_without_a_complete_build_there_is_nothing_to_show(here, built):
+@pytest.mark.parametrize("lacks", ["a stamp", "a table"])
+def test_without_a_complete_build_a_temporary_one_is_shown(lacks, here, built, capsys):
+    """As during the first run of a home, which builds only what it asks from."""
     change(here)
-    with (
-        FileLock(here.lock),
-        pytest.raises(warehouse.WarehouseError, match="no complete build"),
-        warehouse.last_build(here),
-        warehouse.opened(here) as connection,
-    ):
-        connection.execute("from round_status")
+    if lacks == "a stamp":
+        here.stamp.unlink()
+    shown = []
+
+    def report(home):
+        if lacks == "a table" and home == here:
+            with warehouse.opened(home) as connection:
+                connection.execute("from round_status")
+        shown.append(home)
+
+    with FileLock(here.lock):
+        warehouse.show_last_build(here, report)
+    ((made, _),) = built
+    assert shown == [made] and made != here
+    assert "building a temporary warehouse" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("how", ["reads", "writes"])
@@ -167,6 +181,24 @@ def test_a_plan_is_made_beside_a_file_that_is_open(how, here, built, held, capsy
         assert landing.contents(there.landing) == landing.contents(here.landing)
     assert not there.folder.exists()
     assert f"(PID {pid}): building a temporary warehouse" in capsys.readouterr().out
+
+
+def test_a_copy_that_was_written_meanwhile_is_made_again(here, monkeypatch, tmp_path):
+    there = Home(here.project, tmp_path / "there")
+    there.folder.mkdir()
+    copied = []
+
+    def copy(source, target):
+        copied.append(source)
+        if len(copied) < 3:
+            change(here)
+        copy_database(source, target)
+
+    copy_database = builds.copy_database
+    monkeypatch.setattr(builds, "copy_database", copy)
+    builds.copy_landing(here, there)
+    assert len(copied) == 3
+    assert landing.contents(there.landing) == landing.contents(here.landing)
 
 
 def test_only_what_changed_is_built_in_the_copy(here, held, monkeypatch):

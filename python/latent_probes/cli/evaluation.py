@@ -116,9 +116,9 @@ def evaluate(
             n_landed, n_rows = oracles.land_answers(
                 here, name, condition, answers, build, delimiter
             )
-    terminal.say(f"landed {n_landed:,} of {n_rows:,} answers; the rest had already landed")
-    warehouse.build(here, tested=False)
-    plan.show(here)
+        terminal.say(f"landed {n_landed:,} of {n_rows:,} answers; the rest had already landed")
+        warehouse.build(here, tested=False)
+        plan.show(here)
     if provider is None:
         return
     with interruptible(lambda: batches.interrupted(here)):

@@ -35,8 +35,9 @@ def explained(error: Exception) -> tuple[int, str]:
     text = str(error)
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in text:
         return FAILED, FULL_DISK
-    if isinstance(error, OSError) and error.filename is not None:
-        return FAILED, f"{error.filename}: {error.strerror}; check the path and its permissions"
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return FAILED, f"{place}{error.strerror or error}; check the path and its permissions"
     if isinstance(error, MemoryError) or "Out of Memory Error" in text:
         return FAILED, "not enough memory: free some, or use a larger machine; run again"
     if module == "_duckdb" and type(error).__name__ == "IOException":

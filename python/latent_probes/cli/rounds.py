@@ -87,8 +87,8 @@ def status() -> None:
     from latent_probes import warehouse
     from latent_probes.reports import status
 
-    with looking() as here, warehouse.last_build(here):
-        status.show(here)
+    with looking() as here:
+        warehouse.show_last_build(here, status.show)
 
 
 def cancel(give_up: GivenUp = None) -> None:

@@ -99,7 +99,7 @@ def find() -> Home:
     file = project_file()
     if file is None:
         raise HomeError(
-            f"no dbt_project.yml in {Path.cwd()} or a parent directory: "
+            "no dbt_project.yml in the current directory or a parent of it: "
             "run latent-probes in a checkout of the project"
         )
     if not is_ours(file):
@@ -142,9 +142,11 @@ def project_directory() -> Path | None:
 
 def project_file() -> Path | None:
     """The dbt_project.yml of the current directory or of its nearest parent that has one."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "dbt_project.yml").is_file():
-            return folder / "dbt_project.yml"
+    # The current directory can be gone, and a parent unreadable.
+    with suppress(OSError):
+        for folder in (Path.cwd(), *Path.cwd().parents):
+            if (folder / "dbt_project.yml").is_file():
+                return folder / "dbt_project.yml"
     return None
 
 

@@ -57,7 +57,9 @@ def opened_when_free(
                 raise raised(f"{path} cannot be opened: {reason(error)}; {advice}") from error
             waited = time.monotonic() - started
             if waited >= seconds:
-                raise raised(f"{path} is open in {who}: close it there and run again") from error
+                raise raised(
+                    f"{path} is open in {who}: close it there, or wait, and run again"
+                ) from error
             if waited >= QUIET_SECONDS and not has_said:
                 terminal.say(f"waiting for {path}, which is open in {who}")
                 has_said = True

@@ -9,7 +9,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -46,7 +46,9 @@ def say(message: str) -> None:
 
 def from_here(message: str) -> str:
     """A message in which files below the current directory are named relative to it."""
-    return message.replace(f"{Path.cwd()}{os.sep}", "")
+    with suppress(FileNotFoundError):  # The current directory was removed.
+        message = message.replace(f"{Path.cwd()}{os.sep}", "")
+    return message
 
 
 def printable(text: str) -> str:

@@ -8,8 +8,8 @@ from latent_probes.warehouse.builds import (
     build_before_run,
     build_queue,
     built_here_or_beside,
-    last_build,
     refuse_invalid_files,
+    show_last_build,
     test_queue,
 )
 from latent_probes.warehouse.dbt import WarehouseError, call_dbt, close_connections, compiled
@@ -30,11 +30,11 @@ __all__ = [
     "compiled",
     "is_calibration",
     "is_current",
-    "last_build",
     "opened",
     "project_hash",
     "refuse_invalid_files",
     "settings",
+    "show_last_build",
     "state",
     "test_queue",
 ]

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 MAX_LINES = 4
 MAX_LINE = 300
+DAMAGED = "a file is damaged: restore landing.duckdb from a copy, or delete warehouse.duckdb"
 REMEDY = "delete the file, and the next command builds it again"
 # Messages of the engine that have one remedy, whatever was built.
 REMEDIES = {
     locks.FULL_DISK: "the disk is full: free some space and run again",
-    "Could not read enough bytes": "a file is damaged: restore landing.duckdb from a copy",
+    "Could not read enough bytes": DAMAGED,
+    "Corrupt database file": DAMAGED,
     "Out of Memory Error": "not enough memory: set memory_limit in profiles.yml, or use a larger "
     "machine",
 }
