@@ -159,6 +159,14 @@ def test_the_line_for_a_name_is_valid_csv(tmp_path):
     assert names.aliases(tmp_path) == {("m", odd)}
 
 
+@pytest.mark.parametrize("named", ["m" * 1_000_000, "a\nb", "a\x1b[2Jb"])
+def test_what_is_no_name_is_shortened_and_not_to_be_declared(named):
+    said = names.remedy("judge", "m", named)
+    assert len(said) < 500
+    assert said.isprintable()
+    assert "model_aliases" not in said
+
+
 @pytest.mark.parametrize(
     ("named", "is_same"),
     [

@@ -13,6 +13,8 @@ import duckdb
 from latent_probes.common import sql
 from latent_probes.providers import ProviderError
 
+# A longer name is not shown in full.
+LONGEST_NAME = 200
 ALIASES = Path("seeds", "model_aliases.csv")
 Aliases = frozenset[tuple[str, str]]
 
@@ -63,6 +65,11 @@ def refuse_other(request: bytes, result: bytes, declared: Aliases) -> None:
 
 def remedy(stage: str, asked: str, named: str | None) -> str:
     """What to do about a response that names another model than the one that was asked, or none."""
+    if named and (len(named) > LONGEST_NAME or not named.isprintable()):
+        return (
+            f"{asked!r} was asked as {stage}, but the response names {named[:LONGEST_NAME]!r}, "
+            "which is no name of a model. Let the server name its model, then run again"
+        )
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([asked, named or ""])
     said = f"names {named!r}" if named else "names no model"
