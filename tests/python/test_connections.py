@@ -134,6 +134,13 @@ def test_an_odd_proxy_is_one_sentence(environment, name, proxy, said):
     assert said in refusal(name, "https://127.0.0.1:9")
 
 
+def test_a_proxy_that_is_not_used_may_be_odd(environment):
+    environment.setenv("ALL_PROXY", "ftp://127.0.0.1")
+    environment.setenv("NO_PROXY", "localhost, *")
+    with StandIn(key=KEY) as server:
+        anthropic(server.address)
+
+
 def test_no_log_shows_a_password_of_an_address(caplog, environment):
     caplog.set_level(logging.DEBUG)
     basic = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
@@ -288,9 +295,12 @@ def test_an_odd_proxy_of_the_hub_is_one_sentence(hub, monkeypatch, tmp_path):
     assert "HTTPS_PROXY is not a proxy that can be used" in said and PASSWORD not in said
 
 
-def test_the_hub_is_not_waited_for_as_long_as_it_asks(hub, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "header", [{"retry-after": "999999999"}, {"ratelimit": '"api"; r=0; t=999999999'}]
+)
+def test_the_hub_is_not_waited_for_as_long_as_it_asks(hub, monkeypatch, tmp_path, header):
     def busy(self, *names):
-        self.begin(429, {"retry-after": "999999999", "content-length": 0})
+        self.begin(429, header | {"content-length": 0})
 
     monkeypatch.setattr(HubHandler, "routes", (("info", "/api/.*", busy),))
     assert "asks to wait 999,999,999 seconds" in hub_refusal(tmp_path)

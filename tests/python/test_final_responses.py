@@ -86,6 +86,7 @@ FINAL = {
         "does not list msgbatch_1",
     ),
     "no results": ({"results_url": None}, "the batch has no results: status 200, .*msgbatch_1"),
+    "another batch": ({"one": Answer(orjson.dumps(BATCH | {"id": "x"}))}, "is another batch"),
     "results missing": ({"results": Answer(orjson.dumps(NOT_FOUND), 404)}, "404 not_found_error"),
     "results refused": (
         {"results": Answer(b"<p>\x1b[31mNo</p>", 403)},
@@ -163,8 +164,9 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def home(tmp_path, clock):
+def home(tmp_path, clock, monkeypatch):
     """A home whose batch was sent three days ago."""
+    monkeypatch.setattr(landing, "looked_at", landing.opened)
     home = Home(tmp_path, tmp_path / "home")
     with landing.opened(home.landing) as connection:
         connection.execute("attach ':memory:' as warehouse")

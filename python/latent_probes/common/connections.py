@@ -75,7 +75,10 @@ def is_loopback(host: str) -> bool:
 
 def check_proxies() -> None:
     """Raise AddressError if the environment names a proxy that cannot be used."""
-    for kind, address in getproxies().items():
+    proxies = getproxies()
+    if "*" in proxies.get("no", "").replace(" ", "").split(","):
+        return
+    for kind, address in proxies.items():
         if kind not in ("http", "https", "all"):
             continue
         name = f"{kind.upper()}_PROXY"

@@ -6,6 +6,7 @@ client is as usual.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,8 @@ from huggingface_hub.utils import set_client_factory
 from huggingface_hub.utils._http import default_client_factory
 
 from latent_probes.common import connections, limits, terminal
+
+WAIT = re.compile(r"\bt=\s*(\d{1,9})")
 
 
 @dataclass
@@ -93,9 +96,11 @@ def client() -> httpx2.Client:
         visit = VISIT.get()
         if visit is None:
             return
-        wait = response.headers.get("retry-after", "")
-        if response.status_code == 429 and wait.isdigit() and int(wait[:9]) > limits.WAIT_SECONDS:
-            raise connections.AddressError(f"the Hub asks to wait {int(wait[:9]):,} seconds")
+        # The library would wait for as long as it is asked to.
+        asked = f"t={response.headers.get('retry-after')} {response.headers.get('ratelimit')}"
+        seconds = max((int(digits) for digits in WAIT.findall(asked)), default=0)
+        if response.status_code == 429 and seconds > limits.WAIT_SECONDS:
+            raise connections.AddressError(f"the Hub asks to wait {seconds:,} seconds")
         connections.bound(response)
         if response.is_success:
             connections.set_max_bytes(response, visit.max_bytes)

@@ -133,6 +133,8 @@ class AnthropicBatches:
         response = self.get(address, gone=ResultsGoneError)
         batch = anthropic_api.read_object(response)
         ended = listed(batch, response)
+        if ended.provider_batch_id != provider_batch_id:
+            raise anthropic_api.strange("the response is another batch", response)
         if not ended.has_ended:
             raise UnreachableError(f"the response says that the batch is {ended.state}")
         if batch.get("archived_at") is not None:
