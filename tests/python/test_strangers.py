@@ -253,7 +253,7 @@ def test_many_faults_are_not_all_shown(folder):
     assert max(map(len, shown)) < 400
 
 
-@pytest.mark.parametrize("name", ["nowhere", "file", "fifo"])
+@pytest.mark.parametrize("name", ["nowhere", "file", "fifo", "file/in", "a" * 300, "a\0b"])
 def test_what_is_no_folder_is_one_sentence(tmp_path, name):
     (tmp_path / "file").write_text("")
     os.mkfifo(tmp_path / "fifo")

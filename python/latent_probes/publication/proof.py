@@ -22,7 +22,12 @@ def faults(folder: Path) -> list[str]:
     does not verify that the queries compute what their names promise: read them. Raises ProofError
     if the folder is not a data set, or if checking it takes too much time or memory.
     """
-    if not folder.is_dir():
+    try:
+        is_folder = folder.is_dir()
+    # For example a name that is too long.
+    except OSError:
+        is_folder = False
+    if not is_folder:
         raise ProofError(
             f"{folder} is not a folder; `latent-probes export` makes one, or download a data set"
         )
