@@ -6,6 +6,7 @@ are opened, and the work on it is done in another process, whose time and memory
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import stat
@@ -90,4 +91,6 @@ def limit_memory() -> None:
         if hard == resource.RLIM_INFINITY
         else min(hard, limits.CHECK_MEMORY_BYTES)
     )
-    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    # macOS has no such limit.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
