@@ -185,7 +185,8 @@ def load(plain: PlainProject, connection, home: Home, node: dict) -> None:
     """Load a seed, its columns of the types that it has in the finished checkout."""
     name, file = node["name"], sql.literal(home.project / node["original_file_path"])
     connection.execute(f"create or replace table {name} as from finished.{name} limit 0")
-    connection.execute(f"copy {name} from {file} (format csv, header true)")
+    dialect = "delimiter ',', quote '\"', escape '\"', auto_detect false"
+    connection.execute(f"copy {name} from {file} (format csv, header true, {dialect})")
 
 
 def make(plain: PlainProject, connection, home: Home, node: dict) -> None:

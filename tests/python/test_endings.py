@@ -13,9 +13,11 @@ import dbt.cli.main
 import duckdb
 import pytest
 from conftest import ROOT
+from typer import BadParameter
+from typer.main import get_command
 
 from latent_probes import landing, warehouse
-from latent_probes.cli import failures
+from latent_probes.cli import app, failures
 from latent_probes.common import home, terminal
 from latent_probes.common.home import Home, HomeError
 from latent_probes.warehouse import dbt as dbt_calls
@@ -276,6 +278,14 @@ def test_a_warehouse_that_is_no_duckdb_file_can_be_deleted(here):
         warehouse.opened(here),
     ):
         pass
+
+
+@pytest.mark.parametrize("option", ["--temperature", "--top-p", "--min-p"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_a_sampling_setting_is_a_finite_number(option, number):
+    command = get_command(app).commands["sample"]
+    with pytest.raises(BadParameter, match="Input should be"):
+        command.make_context("sample", ["--prefixes", "p", "--model", "m", option, number])
 
 
 def test_the_exit_codes_are_documented():

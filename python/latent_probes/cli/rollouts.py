@@ -97,7 +97,7 @@ def sample(
     seed: Annotated[
         int, typer.Option(help="Random seed for page order, cut points and token sampling.")
     ] = 1,
-    temperature: Annotated[float, typer.Option(min=0.01)] = 1.0,
+    temperature: Annotated[float, typer.Option(min=0.01, max=100.0)] = 1.0,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="1: all tokens.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="0: all tokens.")] = 0,
     min_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: all tokens.")] = 0.0,

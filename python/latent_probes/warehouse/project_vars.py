@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ def number(low: float, high: float) -> Rule:
     """A number from ``low`` to ``high``."""
     return Rule(
         f"a number from {low:g} to {high:g}",
-        lambda value: type(value) in (int, float) and math.isfinite(value) and low <= value <= high,
+        lambda value: type(value) in (int, float) and low <= value <= high,
     )
 
 
