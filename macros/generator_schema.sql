@@ -1,5 +1,5 @@
 {# The fields of a generator's answer and their types, in the order of generator.schema.json: of the answer
-   itself, of its splits (one per scope group), of its probes (one per written slot) and of each probe. #}
+   itself (and which of them it cannot do without), of its splits (one per scope group), of its probes (one per written slot) and of each probe. #}
 {% macro generator_schema() -%}
     {%- set probe = {
         'target': 'VARCHAR',
@@ -25,6 +25,7 @@
             'split_rationale': 'VARCHAR',
             'probes': 'MAP(VARCHAR, STRUCT(' ~ struct | join(', ') ~ '))',
         },
+        'required': ['document', 'splits', 'probes'],
         'splits': ['word_lens', 'sentence', 'paragraph', 'whole'],
         'probes': ['sentence_1', 'sentence_2', 'sentence_3', 'paragraph_1', 'paragraph_2', 'whole_1'],
         'probe': probe.keys() | list,

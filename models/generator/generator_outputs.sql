@@ -18,13 +18,7 @@ settled as (
         responses.attempt,
         responses.model as generator_model,
         responses.problem,
-        -- The whole text, its code fence, or the part from its first to its last brace.
-        case
-            when json_valid(responses.text) then responses.text
-            when json_valid(regexp_extract(responses.text, '(?s)```(?:json)?\s*(\{.*?\})\s*```', 1))
-                then regexp_extract(responses.text, '(?s)```(?:json)?\s*(\{.*?\})\s*```', 1)
-            else nullif(regexp_extract(responses.text, '(?s)\{.*\}'), '')
-        end as json_text,
+        responses.text,
     from {{ ref('generator_requests') }} as requests
     join states using (request_id)
     left join {{ ref('responses') }} as responses
@@ -32,11 +26,30 @@ settled as (
 
 ),
 
--- Materialized so that each answer is repaired once, not for each use of the column.
+-- Materialized so that each answer is read and repaired once, not for each use of a column.
+found as materialized (
+
+    select
+        * exclude (text),
+        case
+            when not json_valid(text) then json_answer(text, [{{ quoted(schema.required) }}])
+            when list_has_all(json_keys(text), [{{ quoted(schema.required) }}])
+                then {
+                    'json': text,
+                    'is_ambiguous': false
+                }
+            else json_answer(text, [{{ quoted(schema.required) }}])
+        end as answer,
+    from settled
+
+),
+
 repaired_outputs as materialized (
 
     select
-        *,
+        * exclude (answer),
+        answer['json'] as json_text,
+        answer['is_ambiguous'] as is_ambiguous,
         json_valid(json_text) as is_strict,
         case
             when json_valid(json_text) then json_text
@@ -44,7 +57,7 @@ repaired_outputs as materialized (
                 -- Only if it ended normally: the repair of a truncated answer is valid JSON but wrong.
                 repair_json(case when problem is null and not json_valid(json_text) then json_text end)
         end as json,
-    from settled
+    from found
 
 ),
 
@@ -139,18 +152,16 @@ compared as (
 )
 
 select
-    mapped.* exclude (json, json_text, is_strict, keys, problem),
+    mapped.* exclude (json, json_text, is_strict, is_ambiguous, keys, problem),
     case
         when mapped.state = 'failed' then 'generation_failed'
         when mapped.state = 'stale' then 'answer_stale'
         when mapped.state != 'answered' then null
         when mapped.problem = 'refused' then 'answer_refused'
         when mapped.problem is not null then 'answer_cut_off'
+        when mapped.is_ambiguous then 'several_answers'
         when mapped.json is null then 'answer_not_json'
-        when
-            mapped.output.document is null
-            or mapped.output.splits is null
-            or mapped.output.probes is null
+        when mapped.output.{{ schema.required | join(' is null or mapped.output.') }} is null
             then 'answer_violates_schema'
         when
             mapped.was_repaired

@@ -35,7 +35,7 @@ told as (
         * exclude (message),
         nullif(trim(message.model), '') as named_model,
         message.stop_reason,
-        message.text,
+        {{ without_thinking('message.text') }} as text,
         message.usage,
         {{ is_stated('message.usage', 'message.text') }} as has_usage,
     from read

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 import regex
+from test_sql import macro
 
 from latent_probes.warehouse import functions
 
@@ -208,6 +209,101 @@ def two_objects(text: str, chance: random.Random) -> str:
     return f"{text}\n\nA better answer:\n\n{json.dumps(other)}"
 
 
+# What can be around a valid answer.
+
+
+def thinking_with_braces(text: str, chance: random.Random) -> str:
+    opening, closing = chance.choice(
+        (("<think>\n", "\n</think>\n\n"), ("", "</think>"), ("[THINK]", "[/THINK]"))
+    )
+    return f'{opening}A draft such as {{"draft": true}}, or {{this}}, is too short.{closing}{text}'
+
+
+def reasoning_with_braces(text: str, chance: random.Random) -> str:
+    return f'The fields {{document}} and {{"splits"}} come first: {{"document": "d1"}}.\n\n{text}'
+
+
+def object_before(text: str, chance: random.Random) -> str:
+    return f'{{"plan": "pick {chance.choice("abc")}", "steps": [{{"n": 1}}]}}\n{text}'
+
+
+def object_after(text: str, chance: random.Random) -> str:
+    return f'{text}\n{{"done": true}}'
+
+
+def prose_with_braces_after(text: str, chance: random.Random) -> str:
+    return f'{text}\n\nThe fields {{document}} and {{splits}} are filled in, "probes" too.'
+
+
+def twice(text: str, chance: random.Random) -> str:
+    return f"{text}\n{written(json.loads(text), chance)}"
+
+
+def list_around(text: str, chance: random.Random) -> str:
+    return f"[{text}]"
+
+
+def object_around(text: str, chance: random.Random) -> str:
+    return f'{{"result": {{"answer": {chance.choice((text, f"[{text}]"))}}}, "note": "{{}}"}}'
+
+
+def json_string(text: str, chance: random.Random) -> str:
+    return chance.choice(("{}", "Here: {}", '{{"arguments": {}}}')).format(json.dumps(text))
+
+
+def escaped_quotes(text: str, chance: random.Random) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def several_fences(text: str, chance: random.Random) -> str:
+    draft = '```json\n{"draft": ["d1"]}\n```'
+    return f"First:\n{draft}\nThen {{all}} of it:\n~~~\n{text}\n~~~\n{draft}"
+
+
+def fence_around_unescaped_quotes(text: str, chance: random.Random) -> str:
+    return fence_and_prose(unescaped_quotes(text, chance), chance)
+
+
+def object_before_unescaped_quotes(text: str, chance: random.Random) -> str:
+    return object_before(unescaped_quotes(text, chance), chance)
+
+
+def prose_after_unescaped_quotes(text: str, chance: random.Random) -> str:
+    return prose_with_braces_after(unescaped_quotes(text, chance), chance)
+
+
+# What can be around it and is another answer.
+
+
+def another(text: str) -> str:
+    return json.dumps(json.loads(text) | {"document_rationale": "On second thought."})
+
+
+def two_in_a_list(text: str, chance: random.Random) -> str:
+    return f"[{text}, {another(text)}]"
+
+
+def draft_and_final(text: str, chance: random.Random) -> str:
+    return f'{{"draft": {another(text)}, "final": {text}}}'
+
+
+def two_in_fences(text: str, chance: random.Random) -> str:
+    first, second = (unescaped_quotes(one, chance) for one in (text, another(text)))
+    return f"```json\n{first}\n```\nBetter:\n```json\n{second}\n```"
+
+
+def another_that_is_cut_off(text: str, chance: random.Random) -> str:
+    return f"{text}\n{another(text)[: chance.randint(20, 400)]}"
+
+
+def a_correction(text: str, chance: random.Random) -> str:
+    return f'{text}\n\nCorrection: {{"document": "d9"}}'
+
+
+def an_answer_in_a_damaged_one(text: str, chance: random.Random) -> str:
+    return another(text).replace("On second thought.", f"For example, {text}")
+
+
 DAMAGES = {
     damage.__name__: damage
     for damage in (
@@ -230,7 +326,12 @@ DAMAGES = {
         not_a_number,
         comment_lines,
         doubled_braces,
-        two_objects,
+        *(thinking_with_braces, reasoning_with_braces, object_before, object_after),
+        *(prose_with_braces_after, twice, list_around, object_around, json_string),
+        *(escaped_quotes, several_fences, fence_around_unescaped_quotes),
+        *(object_before_unescaped_quotes, prose_after_unescaped_quotes),
+        *(two_objects, two_in_a_list, draft_and_final, two_in_fences),
+        *(another_that_is_cut_off, a_correction, an_answer_in_a_damaged_one),
     )
 }
 
@@ -264,9 +365,11 @@ class Reader:
             "create table answers (request_id bigint, stop_reason varchar, text varchar)"
         )
         labels = json.dumps([{"label": f"d{number}"} for number in range(1, 5)])
+        answer = macro("without_thinking")("text")
         for table, columns in {
-            "responses": "request_id, 1 as attempt, 'm' as model, text, case when stop_reason "
-            "is distinct from 'end_turn' then coalesce(stop_reason, 'none') end as problem",
+            "responses": f"request_id, 1 as attempt, 'm' as model, {answer} as text, "
+            "case when stop_reason is distinct from 'end_turn' "
+            "then coalesce(stop_reason, 'none') end as problem",
             "generator_requests": "request_id, 1 as round_number, request_id as doc_id, "
             "1 as row_seed, 'now' as input_hash",
             "attempts": "request_id, 1 as attempt, 'usable' as state, 'now' as input_hash",

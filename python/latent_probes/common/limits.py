@@ -30,6 +30,14 @@ BATCH_SECONDS = 48 * 3600.0
 ROW_CHARACTERS = 1 << 26
 # The text of a JSONL or CSV file: a small one can decompress to any length.
 FILE_CHARACTERS = 1 << 36
+# An answer that is searched for a JSON object, and failed readings in it.
+ANSWER_CHARACTERS = 1_000_000
+ANSWER_READINGS = 1000
+# An answer that is repaired, its quotes, and its brackets that are open at a time: normally 4, and
+# each of them is read again for each quote.
+REPAIRED_CHARACTERS = 200_000
+REPAIRED_QUOTES = 10_000
+REPAIRED_DEPTH = 8
 # Card, queries or manifest of a data set that is checked; those of 100 rounds have a tenth of it.
 DATA_SET_TEXT_BYTES = 64 << 20
 # The time of a check, and besides as long as the files take at this speed; its address space, and

@@ -4,9 +4,10 @@
 ``text_units_method(language)``           name and version of that method
 ``text_measures(before, text, language)`` measures that decide whether a text is eligible
 ``text_measures_method(language)``        name and version of that method
-``text_parts(text, starts, ends)``         parts of a text, from each start to its end
+``text_parts(text, starts, ends)``        parts of a text, from each start to its end
 ``token_spans(text, tokenizer, files)``   the tokens of a text, as spans
 ``tokenizer_version(tokenizer, files)``   the tokenizer's name and a hash of its files
+``json_answer(text, fields)``              the JSON object with these fields in a text
 ``repair_json(text)``                     damaged JSON repaired to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
 ``mean_interval(sums, counts, n, seed)``  interval of a mean, by a bootstrap over documents
@@ -32,9 +33,14 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from latent_probes import landing
-from latent_probes.warehouse.functions import damaged_json, statistics, texts
+from latent_probes.warehouse.functions import damaged_json, json_answers, statistics, texts
 
-FUNCTIONS = (*texts.FUNCTIONS, *damaged_json.FUNCTIONS, *statistics.FUNCTIONS)
+FUNCTIONS = (
+    *texts.FUNCTIONS,
+    *json_answers.FUNCTIONS,
+    *damaged_json.FUNCTIONS,
+    *statistics.FUNCTIONS,
+)
 
 
 class Plugin(BasePlugin):

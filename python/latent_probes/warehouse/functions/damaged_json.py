@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pyarrow
 import regex
+
+from latent_probes.common import limits
 
 # json-repair often takes a quote inside a text for its end. The next key, or the end of the object,
 # marks the end of a text more reliably.
 KEY = r'"\w+"\s*:\s*(?=["\[{]|null)'
 VALUE = regex.compile(rf'(?s)({KEY}\[?\s*")((?:(?!{KEY}).)*?)("[\s\]}},]*(?={KEY}|$))')
 INNER_QUOTE = regex.compile(r'(?s)\\.(*SKIP)(*FAIL)|"')
+BRACKET = regex.compile(r"[{}\[\]]")
 ESCAPE = regex.compile(r"(?s)\\(?:u([0-9a-fA-F]{4})|(.))")
 ESCAPED = dict(zip("\"\\/'bfnrt", "\"\\/'\b\f\n\r\t", strict=True))
 
@@ -22,10 +26,10 @@ def repair_json(texts: pyarrow.ChunkedArray) -> pyarrow.Array:
 
 
 def repaired(text: str | None) -> str | None:
-    """Repair a text to a valid JSON object; None if that is impossible."""
+    """Repair a text to a valid JSON object; None if that is impossible or would take too long."""
     import json_repair
 
-    if text is None:
+    if text is None or takes_too_long(text):
         return None
     try:
         value = json_repair.loads(VALUE.sub(with_escaped_quotes, text))
@@ -40,6 +44,14 @@ def repaired(text: str | None) -> str | None:
         return None
     # json-repair reads an escaped pair as two surrogates; a lone surrogate is dropped.
     return mended.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def takes_too_long(text: str) -> bool:
+    """Whether a text is too long or too deep for json-repair, or has too many quotes."""
+    if len(text) > limits.REPAIRED_CHARACTERS or text.count('"') > limits.REPAIRED_QUOTES:
+        return True
+    steps = (1 if bracket in "{[" else -1 for bracket in BRACKET.findall(text))
+    return max(itertools.accumulate(steps), default=0) > limits.REPAIRED_DEPTH
 
 
 def with_escaped_quotes(value: regex.Match) -> str:

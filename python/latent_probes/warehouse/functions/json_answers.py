@@ -1,0 +1,204 @@
+"""The one JSON object in an answer that has something else around it.
+
+Around it can be prose, a code fence, another object, a list or an object that contains it; or it is
+written as a JSON string. It is recognized by its fields and taken verbatim. Time is linear.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pyarrow
+import regex
+
+from latent_probes.common import limits
+
+# No answer is deeper inside something else, or has more trailing commas.
+MAX_DEPTH = 20
+MAX_TRAILING_COMMAS = 100
+# Characters read in vain, for each character of a text.
+VAIN_CHARACTERS = 20
+# Where a value with an object in it can start: an object, a list, or a JSON string of one.
+START = regex.compile(
+    r'\{(?=\s*+")|\[(?=\s*+[\[{"])|"(?=(?:\\+["nrt]|\s)*+[\[{](?:\\+[nrt]|\s)*+\\+")'
+)
+# An object in which every quote is escaped, as in a JSON string without its own quotes.
+ESCAPED = regex.compile(r'\{(?:\\[nrt]|\s)*+\\"')
+TRAILING_COMMA = regex.compile(r",\s*+[}\]]")
+# The end of an answer: three objects end in a row.
+END = regex.compile(r"\}(?:\s*+\}){2,}")
+
+
+class Found(NamedTuple):
+    """JSON, or what might be repaired to it; ambiguous if there might be another answer."""
+
+    json: str | None
+    is_ambiguous: bool = False
+
+
+class Value(NamedTuple):
+    """A JSON value, and where in a text it is."""
+
+    value: Any
+    starts_at: int
+    ends_at: int
+
+
+def json_answer(texts: pyarrow.ChunkedArray, fields: pyarrow.ChunkedArray) -> pyarrow.Array:
+    """For each text, the JSON object with all ``fields``, or what might be repaired to it."""
+    found = (
+        found_in(text or "", names)
+        for text, names in zip(texts.to_pylist(), fields.to_pylist(), strict=True)
+    )
+    return pyarrow.array(
+        [one._asdict() for one in found],
+        pyarrow.struct({"json": pyarrow.string(), "is_ambiguous": pyarrow.bool_()}),
+    )
+
+
+def found_in(text: str, fields: list[str]) -> Found:
+    """The JSON object with all ``fields`` in a text.
+
+    Several equal ones are one. It is ambiguous if they differ, or if fields of another one are
+    named outside. Without such an object: the object that has most of the fields, or the part of
+    the text that might be repaired.
+    """
+    if len(text) > limits.ANSWER_CHARACTERS:
+        return Found(None)
+    text, values = read(text)
+    answers = list(answers_among(text, values, fields))
+    if not answers and (start := ESCAPED.search(text)):
+        unescaped = read(f'"{text[start.start() : text.rfind("}") + 1]}"', is_strict=False)
+        answers = list(answers_among(*unescaped, fields))
+    if not answers:
+        return Found(remainder(text, values, fields))
+    is_ambiguous = any(answer != answers[0] for answer in answers)
+    for value in values:
+        if value.value is answers[0]:
+            return Found(text[value.starts_at : value.ends_at], is_ambiguous)
+    return Found(json.dumps(answers[0]), is_ambiguous)
+
+
+def read(text: str, *, is_strict: bool = True) -> tuple[str, list[Value]]:
+    """A text without trailing commas, and its JSON values, none of them inside another."""
+    decoder = json.JSONDecoder(object_pairs_hook=unambiguous, strict=is_strict)
+    values: list[Value] = []
+    place, commas = 0, MAX_TRAILING_COMMAS
+    readings, characters = limits.ANSWER_READINGS, VAIN_CHARACTERS * len(text)
+    while readings > 0 and characters > 0 and (start := START.search(text, place)):
+        place = start.start()
+        try:
+            value, end = decoder.raw_decode(text, place)
+        except json.JSONDecodeError as error:
+            comma = trailing_comma(text, error.pos)
+            if commas and comma is not None:
+                text = f"{text[:comma]} {text[comma + 1 :]}"
+                commas -= 1
+                continue
+            is_open = error.msg.startswith("Unterminated")
+            characters -= (len(text) if is_open else error.pos) - place
+            readings -= 1
+            place += 1
+        # Nested too deeply, a number of too many digits, or a field given twice.
+        except (RecursionError, ValueError):
+            characters -= len(text) - place
+            place += 1
+        else:
+            values.append(Value(value, place, end))
+            place = end
+    return text, values
+
+
+def trailing_comma(text: str, place: int) -> int | None:
+    """Where the comma is, if a place is that of the last one of a list or what follows it."""
+    if text[place : place + 1] in ("}", "]"):
+        place -= 1
+        while place > 0 and text[place].isspace():
+            place -= 1
+    return place if TRAILING_COMMA.match(text, place) else None
+
+
+def unambiguous(pairs: list[tuple[str, Any]]) -> dict:
+    """A JSON object, unless it gives a field twice: readers differ in what they take."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a field is given twice")
+    return value
+
+
+def answers_among(
+    text: str, values: list[Value], fields: list[str], depth: int = 0
+) -> Iterator[dict | None]:
+    """The objects with all ``fields`` in some values of a text.
+
+    None for another one that is damaged: all its fields are named before them, or any after.
+    """
+    holding = []
+    for value in values:
+        found = list(answers_in(value.value, fields, depth))
+        yield from found
+        if found:
+            holding.append(value)
+    if holding:
+        before, *after = outside(text, holding)
+        if len(named(before, fields)) == len(fields) or any(named(part, fields) for part in after):
+            yield None
+
+
+def answers_in(value: Any, fields: list[str], depth: int) -> Iterator[dict | None]:
+    """The same for a value."""
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(value, str):
+        if "{" in value:
+            yield from answers_among(*read(value), fields, depth + 1)
+    elif isinstance(value, dict) and value.keys() >= set(fields):
+        yield value
+    elif isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        found = [answer for part in parts for answer in answers_in(part, fields, depth + 1)]
+        yield from found
+        if found and isinstance(value, dict) and not value.keys().isdisjoint(fields):
+            yield None
+
+
+def remainder(text: str, values: list[Value], fields: list[str]) -> str | None:
+    """What might be repaired; or, where the fields are named in no other place, the best object."""
+    objects = [value for value in values if isinstance(value.value, dict)]
+    if objects and not any(named(part, fields) for part in outside(text, values)):
+        best = max(objects, key=lambda value: len(value.value.keys() & set(fields)))
+        return text[best.starts_at : best.ends_at]
+    opening = regex.search(rf"""\{{\s*+\\*+["']?(?:{"|".join(fields)})\b""", text)
+    start = opening.start() if opening else text.find("{")
+    place = max(start, 0)
+    ends = [text.find("\n```", place)] if "```" in text[:place] else []
+    ends += [*[match.end() for match in END.finditer(text, place)][-1:], text.rfind("}") + 1]
+    # What names fields after it belongs to it, or the repair shows that it is another answer.
+    end = next((end for end in ends if end > 0 and not named(text[end:], fields)), len(text))
+    return text[start:end] if 0 <= start < end and "}" in text[start:end] else None
+
+
+def outside(text: str, values: Iterable[Value]) -> list[str]:
+    """The parts of a text before, between and after some values."""
+    parts, place = [], 0
+    for value in values:
+        parts.append(text[place : value.starts_at])
+        place = value.ends_at
+    return [*parts, text[place:]]
+
+
+def named(text: str, fields: list[str]) -> set[str]:
+    """Which of the fields a text names as JSON does."""
+    names = regex.finditer(rf"""\\*+["']({"|".join(fields)})\\*+["']\s*+:""", text)
+    return {name[1] for name in names}
+
+
+# SQL name, function, parameter types and result type.
+FUNCTIONS = (
+    (
+        *("json_answer", json_answer, ["VARCHAR", "VARCHAR[]"]),
+        "STRUCT(json VARCHAR, is_ambiguous BOOLEAN)",
+    ),
+)
