@@ -68,11 +68,11 @@ def n_commits(hub) -> int:
     return len(hub.repositories[NAME].commits)
 
 
-def grown(home: Home) -> None:
+def grown(home: Home, round_number: int = 2) -> None:
     """Let the export have another round, as an export would leave it."""
     first = home.export / LARGEST
-    second = first.with_name("train-round-0002.parquet")
-    duckdb.connect().read_parquet(str(first)).limit(7).write_parquet(str(second))
+    another = first.with_name(f"train-round-{round_number:04d}.parquet")
+    duckdb.connect().read_parquet(str(first)).limit(5 + round_number).write_parquet(str(another))
     note(home)
 
 
@@ -214,11 +214,10 @@ def test_a_commit_in_the_last_moment_is_not_overwritten(hub, home):
     assert there(hub) == {"README.md": b"somebody's"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/etc/passwd", "../a.parquet", ".gitattributes", ".hidden/a", 7, None, ""]
-)
-def test_what_a_strange_manifest_names_is_not_deleted(hub, home, path):
-    manifest = json.dumps({"files": [{"path": path, "bytes": 1, "sha256": "0"}]}).encode()
+def test_what_a_strange_manifest_names_is_not_deleted(hub, home):
+    paths = ("/etc/passwd", "../a.parquet", ".gitattributes", ".hidden/a", 7, None, "")
+    named = [{"path": path, "bytes": 1, "sha256": "0"} for path in paths]
+    manifest = json.dumps({"files": named}).encode()
     files = {".gitattributes": b"a", "manifest.json": manifest, "README.md": b"a"}
     hub.create(NAME).commit(files)
     push(home, dry_run=True)
@@ -230,33 +229,28 @@ def test_what_a_strange_manifest_names_is_not_deleted(hub, home, path):
 # When something fails --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", ["info", "tree", "preupload", "batch", "upload"])
-@pytest.mark.parametrize("status", [403, 503])
-def test_a_refusal_leaves_the_old_set_and_the_next_push_makes_the_new_one(hub, home, place, status):
+@pytest.mark.parametrize(
+    ("status", "places", "said"),
+    [
+        ({"status": 403}, ("info", "tree", "preupload", "batch", "upload"), NAME),
+        ({"status": 503}, ("info", "tree", "preupload", "batch", "upload"), NAME),
+        ({}, ("info", "tree", "preupload", "batch", "commit"), "the connection to"),
+    ],
+)
+def test_a_fault_leaves_the_old_set_and_the_next_push_makes_the_new_one(
+    hub, home, status, places, said
+):
     push(home)
-    before = there(hub)
-    grown(home)
-    hub.plan("status", at=place, status=status, times=None)
-    with pytest.raises(PushError, match=NAME):
+    for number, place in enumerate(places, start=2):
+        before = there(hub)
+        grown(home, number)
+        hub.plan("status" if status else "reset", at=place, times=None, **status)
+        with pytest.raises(PushError, match=said):
+            push(home)
+        assert there(hub) == before, place
+        hub.plans.clear()
         push(home)
-    assert there(hub) == before
-    hub.plans.clear()
-    push(home)
-    assert there(hub) == contents(home.export)
-
-
-@pytest.mark.parametrize("place", ["info", "tree", "preupload", "batch", "commit"])
-def test_a_reset_leaves_the_old_set_and_the_next_push_makes_the_new_one(hub, home, place):
-    push(home)
-    before = there(hub)
-    grown(home)
-    hub.plan("reset", at=place, times=None)
-    with pytest.raises(PushError, match="the connection to"):
-        push(home)
-    assert there(hub) == before
-    hub.plans.clear()
-    push(home)
-    assert there(hub) == contents(home.export)
+        assert there(hub) == contents(home.export), place
 
 
 def test_a_reset_in_mid_upload_is_gone_on_from(hub, home):
