@@ -220,7 +220,8 @@ def thinking_with_braces(text: str, chance: random.Random) -> str:
 
 
 def reasoning_with_braces(text: str, chance: random.Random) -> str:
-    return f'The fields {{document}} and {{"splits"}} come first: {{"document": "d1"}}.\n\n{text}'
+    sketch = '{"document": "d1", …, "splits": {"word_lens": …}, "probes": {…}}'
+    return f'It is to be {sketch}, {{document}} first: {{"document": "d1"}}.\n\n{text}'
 
 
 def object_before(text: str, chance: random.Random) -> str:
@@ -244,7 +245,8 @@ def list_around(text: str, chance: random.Random) -> str:
 
 
 def object_around(text: str, chance: random.Random) -> str:
-    return f'{{"result": {{"answer": {chance.choice((text, f"[{text}]"))}}}, "note": "{{}}"}}'
+    name = chance.choice(("answer", "document", "probes"))
+    return f'{{"result": {{"{name}": {chance.choice((text, f"[{text}]"))}}}, "note": "{{}}"}}'
 
 
 def json_string(text: str, chance: random.Random) -> str:
@@ -296,6 +298,14 @@ def another_that_is_cut_off(text: str, chance: random.Random) -> str:
     return f"{text}\n{another(text)[: chance.randint(20, 400)]}"
 
 
+def another_that_is_damaged(text: str, chance: random.Random) -> str:
+    return f"{missing_colon(another(text), chance)}\n{text}"
+
+
+def a_field_beside_it(text: str, chance: random.Random) -> str:
+    return f'{{"document": "d9", "answer": {text}}}'
+
+
 def a_correction(text: str, chance: random.Random) -> str:
     return f'{text}\n\nCorrection: {{"document": "d9"}}'
 
@@ -331,7 +341,8 @@ DAMAGES = {
         *(escaped_quotes, several_fences, fence_around_unescaped_quotes),
         *(object_before_unescaped_quotes, prose_after_unescaped_quotes),
         *(two_objects, two_in_a_list, draft_and_final, two_in_fences),
-        *(another_that_is_cut_off, a_correction, an_answer_in_a_damaged_one),
+        *(another_that_is_cut_off, another_that_is_damaged, a_field_beside_it, a_correction),
+        an_answer_in_a_damaged_one,
     )
 }
 

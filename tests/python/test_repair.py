@@ -27,7 +27,8 @@ STRICT = {
 # Refused, since the text can be read as two answers.
 AMBIGUOUS = {
     *("two_objects", "two_in_a_list", "draft_and_final", "another_that_is_cut_off"),
-    *("a_correction", "an_answer_in_a_damaged_one"),
+    *("another_that_is_damaged", "a_field_beside_it", "a_correction"),
+    "an_answer_in_a_damaged_one",
 }
 # Share of answers that must come through; those of the other kinds must all be rejected.
 FLOORS = {

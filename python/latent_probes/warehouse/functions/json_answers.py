@@ -26,6 +26,7 @@ START = regex.compile(
 )
 # An object in which every quote is escaped, as in a JSON string without its own quotes.
 ESCAPED = regex.compile(r'\{(?:\\[nrt]|\s)*+\\"')
+KEY = regex.compile(r'"\s*+:')
 TRAILING_COMMA = regex.compile(r",\s*+[}\]]")
 # The end of an answer: three objects end in a row.
 END = regex.compile(r"\}(?:\s*+\}){2,}")
@@ -133,7 +134,8 @@ def answers_among(
 ) -> Iterator[dict | None]:
     """The objects with all ``fields`` in some values of a text.
 
-    None for another one that is damaged: all its fields are named before them, or any after.
+    None for another one that is damaged: any of its fields is named after them; or before them, in
+    a text that has half as many keys and is therefore no sketch.
     """
     holding = []
     for value in values:
@@ -142,8 +144,11 @@ def answers_among(
         if found:
             holding.append(value)
     if holding:
-        before, *after = outside(text, holding)
-        if len(named(before, fields)) == len(fields) or any(named(part, fields) for part in after):
+        (first, *_), (before, *after) = holding, outside(text, holding)
+        keys = [len(KEY.findall(part)) for part in (before, text[first.starts_at : first.ends_at])]
+        if (named(before, fields) and 2 * keys[0] > keys[1]) or any(
+            named(part, fields) for part in after
+        ):
             yield None
 
 
@@ -157,10 +162,12 @@ def answers_in(value: Any, fields: list[str], depth: int) -> Iterator[dict | Non
     elif isinstance(value, dict) and value.keys() >= set(fields):
         yield value
     elif isinstance(value, dict | list):
-        parts = value.values() if isinstance(value, dict) else value
-        found = [answer for part in parts for answer in answers_in(part, fields, depth + 1)]
-        yield from found
-        if found and isinstance(value, dict) and not value.keys().isdisjoint(fields):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        found = {key: list(answers_in(part, fields, depth + 1)) for key, part in parts}
+        for answers in found.values():
+            yield from answers
+        # Beside the object that has it, a field is another one's.
+        if any(found.values()) and any(not found.get(field, [None]) for field in fields):
             yield None
 
 
