@@ -15,7 +15,7 @@ from latent_probes.common import terminal
 FULL_DISK = "No space left on device"
 TIMEOUT_SECONDS = 60.0
 # A person is told what is waited for after this time.
-QUIET_SECONDS = 1.0
+QUIET_SECONDS = 0.5
 POLL_SECONDS = 0.1
 CONFLICT = re.compile(r"could not set lock on file", re.IGNORECASE)
 HOLDER = re.compile(r"Conflicting lock is held in (.+?) \(PID (\d+)\)")

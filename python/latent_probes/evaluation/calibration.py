@@ -153,7 +153,7 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
         raise CalibrationError(
             f"only {len(found):,} unused eligible documents of {settings['source_model']}, "
             f"{n_documents:,} requested: land more rollouts"
-            + (f", or use --documents {len(found)}" if found else "")
+            + (f" or use --documents {len(found)}" if found else "")
         )
     return [doc_id for (doc_id,) in found]
 
