@@ -1,5 +1,6 @@
 {# The fields of a generator's answer and their types, in the order of generator.schema.json: of the answer
-   itself (and which of them it cannot do without), of its splits (one per scope group), of its probes (one per written slot) and of each probe. #}
+   itself, and which of them it cannot do without; of its splits (one per scope group), of its probes (one
+   per written slot) and of each probe. #}
 {% macro generator_schema() -%}
     {%- set probe = {
         'target': 'VARCHAR',

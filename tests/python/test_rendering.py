@@ -545,6 +545,7 @@ def test_the_schema_names_the_fields_that_are_read():
     schema = rendering.schema("generator")
     assert fields_read() == {
         "answer": list(schema["properties"]),
+        "required": [name for name in schema["properties"] if not name.endswith("_rationale")],
         "splits": list(schema["properties"]["splits"]["properties"]),
         "probes": list(schema["properties"]["probes"]["properties"]),
         "probe": list(schema["$defs"]["probe"]["properties"]),
