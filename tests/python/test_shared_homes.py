@@ -239,4 +239,7 @@ def test_status_and_plan_of_a_busy_home(finished):
         said = finished.runs("latent-probes", "plan")
         assert "building a temporary warehouse" in said
         assert "Expected cost: $0.00" in said
+        # What cannot be counted now is estimated, and the reason comes last.
+        said = finished.fails("latent-probes", "plan", "--provider", "lexical")
+        assert "Expected cost: $0.00" in said and "wait for it to finish" in said
     assert (finished.home / "warehouse.duckdb").stat().st_mtime_ns == before.st_mtime_ns

@@ -37,18 +37,19 @@ def plan(provider: Counter = None) -> None:
     uses the warehouse, the plan is made from a temporary copy.
     """
     from latent_probes import providers, warehouse
+    from latent_probes.common.home import BusyError
     from latent_probes.providers import ProviderError
     from latent_probes.queue import runner
     from latent_probes.reports import plan
 
     with looking() as here:
-        uncounted = None
+        uncounted: Exception | None = None
         if provider is not None:
             try:
                 counter = providers.create(provider, here)
                 warehouse.build(here, tested=False)
                 runner.count_tokens(here, counter)
-            except ProviderError as error:
+            except (ProviderError, BusyError) as error:
                 uncounted = error
         with warehouse.built_here_or_beside(here) as there:
             plan.show(there)
