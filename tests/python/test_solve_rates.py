@@ -94,9 +94,10 @@ def test_shares_of_unsolved_probes_are_those_of_a_simulation(n_answers):
 def test_shares_by_number_of_answers_are_those_of_the_incomplete_beta_function():
     draw = numpy.random.default_rng(4)
     alpha, beta = numpy.exp(draw.uniform(-6, 8, (2, 500)))
-    _, mislabelled, _ = solve_rates.of_unsolved(alpha, beta, 30, HIGHEST_RATE)
-    exact = special.betaincc(alpha[:, None], beta[:, None] + numpy.arange(1, 31), HIGHEST_RATE)
-    assert numpy.abs(mislabelled - exact).max() < 1e-11
+    for rate in (0, HIGHEST_RATE, 0.9, 1):
+        _, mislabelled, _ = solve_rates.of_unsolved(alpha, beta, 30, rate)
+        exact = special.betaincc(alpha[:, None], beta[:, None] + numpy.arange(1, 31), rate)
+        assert numpy.abs(mislabelled - exact).max() < 1e-11
 
 
 def test_posterior_intervals_and_probabilities_are_calibrated():

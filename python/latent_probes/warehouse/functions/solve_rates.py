@@ -139,11 +139,9 @@ def of_unsolved(
     # Each further answer takes away the density at the rate, divided by the second parameter:
     # recurrence of the incomplete beta function (DLMF 8.17.21), 20 times as fast as its values.
     seconds = beta + n_answers[:-1]
-    lost = numpy.exp(
-        alpha * numpy.log(highest_rate)
-        + seconds * numpy.log1p(-highest_rate)
-        - betaln(alpha, seconds)
-    )
+    with numpy.errstate(divide="ignore"):
+        logs = numpy.log(highest_rate), numpy.log1p(-highest_rate)
+    lost = numpy.exp(alpha * logs[0] + seconds * logs[1] - betaln(alpha, seconds))
     mislabelled = betaincc(alpha, beta + 1, highest_rate) - numpy.pad(
         numpy.cumsum(lost / seconds, axis=1), ((0, 0), (1, 0))
     )
