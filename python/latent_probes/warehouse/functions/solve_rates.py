@@ -137,7 +137,7 @@ def of_unsolved(
         return betaln(alpha, beta + n) - betaln(alpha, beta)
 
     # Each further answer takes away the density at the rate, divided by the second parameter:
-    # recurrence of the incomplete beta function (DLMF 8.17.21), 20 times as fast as its values.
+    # recurrence of the incomplete beta function (DLMF 8.17.21), ten times as fast as its values.
     seconds = beta + n_answers[:-1]
     with numpy.errstate(divide="ignore"):
         logs = numpy.log(highest_rate), numpy.log1p(-highest_rate)
