@@ -12,14 +12,16 @@ import pytest
 from conftest import HOME
 
 RUN = ("latent-probes", "run", "--provider", "lexical")
+# Files of dbt, and the name of the command that had the lock last.
+NOT_RESULTS = ("target", "logs", "run.lock")
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """The hash of every file below a folder, but for dbt's logs and artifacts."""
+    """The hash of every file below a folder that is a result."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).parts[0] not in ("target", "logs")
+        if path.is_file() and path.relative_to(folder).parts[0] not in NOT_RESULTS
     }
 
 
