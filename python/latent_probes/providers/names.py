@@ -12,6 +12,7 @@ import duckdb
 
 from latent_probes.common import sql
 from latent_probes.providers import ProviderError
+from latent_probes.warehouse import ProjectError, seeds
 
 # A longer name is not shown in full.
 LONGEST_NAME = 200
@@ -20,18 +21,15 @@ Aliases = frozenset[tuple[str, str]]
 
 
 def aliases(project: Path) -> Aliases:
-    """The declared other names of models: pairs of a model and an alias.
+    """The declared other names of models: pairs of a model and an alias, "" for none.
 
     Raises ProviderError if the seed cannot be read.
     """
-    path = project / ALIASES
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return frozenset((line["model"], line["alias"]) for line in csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
-        raise ProviderError(
-            f"{path} cannot be read ({error!r}): it needs the columns model and alias"
-        ) from error
+        lines = seeds.read_seed(project, ALIASES.stem).lines
+    except ProjectError as error:
+        raise ProviderError(str(error)) from error
+    return frozenset((line.values["model"], line.values["alias"] or "") for line in lines)
 
 
 @functools.cache

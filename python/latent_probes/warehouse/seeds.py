@@ -62,13 +62,7 @@ def refuse_invalid_seeds(project: Path) -> dict[str, Seed]:
     """Check all seeds and return them by name. Raises ProjectError with what is wrong."""
     wrong: list[str] = []
     seeds = {}
-    for described in read_yaml(project, RULES_FILE)["seeds"]:
-        seed = Seed(
-            described["name"],
-            described["config"]["column_types"],
-            described["config"]["meta"]["rules"],
-            [],
-        )
+    for seed in described_seeds(project):
         seeds[seed.name] = seed
         wrong += read_lines(project, seed)
     raise_if_any(wrong)
@@ -77,6 +71,20 @@ def refuse_invalid_seeds(project: Path) -> dict[str, Seed]:
             wrong += check(seed, seeds)
     raise_if_any(wrong)
     return seeds
+
+
+def read_seed(project: Path, name: str) -> Seed:
+    """Read one seed, whose values are of their types. Raises ProjectError with what is wrong."""
+    (seed,) = (seed for seed in described_seeds(project) if seed.name == name)
+    raise_if_any(list(read_lines(project, seed)))
+    return seed
+
+
+def described_seeds(project: Path) -> Iterator[Seed]:
+    """The seeds by the rules of the project, without lines. Raises ProjectError."""
+    for described in read_yaml(project, RULES_FILE)["seeds"]:
+        config = described["config"]
+        yield Seed(described["name"], config["column_types"], config["meta"]["rules"], [])
 
 
 def read_lines(project: Path, seed: Seed) -> Iterator[str]:
