@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
 MAX_SHOWN = 8
 MAX_LENGTH = 80
+# References in YAML can make a collection of endless length.
+SHORT = reprlib.Repr()
+SHORT.maxlevel = 4
+SHORT.maxstring = MAX_LENGTH
 
 
 class ProjectError(Exception):
@@ -24,5 +29,5 @@ def raise_if_any(faults: Sequence[str]) -> None:
 
 def shown(value: Any) -> str:
     """A value of a file, shortened and in quotes if it is a text."""
-    text = repr(value)
+    text = SHORT.repr(value) if isinstance(value, (dict, list, set, tuple)) else repr(value)
     return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"

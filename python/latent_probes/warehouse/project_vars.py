@@ -13,6 +13,7 @@ import yaml
 from latent_probes.warehouse.faults import ProjectError, raise_if_any, shown
 
 FILE = "dbt_project.yml"
+MAX_DEPTH = 50
 YAML_BOOLEAN = "; YAML reads no, yes, on and off as false or true unless in quotes"
 # What the language detector can find.
 LANGUAGES = frozenset(
@@ -123,19 +124,37 @@ ORDERED = (
 )
 
 
-class OneOfEachKey(yaml.CSafeLoader):
-    """Reads YAML, and refuses a key that is repeated, of which YAML would keep the last."""
+class Reader(yaml.CSafeLoader):
+    """Reads YAML, and names the place of what it cannot read.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+    A key that is repeated, of which YAML would keep the last, is refused.
+    """
+
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict:
         """A mapping whose keys differ."""
         known: set[str] = set()
-        for key, _ in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a name must be a text, not a list or a map",
+                    problem_mark=key.start_mark,
+                )
             if key.value in known:
                 raise yaml.MarkedYAMLError(
                     problem=f"{key.value} is there twice", problem_mark=key.start_mark
                 )
             known.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """A value. PyYAML raises errors of Python at some, such as a date in month 13."""
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise yaml.MarkedYAMLError(
+                problem=f"{shown(node.value)} cannot be read: if it is a text, put it in quotes",
+                problem_mark=node.start_mark,
+            ) from error
 
 
 def read_yaml(project: Path, name: str) -> Any:
@@ -158,7 +177,22 @@ def read_yaml(project: Path, name: str) -> Any:
 @functools.cache
 def parsed(text: str) -> Any:
     """The content of a YAML text, not to be changed."""
-    return yaml.load(text, OneOfEachKey)
+    refuse_deep(text)
+    return yaml.load(text, Reader)
+
+
+def refuse_deep(text: str) -> None:
+    """Raise YAMLError if a text is nested deeper than MAX_DEPTH: loading it can end the process."""
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=event.start_mark
+            )
 
 
 def settings(project: Path) -> dict[str, Any]:
