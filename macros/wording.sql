@@ -18,14 +18,38 @@
     lower(regexp_replace({{ text }}, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'))
 {%- endmacro %}
 
-{# The score that a judge's reply states, else null: one decimal in [0, 1] and nothing else, except for the
-   word score before it, a full stop after it, and marks of emphasis, code or quotation around them. #}
+{# The score that a judge's reply states, else null: one decimal in [0, 1] and nothing else, except for a label
+   such as `Score:` before it, `/ 1` and a full stop after it, and marks of emphasis, code, quotation, JSON, XML
+   or mathematics around it. The decimal sign can be a comma, but 1,000 is a thousand. #}
 {% macro stated_score(text) -%}
+    {%- set marks -%} [\s\p{Z}\p{Cf}*_`"''“”‘’«»„]* {%- endset -%}
+    {%- set fence -%} (?:```(?:json|text|txt|plaintext|markdown|md|latex|xml)[ \t]*[\r\n])? {%- endset -%}
+    {%- set name -%} (?:final[ _]|overall[ _])?(?:score|rating|grade|answer) {%- endset -%}
+    {%- set named -%} (?:score|rating|grade|final answer)(?: is)?{{ marks }}[:=]?|answer{{ marks }}[:=] {%- endset -%}
+    {%- set label -%} (?:(?:the |final |overall )*(?:{{ named }}))? {%- endset -%}
+    {%- set whole -%} (?:{{ marks }}(?:/|out of){{ marks }}1(?:[.,]00?)?)? {%- endset -%}
+    {%- set number -%} [+]?(?:0|0?[.][0-9]+|0,[0-9]+|1|1[.]0+|1,00?){{ whole }} {%- endset -%}
+    {%- set score -%} {{ marks }}{{ number }}{{ marks }} {%- endset -%}
+    {%- set forms = [
+        score,
+        '[(]' ~ score ~ '[)]',
+        '[[]' ~ score ~ '[]]',
+        '[$]' ~ score ~ '[$]',
+        '[$]*[\\\\]boxed[{]' ~ score ~ '[}][$]*',
+        '<' ~ name ~ '>' ~ score ~ '</' ~ name ~ '>',
+        '[{]' ~ marks ~ name ~ marks ~ ':' ~ score ~ '[}]',
+    ] | join('|') -%}
     nullif(
-        regexp_extract(
-            {{ text }},
-            '(?i)^[\s*_`"'']*(?:(?:the |final |overall )*score(?: is)?[\s*_`"'']*[:=]?)?[\s*_`"'']*(0|0?\.[0-9]+|1|1\.0+)[\s*_`"'']*\.?[\s*_`"'']*$',
-            1
+        replace(
+            regexp_extract(
+                regexp_extract(
+                    {{ text }},
+                    '(?i)^{{ marks }}{{ fence }}{{ marks }}{{ label }}{{ marks }}(?:{{ forms }}){{ marks }}[.]?{{ marks }}$'
+                ),
+                '[0-9.,]*[0-9]'
+            ),
+            ',',
+            '.'
         ),
         ''
     )::double

@@ -199,9 +199,55 @@ def test_a_score_between_marks_is_read_as_the_score(score, label, before, after,
 def test_what_is_read_is_the_only_number_in_the_text(text):
     score = read(text)
     if score is not None:
-        bare = text.lower().replace("score", "").strip("*: ")
-        assert float(bare) == score
+        bare = text.lower().replace("score", "").replace(",", ".")
+        number, _, whole = (part.strip("*: ") for part in bare.partition("/"))
+        assert float(number) == score
+        assert float(whole or 1) == 1
         assert 0 <= score <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ('{"score": 0.7}', 0.7),
+        ('```json\n{"score": 0.7}\n```', 0.7),
+        ('{\n  "final_score": "0.7"\n}', 0.7),
+        ("```text\n0.7\n```", 0.7),
+        ("Rating: 0.7", 0.7),
+        ("Answer: 0.7", 0.7),
+        ("**Final answer:** 0.7", 0.7),
+        ("The final answer is $\\boxed{0.7}$.", 0.7),
+        ("<score>0.7</score>", 0.7),
+        ("<final_answer>\n0.7\n</final_answer>", 0.7),
+        ("0.7/1", 0.7),
+        ("Score: **0.7** / 1.0", 0.7),
+        ("0.7 out of 1", 0.7),
+        ("1/1", 1),
+        ("(0.7)", 0.7),
+        ("[0.7]", 0.7),
+        ("$0.7$", 0.7),
+        ("“0.7”", 0.7),
+        ("\\boxed{0.7}", 0.7),
+        ("+0.7", 0.7),
+        ("0,7", 0.7),
+        ("1,0", 1),
+        ("\u00a00.7\u202f", 0.7),
+        ("\u200b0.7", 0.7),
+        ("\ufeff0.7", 0.7),
+        *[
+            (text, None)
+            for text in [
+                *("-0.7", "-1", "1,000", "2", "0.7, 0.8", "0,7,8", "0 .7", "0\u200b.7", ",7"),
+                *("1%", "70%", "1/10", "1/100", "1/1,000", "0.7/2", "1)", "(0.7", "$0.7"),
+                *("Answer 1", "The answer is 1", '{"score": 7}', '{"reason": 0.7}'),
+                *('{"score": 0.7, "score": 0.8}', "<b>0.7</b>", "not 0.7", "```not 0.7```"),
+                *("0.7 or 0.8", "between 0 and 1", "Score:", "", "{}", "<score></score>"),
+            ]
+        ],
+    ],
+)
+def test_a_score_in_a_plain_notation_is_read_and_nothing_else_is(text, score):
+    assert read(text) == score
 
 
 def read(text):

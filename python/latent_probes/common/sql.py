@@ -39,10 +39,30 @@ def is_blank(text: str) -> str:
 
 def stated_score(text: str) -> str:
     """The score that a judge's reply states, else null, as the macro of this name writes it."""
-    marks = r"""[\s*_`"'']*"""
-    label = rf"(?:(?:the |final |overall )*score(?: is)?{marks}[:=]?)?"
-    score = rf"(?i)^{marks}{label}{marks}(0|0?\.[0-9]+|1|1\.0+){marks}\.?{marks}$"
-    return f"nullif( regexp_extract( {text}, '{score}', 1 ), '' )::double"
+    marks = r"""[\s\p{Z}\p{Cf}*_`"''“”‘’«»„]*"""
+    fence = r"(?:```(?:json|text|txt|plaintext|markdown|md|latex|xml)[ \t]*[\r\n])?"
+    name = "(?:final[ _]|overall[ _])?(?:score|rating|grade|answer)"
+    named = rf"(?:score|rating|grade|final answer)(?: is)?{marks}[:=]?|answer{marks}[:=]"
+    label = rf"(?:(?:the |final |overall )*(?:{named}))?"
+    whole = rf"(?:{marks}(?:/|out of){marks}1(?:[.,]00?)?)?"
+    number = rf"[+]?(?:0|0?[.][0-9]+|0,[0-9]+|1|1[.]0+|1,00?){whole}"
+    score = f"{marks}{number}{marks}"
+    forms = "|".join(
+        [
+            score,
+            f"[(]{score}[)]",
+            f"[[]{score}[]]",
+            f"[$]{score}[$]",
+            rf"[$]*[\\]boxed[{{]{score}[}}][$]*",
+            f"<{name}>{score}</{name}>",
+            f"[{{]{marks}{name}{marks}:{score}[}}]",
+        ]
+    )
+    reply = f"(?i)^{marks}{fence}{marks}{label}{marks}(?:{forms}){marks}[.]?{marks}$"
+    return (
+        f"nullif( replace( regexp_extract( regexp_extract( {text}, '{reply}' ), '[0-9.,]*[0-9]' ), "
+        "',', '.' ), '' )::double"
+    )
 
 
 def is_named(named: str, asked: str) -> str:
