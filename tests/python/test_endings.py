@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -239,6 +240,7 @@ def test_ctrl_c_in_a_build_is_an_interrupt_and_no_failure(how, here, monkeypatch
             return ended(exception=KeyboardInterrupt())
         try:
             os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
         except KeyboardInterrupt:
             return ended(result("any", "error", "INTERRUPT Error: Interrupted!"))
 

@@ -185,7 +185,7 @@ def test_nothing_is_mended_that_did_not_end_normally(reader, stop_reason):
 def test_a_mended_text_is_a_valid_object(text):
     result = mended(text)
     if result is not None:
-        valid = duckdb.execute("select json_valid($1), json_type($1)", [result]).fetchone()
+        (valid,) = duckdb.execute("select json_valid($1), json_type($1)", [result]).fetchall()
         assert valid == (True, "OBJECT")
 
 

@@ -28,7 +28,7 @@ def secret(tmp_path) -> Path:
     """A table outside of it, which nobody may read."""
     path = tmp_path / "secret" / "train-all.parquet"
     path.parent.mkdir()
-    duckdb.sql("select 'secret' as a").write_parquet(str(path))
+    duckdb.connect().sql("select 'secret' as a").write_parquet(str(path))
     return path
 
 
