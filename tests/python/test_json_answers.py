@@ -118,12 +118,13 @@ def damaged_json_is_whole(text: str) -> bool:
     [
         *("{", "[", '{"', '["', '{"a":', '{"a":1,', '{"a":"', '"{\\"', '{\\"', '{"a":1,}', "\\"),
         *('"', "`", '{"document":', '{"a":{"b":[', '{"a":1,"a":1}', "```\n{", "} ", '"a":["'),
+        *('\\"', '\\"\n', '\\\\"\\n', '\\"{\\n', " \\"),
     ],
 )
 def test_no_text_is_searched_or_repaired_for_long(piece):
     started = time.process_time()
     text = piece * (50_000 // len(piece))
-    for around in (text, TEXT + text, TEXT[:-3] + text):
+    for around in (text, TEXT + text, TEXT[:-3] + text, TEXT + text + '":', text + '{\\":'):
         json_answers.found_in(around, FIELDS)
         damaged_json.repaired(around)
     assert time.process_time() - started < 5

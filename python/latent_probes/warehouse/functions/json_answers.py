@@ -20,9 +20,11 @@ MAX_DEPTH = 20
 MAX_TRAILING_COMMAS = 100
 # Characters read in vain, for each character of a text.
 VAIN_CHARACTERS = 20
-# Where a value with an object in it can start: an object, a list, or a JSON string of one.
+# Where a value with an object in it can start: an object, a list, or a JSON string of one. Without
+# a limit, each of many escaped quotes would look for the object behind all others.
 START = regex.compile(
-    r'\{(?=\s*+")|\[(?=\s*+[\[{"])|"(?=(?:\\+["nrt]|\s)*+[\[{](?:\\+[nrt]|\s)*+\\+")'
+    r'\{(?=\s*+")|\[(?=\s*+[\[{"])'
+    r'|"(?=(?:\\+["nrt]|\s){0,50}+[\[{](?:\\+[nrt]|\s){0,50}+\\+")'
 )
 # An object in which every quote is escaped, as in a JSON string without its own quotes.
 ESCAPED = regex.compile(r'\{(?:\\[nrt]|\s)*+\\"')
@@ -198,7 +200,7 @@ def outside(text: str, values: Iterable[Value]) -> list[str]:
 
 def named(text: str, fields: list[str]) -> set[str]:
     """Which of the fields a text names as JSON does."""
-    names = regex.finditer(rf"""\\*+["']({"|".join(fields)})\\*+["']\s*+:""", text)
+    names = regex.finditer(rf"""["']({"|".join(fields)})\\*+["']\s*+:""", text)
     return {name[1] for name in names}
 
 
