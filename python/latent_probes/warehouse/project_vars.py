@@ -130,7 +130,7 @@ class Reader(yaml.CSafeLoader):
     A key that is repeated, of which YAML would keep the last, is refused.
     """
 
-    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """A mapping whose keys differ."""
         known: set[str] = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
@@ -190,8 +190,9 @@ def refuse_deep(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
+            mark: Any = event.start_mark
             raise yaml.MarkedYAMLError(
-                problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=event.start_mark
+                problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=mark
             )
 
 
