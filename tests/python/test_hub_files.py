@@ -572,11 +572,11 @@ def test_a_command_says_how_far_it_is_and_nothing_else(person, content):
     assert checkout.runs("latent-probes", "land", NAME).splitlines() == [
         f"{NAME}@{commit}/a.parquet: landed 1 of 1 rollouts",
         f"{NAME}@{commit}/b.parquet: landed 1 of 1 rollouts",
-        "landed 2 of 2 rollouts; the rest had already landed",
+        "landed 2 of 2 rollouts",
     ]
     assert checkout.runs("latent-probes", "land", NAME).splitlines() == [
         "Hub files that had already landed: 2",
-        "landed 0 of 0 rollouts; the rest had already landed",
+        "landed 0 of 0 rollouts",
     ]
 
 

@@ -116,7 +116,7 @@ def evaluate(
             n_landed, n_rows = oracles.land_answers(
                 here, name, condition, answers, build, delimiter
             )
-        terminal.say(f"landed {n_landed:,} of {n_rows:,} answers; the rest had already landed")
+        terminal.say_landed(n_landed, n_rows, "answers")
         warehouse.build(here, tested=False)
         plan.show(here)
     if provider is None:
@@ -163,4 +163,4 @@ def land_ratings(
 
     with working("nothing was changed") as here:
         n_landed, n_rows = ratings.land_ratings(here, file, rater, delimiter)
-    terminal.say(f"landed {n_landed:,} of {n_rows:,} scores; the rest had already landed")
+    terminal.say_landed(n_landed, n_rows, "scores")

@@ -66,9 +66,7 @@ def land(
         landed = rollout_files.land_rollouts(here.landing, files, mapping, here.downloads)
     if landed.known_files:
         terminal.say(f"Hub files that had already landed: {landed.known_files:,}")
-    terminal.say(
-        f"landed {landed.added:,} of {landed.rollouts:,} rollouts; the rest had already landed"
-    )
+    terminal.say_landed(landed.added, landed.rollouts, "rollouts")
 
 
 def sample(
@@ -195,7 +193,5 @@ def resample(
             here, source, name, continuations, max_new_tokens, seed, documents
         )
         warehouse.build(here, tested=False)
-    terminal.say(
-        f"landed {landed:,} of {wanted:,} continuations of {name}; the rest had already landed"
-    )
+    terminal.say_landed(landed, wanted, f"continuations of {name}")
     plan.show(here)

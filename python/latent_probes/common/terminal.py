@@ -44,6 +44,12 @@ def say(message: str) -> None:
     console.print(Text(printable(from_here(message))), soft_wrap=True)
 
 
+def say_landed(n_landed: int, n_rows: int, what: str) -> None:
+    """Say how many of some rows have landed, and what became of the others."""
+    rest = "; the rest had already landed" if n_landed < n_rows else ""
+    say(f"landed {n_landed:,} of {n_rows:,} {what}{rest}")
+
+
 def from_here(message: str) -> str:
     """A message in which files below the current directory are named relative to it."""
     with suppress(FileNotFoundError):  # The current directory was removed.
