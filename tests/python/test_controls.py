@@ -111,8 +111,9 @@ def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
     assert "row 31: score is 1.5, not a score from 0 to 1" in checkout.fails(*land)
     assert checkout.query("select count(*) from human_ratings", "landing") == [(0,)]
     rows[30]["score"] = ""
-    # Of another text.
-    rows[0]["answer_hash"] = "another"
+    write_sheet(sheet, [rows[0] | {"answer_hash": "another"}, *rows[1:]])
+    assert "row 1: " in (refused := checkout.fails(*land)) and "write the sheet again" in refused
+    assert checkout.query("select count(*) from human_ratings", "landing") == [(0,)]
     write_sheet(sheet, rows)
     assert "landed 30 of 30 scores" in checkout.runs(*land)
     assert "landed 0 of 30 scores" in checkout.runs(*land)
@@ -121,7 +122,7 @@ def test_people_score_what_the_judge_was_shown(controlled, tmp_path):
         "select n_answers, alpha from judge_agreement "
         "where comparison = 'human' and other_rater = 'anna' and scope = 'all'"
     )
-    assert n_answers == 29
+    assert n_answers == 30
     assert alpha < 0
 
 

@@ -451,8 +451,8 @@ def test_a_sheet_that_a_spreadsheet_saved_with_semicolons_lands_with_the_delimit
     path = tmp_path / "sheet.csv"
     path.write_bytes(codecs.BOM_UTF8 + SHEET.encode())
     assert ratings.read(path, ";").to_pylist() == [
-        {"answer_request_id": "a", "answer_hash": "h", "score": 0.5},
-        {"answer_request_id": "c", "answer_hash": "h", "score": 1.0},
+        {"row_number": 1, "answer_request_id": "a", "answer_hash": "h", "score": 0.5},
+        {"row_number": 3, "answer_request_id": "c", "answer_hash": "h", "score": 1.0},
     ]
     with pytest.raises(FileError, match='the delimiter seems to be ";"'):
         ratings.read(path)
@@ -464,13 +464,13 @@ def test_commands_take_a_delimiter(tmp_path):
     checkout = Checkout(tmp_path)
     rollouts, sheet = tmp_path / "rollouts.csv", tmp_path / "sheet.csv"
     rollouts.write_text(csv_text(delimiter="\t"), newline="")
-    sheet.write_text(SHEET, newline="")
+    sheet.write_text(SHEET.replace("0,5", "1,5"), newline="")
     refused = checkout.fails("latent-probes", "land", str(rollouts))
     assert "the delimiter seems to be tab: name it with --delimiter tab" in refused
     said = checkout.runs("latent-probes", "land", str(rollouts), "--delimiter", "tab")
     assert "landed 4 of 4 rollouts" in said
     land = ("latent-probes", "land-ratings", str(sheet), "--rater", "anna")
-    assert "landed 2 of 2 scores" in checkout.runs(*land, "--delimiter", ";")
+    assert "row 1: score is 1.5, not a score" in checkout.fails(*land, "--delimiter", ";")
     assert "is not one character" in checkout.fails(*land, "--delimiter", ";;")
 
 
@@ -480,6 +480,30 @@ def test_a_score_that_cannot_be_read_is_refused(tmp_path, score):
     path.write_text(f'answer_id,answer_hash,score\na,h,"{score}"\n')
     with pytest.raises(RatingError, match=f"row 1: score is {score}, not a score from 0 to 1"):
         ratings.read(path)
+
+
+@pytest.mark.parametrize(
+    ("answer_id", "answer_hash", "said"),
+    [
+        ("nope", "h", "row 2: 'nope' is not the id of an answer"),
+        ("A1", "h", "row 2: 'A1' is not the id of an answer"),
+        ("pending", "h", "row 2: 'pending' is not the id of an answer"),
+        ("a1", "H", "row 2: 'a1' has another text .answer_hash.*write the sheet again"),
+    ],
+)
+def test_a_score_of_an_unknown_or_changed_answer_is_refused(tmp_path, answer_id, answer_hash, said):
+    path = tmp_path / "sheet.csv"
+    known = "answer_id,answer_hash,score\na0,h,0.5\n"
+    path.write_text(known)
+    with CONNECTION.cursor() as connection:
+        connection.execute(
+            "create or replace temp table answers as select unnest(['a0', 'a1', 'pending']) "
+            "as request_id, unnest(['h', 'h', null]) as answer_hash"
+        )
+        ratings.refuse_other_answers(connection, path, ratings.read(path))
+        path.write_text(f"{known}{answer_id},{answer_hash},0.5\n")
+        with pytest.raises(RatingError, match=said):
+            ratings.refuse_other_answers(connection, path, ratings.read(path))
 
 
 # Whatever the files are ------------------------------------------------------------------------

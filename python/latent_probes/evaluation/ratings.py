@@ -75,7 +75,8 @@ def plain(text: str) -> str:
 def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tuple[int, int]:
     """Land the scores of a sheet; return the number of new scores and of all scores.
 
-    Raises RatingError or FileError, and lands nothing, if the file or a row is invalid.
+    Builds the warehouse. Raises RatingError or FileError, and lands nothing, if the file or a row
+    is invalid, or a score is not of an answer as it is in the warehouse.
     """
     if not rater.strip():
         raise RatingError("--rater is empty: give the name of the rater")
@@ -83,6 +84,10 @@ def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tu
     n_rows = scores.num_rows
     if not n_rows:
         raise RatingError(f"{path} contains no scores: fill in the column `score`")
+    warehouse.build(home, tested=False)
+    with warehouse.opened(home) as connection:
+        refuse_other_answers(connection, path, scores)
+    scores = scores.drop_columns(["row_number"])
     for name, text in {"rater": rater, "file_hash": files.hash_of(path)}.items():
         scores = scores.append_column(name, pyarrow.array([text] * n_rows))
     with landing.opened(home.landing) as connection:
@@ -90,7 +95,7 @@ def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tu
 
 
 def read(path: Path, delimiter: str = ",") -> pyarrow.Table:
-    """An Arrow table of answer_request_id, answer_hash and score of each answer with a score."""
+    """An Arrow table of row_number, answer_request_id, answer_hash and score of each score."""
     source = table_files.local_file(path, delimiter)
     with duckdb.connect() as connection:
         connection.execute(
@@ -134,5 +139,45 @@ def read(path: Path, delimiter: str = ",") -> pyarrow.Table:
         if fault:
             raise RatingError(f"{path}, row {fault[0]}: {fault[1]}; fix or drop the row")
         return connection.sql(
-            "select answer_id as answer_request_id, answer_hash, score from given order by all"
+            """
+            select row_number, answer_id as answer_request_id, answer_hash, score
+            from given
+            order by answer_id
+            """
         ).to_arrow_table()
+
+
+def refuse_other_answers(
+    connection: duckdb.DuckDBPyConnection, path: Path, scores: pyarrow.Table
+) -> None:
+    """Raise RatingError for the first row whose answer is unknown or has another text.
+
+    ``connection`` is a connection to the warehouse, ``scores`` is what ``read`` returns.
+    """
+    connection.register("scores_of_sheet", scores)
+    try:
+        faults = connection.execute(
+            """
+            select
+                scores.row_number,
+                scores.answer_request_id,
+                answers.answer_hash is not null as is_known,
+            from scores_of_sheet as scores
+            left join answers on scores.answer_request_id = answers.request_id
+            where scores.answer_hash is distinct from answers.answer_hash
+            order by scores.row_number
+            limit 1
+            """
+        ).fetchall()
+    finally:
+        connection.unregister("scores_of_sheet")
+    if not faults:
+        return
+    ((row_number, answer_id, is_known),) = faults
+    place = f"{path}, row {row_number}: {answer_id[:80]!r}"
+    if is_known:
+        raise RatingError(
+            f"{place} has another text (answer_hash) than the answer of this home: write the sheet "
+            "again and rate that text"
+        )
+    raise RatingError(f"{place} is not the id of an answer of this home; fix or drop the row")
