@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import functools
 import gzip
 import io
@@ -26,6 +27,7 @@ from landing_house import House, listed, row, without, write
 from latent_probes import table_files
 from latent_probes.cli import options
 from latent_probes.common import limits
+from latent_probes.common.home import Home
 from latent_probes.evaluation import answers_file, ratings
 from latent_probes.evaluation.answers_file import OracleError
 from latent_probes.evaluation.ratings import RatingError
@@ -504,6 +506,31 @@ def test_a_score_of_an_unknown_or_changed_answer_is_refused(tmp_path, answer_id,
         path.write_text(f"{known}{answer_id},{answer_hash},0.5\n")
         with pytest.raises(RatingError, match=said):
             ratings.refuse_other_answers(connection, path, ratings.read(path))
+
+
+def test_a_landed_score_is_not_corrected_silently(tmp_path, monkeypatch):
+    monkeypatch.setattr(ratings.warehouse, "build", lambda home, tested: None)
+    monkeypatch.setattr(ratings, "refuse_other_answers", lambda *_: None)
+    home = Home(tmp_path, tmp_path / "home")
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        monkeypatch.setattr(
+            ratings.warehouse, "opened", lambda home: contextlib.nullcontext(connection)
+        )
+
+        def landed(rater: str, *scores: str) -> tuple[int, int]:
+            path = tmp_path / "sheet.csv"
+            rows = [f"a{number},h,{score}\n" for number, score in enumerate(scores)]
+            path.write_text("".join(["answer_id,answer_hash,score\n", *rows]))
+            return ratings.land_ratings(home, path, rater)
+
+        assert landed("Kim", "", "0.4") == (1, 1)
+        assert landed(" Kim\n", "0.7", "0.40") == (1, 2)
+        with pytest.raises(RatingError, match=r"row 2: Kim has already landed another .*'a1' .1 "):
+            landed("Kim", "0.7", "0.9", "0.5")
+        assert landed("Kim 2", "0.7", "0.9") == (2, 2)
+    with duckdb.connect(home.landing) as connection:
+        found = connection.execute("select rater, score from human_ratings order by all")
+        assert found.fetchall() == [("Kim", 0.4), ("Kim", 0.7), ("Kim 2", 0.7), ("Kim 2", 0.9)]
 
 
 # Whatever the files are ------------------------------------------------------------------------

@@ -78,7 +78,8 @@ def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tu
     Builds the warehouse. Raises RatingError or FileError, and lands nothing, if the file or a row
     is invalid, or a score is not of an answer as it is in the warehouse.
     """
-    if not rater.strip():
+    rater = rater.strip()
+    if not rater:
         raise RatingError("--rater is empty: give the name of the rater")
     scores = read(path, delimiter)
     n_rows = scores.num_rows
@@ -87,11 +88,23 @@ def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tu
     warehouse.build(home, tested=False)
     with warehouse.opened(home) as connection:
         refuse_other_answers(connection, path, scores)
-    scores = scores.drop_columns(["row_number"])
+    return add(home, path, rater, scores), n_rows
+
+
+def add(home: Home, path: Path, rater: str, scores: pyarrow.Table) -> int:
+    """Land the scores that ``read`` returns; return the number of new ones."""
     for name, text in {"rater": rater, "file_hash": files.hash_of(path)}.items():
-        scores = scores.append_column(name, pyarrow.array([text] * n_rows))
+        scores = scores.append_column(name, pyarrow.array([text] * scores.num_rows))
     with landing.opened(home.landing) as connection:
-        return landing.add_ratings(connection, scores), n_rows
+        if differing := landing.differing_ratings(connection, scores):
+            row_number, answer_id = differing[0]
+            raise RatingError(
+                f"{path}, row {row_number}: {rater} has already landed another score of "
+                f"{answer_id!r} ({len(differing):,} such "
+                f"{'row' if len(differing) == 1 else 'rows'}): landed scores never change, so use "
+                "another --rater"
+            )
+        return landing.add_ratings(connection, scores.drop_columns(["row_number"]))
 
 
 def read(path: Path, delimiter: str = ",") -> pyarrow.Table:

@@ -36,7 +36,7 @@ from latent_probes.landing.opening import (
     transaction,
 )
 from latent_probes.landing.oracles import add_oracle_answers, differing_answers
-from latent_probes.landing.ratings import add_ratings
+from latent_probes.landing.ratings import add_ratings, differing_ratings
 from latent_probes.landing.resamples import (
     add_resamples,
     known_resamples,
@@ -79,6 +79,7 @@ __all__ = [
     "connect",
     "contents",
     "differing_answers",
+    "differing_ratings",
     "disown",
     "first",
     "intend",

@@ -32,3 +32,25 @@ def add_ratings(connection: duckdb.DuckDBPyConnection, ratings: pyarrow.Table) -
     finally:
         connection.unregister("incoming_ratings")
     return added
+
+
+def differing_ratings(
+    connection: duckdb.DuckDBPyConnection, ratings: pyarrow.Table
+) -> list[tuple[int, str]]:
+    """Row number and answer of each rating that landed with another score or of another text.
+
+    ``ratings`` has the columns of ``add_ratings`` and row_number.
+    """
+    connection.register("incoming_ratings", ratings)
+    try:
+        return connection.execute(
+            """
+            select incoming.row_number, answer_request_id
+            from incoming_ratings as incoming
+            join human_ratings as landed using (rater, answer_request_id)
+            where (incoming.answer_hash, incoming.score) != (landed.answer_hash, landed.score)
+            order by incoming.row_number
+            """
+        ).fetchall()
+    finally:
+        connection.unregister("incoming_ratings")
