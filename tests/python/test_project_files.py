@@ -206,6 +206,33 @@ def test_dbt_loads_a_seed_as_it_was_checked(tmp_path_factory, rows):
     assert loaded == checked
 
 
+NUMBERS = [0, 999, 2**31 - 1, 2**31, 99_999_999_999, 10**18 - 1, 10**18, 2**63, 10**30]
+
+
+@pytest.mark.parametrize("type_name", ["bigint", "integer", "double", "date"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{sign}{number}" for number in NUMBERS for sign in ("", "-")),
+        *("1e308", "1e309", "-1e308", "1e-307", "1e-400", ".5", "5.", "0001-01-01", "9999-12-31"),
+    ],
+)
+def test_a_value_that_passes_the_check_is_loaded_as_its_type(text, type_name):
+    try:
+        value = seeds.typed(text, type_name)
+    except ValueError:
+        return
+    assert duckdb.execute(f"select $1::{type_name}", [text]).fetchall() == [(value,)]
+
+
+def test_the_range_of_an_integer_is_stated(project):
+    text = (ROOT / "seeds" / "slot_kinds.csv").read_text().replace("\n15,", "\n99999999999,")
+    assert refusal(project, "slot_kinds", text) == (
+        "seeds/slot_kinds.csv, line 17, slot_idx: '99999999999' is not a whole number from "
+        "-2,147,483,648 to 2,147,483,647"
+    )
+
+
 FROZEN = {
     "round_number": 1,
     "n_docs": 20,

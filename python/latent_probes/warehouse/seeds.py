@@ -17,13 +17,15 @@ from latent_probes.warehouse.project_vars import read_yaml
 
 RULES_FILE = "seeds/_seeds.yml"
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+# A bigint holds every number of 18 digits.
+INTEGERS = range(-(2**31), 2**31)
 NUMBER = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]{1,3})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LINE_END = re.compile(r"\r\n|\r|\n")
 MAX_LISTED = 20
 TYPES = {
     "bigint": "a whole number",
-    "integer": "a whole number",
+    "integer": f"a whole number from {INTEGERS[0]:,} to {INTEGERS[-1]:,}",
     "double": "a number",
     "boolean": "true or false",
     "date": "a date such as 2026-11-26",
@@ -184,7 +186,7 @@ def typed(text: str, type_name: str) -> Any:
     if text == "":
         return None
     if type_name in ("bigint", "integer"):
-        if WHOLE_NUMBER.fullmatch(text):
+        if WHOLE_NUMBER.fullmatch(text) and (type_name == "bigint" or int(text) in INTEGERS):
             return int(text)
     elif type_name == "double":
         if NUMBER.fullmatch(text) and math.isfinite(value := float(text)):
