@@ -13,6 +13,7 @@ import math
 import re
 import shutil
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -102,10 +103,10 @@ def kind_of(column: Column) -> str:
     return "varchar[]" if isinstance(column.kind, Texts) else "varchar"
 
 
-def problem_of(path: Path, schema: list[Column]) -> str:
+def problem_of(path: Path, schema: list[Column], delimiter: str = ",") -> str:
     """The row of a file that is refused, and why."""
     try:
-        found = rows_of(path, schema)
+        found = rows_of(path, schema, delimiter)
     except FileError as error:
         return str(error).removeprefix(f"{path}, ")
     return next((f"row {number}: {problem}" for number, problem, *_ in found if problem), "")
@@ -192,6 +193,35 @@ def test_settings_land_alike_in_all_formats(house, suffix):
     del good["min_p"]
     assert house.sampling() == [good]
     assert str(house.query("select sampling ->> 'top_k' from rollouts")) == "[('20',)]"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "scale", "found"),
+    [
+        ("0.7", 4, 4, 0.7),
+        ("0", 4, 4, 0),
+        ("1", 5, 4, 1),
+        ("20", 10, 0, 20),
+        ("20", 5, 3, 20),
+        ("100", 38, 9, 100),
+        ("1E-9", 38, 38, 1e-9),
+    ],
+)
+def test_decimals_of_parquet_files_land_as_numbers(house, value, digits, scale, found):
+    decimal = pyarrow.array([Decimal(value)]).cast(pyarrow.decimal128(digits, scale))
+    name = "top_k" if found == 20 else "temperature"
+    table = pyarrow.Table.from_pylist([row()]).append_column(name, decimal)
+    pyarrow.parquet.write_table(table, house.folder / "a.parquet")
+    house.land(house.folder / "a.parquet")
+    assert house.sampling() == [{name: found}]
+
+
+def test_a_negative_decimal_is_refused_as_it_is_written(house):
+    decimal = pyarrow.array([Decimal("-0.7")]).cast(pyarrow.decimal128(4, 4))
+    table = pyarrow.Table.from_pylist([row()]).append_column("temperature", decimal)
+    pyarrow.parquet.write_table(table, house.folder / "bad.parquet")
+    said = "row 1: temperature is -0.7, not a number"
+    assert said in house.refusal(house.folder / "bad.parquet")
 
 
 @pytest.mark.parametrize("text", [".5", "0.5", " 0.5 ", "5e-1"])

@@ -15,6 +15,8 @@ TEXT = r"VARCHAR|ENUM\(.*\)"
 TEXTS = r'(VARCHAR|"NULL")\[\d*\]'
 INTEGER = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?"
 NUMBER = rf"{INTEGER}|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)"
+# With digits after the point.
+DECIMAL = r"DECIMAL\(\d+,[1-9]\d*\)"
 # The type of a column in which everything is null.
 NOTHING = '"NULL"'
 
@@ -69,9 +71,17 @@ def numbered(
                     f"{column.kind.words}; cast it before landing"
                 )
             wanted = "varchar[]" if isinstance(column.kind, Texts) else "varchar"
-            values[column.ours] = f"{sql.identifier(known)}::{wanted} as {column.ours}"
+            value = f"{sql.identifier(known)}::{wanted}"
+            if isinstance(column.kind, Number) and re.fullmatch(DECIMAL, kind):
+                value = plain_decimal(value)
+            values[column.ours] = f"{value} as {column.ours}"
     selected = ", ".join(["row_number() over () as row_number", *values.values()])
     return f"(select {selected} from {table(source)})", list(values)
+
+
+def plain_decimal(text: str) -> str:
+    """SQL: the text of a decimal as JSON has it; of decimals below 1, some types have no zero."""
+    return rf"rtrim(rtrim(regexp_replace({text}, '^(-?)\.', '\10.'), '0'), '.')"
 
 
 def is_right(kind: Text | Texts | Number, found: str) -> bool:
