@@ -318,6 +318,27 @@ def test_a_long_header_is_refused_with_a_short_message(house, names):
     assert len(refused) < 2000
 
 
+@pytest.mark.parametrize(
+    "setting", ["top_k", "max_new_tokens", "sampling_seed", "continuation_idx"]
+)
+def test_a_separator_of_thousands_in_an_integer_is_refused(tmp_path, setting):
+    schema = Mapping().schema(list(row()))
+    for delimiter, value in itertools.product(",;\t", ["12,000", "1.000", "1,000", "-1.000"]):
+        path = tmp_path / "bad.csv"
+        path.write_text(csv_text([row(**{setting: value})], delimiter=delimiter), newline="")
+        assert f"row 1: {setting} is {value}, not " in problem_of(path, schema, delimiter)
+    with pytest.raises(FileError, match=f"constant {setting}=1.000 is not a"):
+        Mapping(constants={setting: "1.000"})
+
+
+@pytest.mark.parametrize("value", ["20.0", "20.00", "20", "20,0", "2e1"])
+def test_an_integer_with_a_fraction_of_zeros_is_read(house, value):
+    path = house.folder / "a.csv"
+    path.write_text(csv_text([row(top_k=value, temperature="0,125")], delimiter=";"), newline="")
+    house.land(path, delimiter=";")
+    assert house.sampling() == [{"top_k": 20, "temperature": 0.125}]
+
+
 WRONG = [[0.7], "hot", math.nan, math.inf, -math.inf, True, -(2.0**70), 1e300, {"a": 1}]
 BEYOND = [("top_p", 1.5), ("min_p", -0.5), ("top_k", 2.5), ("max_new_tokens", 0), ("top_k", -2)]
 

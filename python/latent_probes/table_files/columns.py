@@ -15,6 +15,7 @@ from latent_probes.table_files.sources import FileError, Source
 
 # A number of JSON. Everything that is not one, such as NaN, is written otherwise.
 NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+GROUPED = r"-?[0-9]+\.[0-9]{3}"
 SHOWN_CHARACTERS = 40
 SHOWN_NAMES = 30
 
@@ -38,7 +39,8 @@ class Texts:
 class Number:
     """A finite number from ``low`` to ``high``, both included, as the text of a JSON number.
 
-    ``called`` says in messages what it must be.
+    A ``whole`` number with three digits after the point is refused, since `1.000` is a thousand to
+    many. ``called`` says in messages what it must be.
     """
 
     low: int
@@ -63,6 +65,7 @@ class Number:
             f"coalesce({number} between {self.low} and {self.high}, false)",
         ]
         if self.whole:
+            rules.append(f"not regexp_full_match({value}, {sql.literal(GROUPED)})")
             # The cast rounds.
             rules.append(f"try_cast({value} as double) = floor(try_cast({value} as double))")
         return f"({' and '.join(rules)})"

@@ -111,16 +111,20 @@ def raw(source: Source, columns: list[Column], found: list[str]) -> dict[str, st
             if not column.empty_is_text:
                 value = f"nullif({value}, '')"
             if isinstance(column.kind, Number):
-                value = plain_number(value, decimal_comma=source.delimiter != ",")
+                value = plain_number(value, column.kind, decimal_comma=source.delimiter != ",")
             values[column.ours] = value
     return values
 
 
-def plain_number(value: str, *, decimal_comma: bool) -> str:
-    """SQL: a number as people and spreadsheets write it, as JSON does; other texts stay."""
+def plain_number(value: str, kind: Number, *, decimal_comma: bool) -> str:
+    """SQL: a number as people and spreadsheets write it, as JSON does; other texts stay.
+
+    A comma before three digits of a whole number stays: it can separate thousands.
+    """
     value = f"nullif(trim({value}), '')"
     if decimal_comma:
-        value = rf"regexp_replace({value}, '^(-?[0-9]*),([0-9]+)$', '\1.\2')"
+        decimals = "[0-9]{1,2}|[0-9]{4,}" if kind.whole else "[0-9]+"
+        value = rf"regexp_replace({value}, '^(-?[0-9]*),({decimals})$', '\1.\2')"
     value = rf"regexp_replace({value}, '^(-?)\.([0-9])', '\10.\2')"
     return rf"regexp_replace({value}, '^(-?[0-9]+)\.$', '\1')"
 
