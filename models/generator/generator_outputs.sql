@@ -31,15 +31,7 @@ found as materialized (
 
     select
         * exclude (text),
-        case
-            when not json_valid(text) then json_answer(text, [{{ quoted(schema.required) }}])
-            when list_has_all(json_keys(text), [{{ quoted(schema.required) }}])
-                then {
-                    'json': text,
-                    'is_ambiguous': false
-                }
-            else json_answer(text, [{{ quoted(schema.required) }}])
-        end as answer,
+        json_answer(text, [{{ quoted(schema.required) }}]) as answer,
     from settled
 
 ),

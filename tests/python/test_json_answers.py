@@ -132,3 +132,37 @@ def test_no_text_is_searched_or_repaired_for_long(piece):
 
 def test_a_longer_text_than_any_answer_is_not_read():
     assert json_answers.found_in(TEXT + " " * 1_000_000, FIELDS).json is None
+
+
+PLAIN = '"splits": {}, "probes": {"whole_1": {"atom": "He"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"document": "A", {PLAIN}, "document": "B"}}',
+        f'So: {{"document": "A", {PLAIN}, "document": "B"}}',
+        f'{{"answer": {{"document": "A", {PLAIN}, "document": null}}}}',
+        '{"document": "A", "splits": {}, "probes": {"whole_1": {"atom": "He", "atom": "She"}}}',
+        f'{{"document": "A", {PLAIN}, "document": "B", "more": [{"7" * 5000}]}}',
+        f'{{"document": "A", {PLAIN}, "document": "B", "more": {"[" * 9999}{"]" * 9999}}}',
+        json.dumps(f'{{"document": "A", {PLAIN}, "document": "B"}}'),
+    ],
+)
+def test_an_answer_that_gives_a_field_two_values_is_not_taken(text):
+    found = json_answers.found_in(text, FIELDS)
+    assert found.is_ambiguous or found.json is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"document": "A", {PLAIN}, "document": "A"}}',
+        f'{{"document": "A", {PLAIN}, {PLAIN}}}',
+        '{"document": "A", "splits": {}, "probes": {"whole_1": {"atom": "He", "atom": "He"}}}',
+    ],
+)
+def test_a_field_that_is_given_twice_with_one_value_is_one(text):
+    found = json_answers.found_in(text, FIELDS)
+    assert not found.is_ambiguous
+    assert found.json == f'{{"document": "A", {PLAIN}}}'

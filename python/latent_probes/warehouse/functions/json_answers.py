@@ -41,6 +41,14 @@ class Found(NamedTuple):
     is_ambiguous: bool = False
 
 
+class Several(list):
+    """The different values that an object gives for one field."""
+
+
+class Merged(dict):
+    """An object that gives a field twice with the same value."""
+
+
 class Value(NamedTuple):
     """A JSON value, and where in a text it is."""
 
@@ -64,9 +72,9 @@ def json_answer(texts: pyarrow.ChunkedArray, fields: pyarrow.ChunkedArray) -> py
 def found_in(text: str, fields: list[str]) -> Found:
     """The JSON object with all ``fields`` in a text.
 
-    Several equal ones are one. It is ambiguous if they differ, or if fields of another one are
-    named outside. Without such an object: the object that has most of the fields, or the part of
-    the text that might be repaired.
+    Several equal ones are one, and so are equal values of a field. It is ambiguous if they differ,
+    or if fields of another one are named outside. Without such an object: the object that has most
+    of the fields, or the part of the text that might be repaired.
     """
     if len(text) > limits.ANSWER_CHARACTERS:
         return Found(None)
@@ -76,17 +84,41 @@ def found_in(text: str, fields: list[str]) -> Found:
         unescaped = read(f'"{text[start.start() : text.rfind("}") + 1]}"', is_strict=False)
         answers = list(answers_among(*unescaped, fields))
     if not answers:
-        return Found(remainder(text, values, fields))
-    is_ambiguous = any(answer != answers[0] for answer in answers)
+        return rest(remainder(text, values, fields))
+    (answer, *others) = answers
+    kinds = {type(part) for part in parts_of(answer)}
+    is_ambiguous = Several in kinds or any(other != answer for other in others)
     for value in values:
-        if value.value is answers[0]:
+        if value.value is answer and Merged not in kinds:
             return Found(text[value.starts_at : value.ends_at], is_ambiguous)
-    return Found(json.dumps(answers[0]), is_ambiguous)
+    return Found(json.dumps(answer), is_ambiguous)
+
+
+def rest(text: str | None) -> Found:
+    """What might be repaired, unless it is JSON that gives a field different values."""
+    try:
+        value = json.loads(text or "{", object_pairs_hook=merged)
+    except json.JSONDecodeError:
+        return Found(text)
+    except (RecursionError, ValueError):
+        return Found(None)
+    return Found(text, any(isinstance(part, Several) for part in parts_of(value)))
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """A JSON value and all values in it."""
+    parts = [value]
+    while parts:
+        yield (part := parts.pop())
+        if isinstance(part, dict):
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
 
 
 def read(text: str, *, is_strict: bool = True) -> tuple[str, list[Value]]:
     """A text without trailing commas, and its JSON values, none of them inside another."""
-    decoder = json.JSONDecoder(object_pairs_hook=unambiguous, strict=is_strict)
+    decoder = json.JSONDecoder(object_pairs_hook=merged, strict=is_strict)
     values: list[Value] = []
     place, commas = 0, MAX_TRAILING_COMMAS
     readings, characters = limits.ANSWER_READINGS, VAIN_CHARACTERS * len(text)
@@ -104,7 +136,7 @@ def read(text: str, *, is_strict: bool = True) -> tuple[str, list[Value]]:
             characters -= (len(text) if is_open else error.pos) - place
             readings -= 1
             place += 1
-        # Nested too deeply, a number of too many digits, or a field given twice.
+        # Nested too deeply, or a number of too many digits.
         except (RecursionError, ValueError):
             characters -= len(text) - place
             place += 1
@@ -123,12 +155,19 @@ def trailing_comma(text: str, place: int) -> int | None:
     return place if TRAILING_COMMA.match(text, place) else None
 
 
-def unambiguous(pairs: list[tuple[str, Any]]) -> dict:
-    """A JSON object, unless it gives a field twice: readers differ in what they take."""
+def merged(pairs: list[tuple[str, Any]]) -> dict:
+    """A JSON object. Of a field that it gives twice, equal values are one, others are several."""
     value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a field is given twice")
-    return value
+    if len(value) == len(pairs):
+        return value
+    values: dict[str, list] = {}
+    for key, part in pairs:
+        found = values.setdefault(key, [part])
+        if part != found[0]:
+            found.append(part)
+    return Merged(
+        (key, found[0] if len(found) == 1 else Several(found)) for key, found in values.items()
+    )
 
 
 def answers_among(
