@@ -231,6 +231,73 @@ def test_queries_with_other_columns_are_a_fault_or_one_sentence(folder, definiti
         assert str(error).isprintable()
 
 
+def described(folder: Path, **changes) -> dict:
+    """The manifest of a folder with other values."""
+    return json.loads((folder / "manifest.json").read_text()) | changes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda found: {"rounds": []}, "round 1 is not listed in the manifest"),
+        (
+            lambda found: {"rounds": found["rounds"] * 2},
+            "round 1 is listed 2 times in the manifest",
+        ),
+        (
+            lambda found: {"rounds": [*found["rounds"], found["rounds"][0] | {"round_idx": 7}]},
+            "round 7 of the manifest is not in the files",
+        ),
+        (
+            lambda found: {"rounds": [found["rounds"][0] | {"seed": 77}]},
+            "the manifest's seed of round 1 does not match the files",
+        ),
+        (
+            lambda found: {"rounds": [found["rounds"][0] | {"doc_ids": [], "row_seeds": []}]},
+            "the manifest's documents of round 1 do not match the files",
+        ),
+        (lambda found: {"texts": []}, "the manifest's texts do not match the files"),
+        (
+            lambda found: {"files": [found["files"][0] | {"sha256": "0"}, *found["files"]]},
+            "is listed 2 times in the manifest",
+        ),
+    ],
+)
+def test_a_manifest_with_other_rounds_texts_or_files_is_found(folder, change, message):
+    change_manifest(folder, json.dumps(described(folder, **change(described(folder)))))
+    assert message in " ".join(proof.compare(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[]", "manifest.json is not an object"),
+        ("{", "manifest.json is not valid JSON (line 1)"),
+        ("[" * 500_000, "manifest.json is nested too deeply"),
+        ("9" * 5_000, "manifest.json is not valid JSON"),
+        ('{"files": [], "files": []}', "manifest.json contains 'files' twice in one object"),
+        ('{"build": "a"}', "manifest.json has no `offline_baseline`"),
+        ('{"build": 1}', "`build` of manifest.json is not a text"),
+        ({"offline_baseline": 1}, "`offline_baseline` of manifest.json is not true or false"),
+        ({"rounds": {}}, "`rounds` of manifest.json is not a list"),
+        ({"rounds": [1]}, "item 1 of `rounds` in manifest.json is not an object"),
+        ({"files": [{"path": ["a"]}]}, "`path` of item 1 of `files` in manifest.json is not a"),
+        ({"settings": None}, "`settings` of manifest.json is not an object"),
+        ({"settings": {}}, "`settings` in manifest.json has no `licence`"),
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_said_in_its_own_words(folder, text, reason):
+    if isinstance(text, dict):
+        text = json.dumps(described(folder, **text))
+    change_manifest(folder, text)
+    assert f"cannot be checked ({reason}" in refused(folder)
+
+
+def test_a_card_in_another_encoding_is_named(folder):
+    (folder / "README.md").write_bytes("é".encode("latin-1"))
+    assert "(README.md is not UTF-8)" in refused(folder)
+
+
 def test_a_name_that_is_no_text_is_shown_harmlessly(folder, capsys):
     (folder / "a\n\x1b[31m\udcff").write_text("")
     with pytest.raises(typer.Exit):

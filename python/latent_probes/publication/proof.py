@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
+
 from latent_probes.common import limits, terminal
 from latent_probes.publication import card, manifest, queries, strangers
 
@@ -60,7 +62,7 @@ def compare(folder: Path) -> list[str]:
 def differences(folder: Path) -> Iterator[str]:
     """Errors in a data set's folder, as they are found."""
     there = strangers.files_of(folder)
-    described = json.loads(strangers.text_of(folder / manifest.NAME))
+    described = manifest.parsed(strangers.text_of(folder / manifest.NAME))
     shown = strangers.text_of(folder / card.NAME)
     there = {path for path in there if not manifest.is_foreign(path)}
     yield from manifest.differences(folder, there, described["files"])
@@ -69,8 +71,14 @@ def differences(folder: Path) -> Iterator[str]:
     with queries.opened(folder) as figures:
         computed = card.render(figures, folder, described["settings"])
         is_offline = bool(figures.execute("from baseline_rounds limit 1").fetchall())
+        texts = figures.execute(
+            "select folder from published_tables where holds_texts order by position"
+        ).fetchall()
+        yield from manifest.differences_of_rounds(figures, described["rounds"])
     if described["offline_baseline"] != is_offline:
         yield "the manifest's offline_baseline does not match the requests"
+    if described["texts"] != [name for (name,) in texts]:
+        yield "the manifest's texts do not match the files"
     if computed != shown:
         of_card, of_files = card.tables_of(shown), card.tables_of(computed)
         names = [name for name in of_files if of_card.get(name) != of_files[name]]
@@ -81,7 +89,16 @@ def differences(folder: Path) -> Iterator[str]:
 
 def unreadable(folder: Path, error: Exception) -> str:
     """Message for a folder that cannot be checked."""
-    reason = terminal.shortened(str(error) or type(error).__name__)
+    if isinstance(error, OSError):
+        reason = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
+    elif isinstance(error, ValueError | duckdb.Error):
+        reason = str(error)
+    elif isinstance(error, MemoryError):
+        reason = "more memory is needed than is available"
+    # Anything else is an error of Python, whose words name nothing in the folder.
+    else:
+        reason = "its card, manifest or queries do not have the form of an export"
+    reason = terminal.shortened(reason)
     return (
         f"{folder}: cannot be checked ({reason}); it must be the complete folder of an export by "
         "this version"

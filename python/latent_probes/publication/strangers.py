@@ -35,7 +35,10 @@ def files_of(folder: Path) -> set[str]:
             place = path.relative_to(folder)
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
-                target = path.resolve()
+                try:
+                    target = path.resolve()
+                except (OSError, RuntimeError) as error:
+                    raise ValueError(f"{place} is a link in a loop of links") from error
                 if not (target.is_relative_to(root) and target.is_file()):
                     raise ValueError(
                         f"{place} is a link to something outside the folder; download the data "
@@ -51,7 +54,10 @@ def text_of(path: Path) -> str:
     """The text of a file; raises ValueError if it is not UTF-8 or longer than any of ours."""
     if path.stat().st_size > limits.DATA_SET_TEXT_BYTES:
         raise ValueError(f"{path.name} is larger than {limits.DATA_SET_TEXT_BYTES:,} bytes")
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not UTF-8") from error
 
 
 def in_another_process(module: str, folder: Path) -> bytes:
