@@ -23,6 +23,7 @@ read as (
                 'usage': landed.usage
             }
         end as message,
+        landed.body is null or ({{ has_whole_usage('landed.body') }}) as is_whole,
     from {{ ref('stg_responses') }} as landed
     join {{ ref('stg_requests') }} as requests
         on landed.request_id = requests.request_id and landed.attempt = requests.attempt
@@ -32,12 +33,12 @@ read as (
 told as (
 
     select
-        * exclude (message),
+        * exclude (message, is_whole),
         nullif(trim(message.model), '') as named_model,
         message.stop_reason,
         {{ without_thinking('message.text') }} as text,
         message.usage,
-        {{ is_stated('message.usage', 'message.text') }} as has_usage,
+        is_whole and {{ is_stated('message.usage', 'message.text') }} as has_usage,
     from read
 
 ),
