@@ -354,6 +354,34 @@ def test_a_constant_number_for_a_list_is_refused(house, suffix):
     assert "the list 'continuations' numbers its continuations; leave out" in said
 
 
+BOTH = "row {}: has both continuation and continuations; fix"
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_a_continuation_beside_a_list_is_refused(house, suffix):
+    for continuation in (" and a hen.", ""):
+        bad = row(continuation=continuation) | listed("one", "two")
+        assert BOTH.format(1) in house.refusal(write(house.folder / f"bad{suffix}", bad))
+
+
+@pytest.mark.parametrize("first", [row(), listed("one")])
+def test_only_a_later_row_has_a_continuation_beside_a_list(house, first):
+    bad = row(doc_id="e") | listed("one", doc_id="e")
+    assert BOTH.format(2) in house.refusal(write(house.folder / "bad.jsonl", first, bad))
+
+
+def test_a_mapped_continuation_beside_a_list_is_refused(house):
+    path = write(house.folder / "bad.jsonl", listed("one", text=" and a hen.", continuation_idx=0))
+    with pytest.raises(FileError, match="row 1: has both text and continuations; fix"):
+        house.land(path, columns={"continuation": "text"})
+
+
+@pytest.mark.parametrize("suffix", LIST_FORMATS)
+def test_the_other_of_continuation_and_list_can_be_null(house, suffix):
+    house.land(write(house.folder / f"a{suffix}", listed("one") | {"continuation": None}))
+    assert [rollout[-1] for rollout in house.rollouts()] == ["one"]
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_mapped_column_that_is_missing_is_refused_by_its_name(house, suffix):
     path = write(house.folder / f"bad{suffix}", row())

@@ -86,6 +86,12 @@ class Mapping:
         index = [ours for ours in ("continuation_idx",) if ours not in self.constants]
         return [*self.texts(), "continuation", *index]
 
+    def unwanted(self, known: list[str]) -> list[str]:
+        """Our column that no row of a file with these columns may have beside its continuation."""
+        if self.name_of("continuation") == self.name_of("continuations"):
+            return []
+        return ["continuation" if self.has_list(known) else "continuations"]
+
     def schema(self, known: list[str]) -> list[Column]:
         """The columns to read of a file with these columns."""
         needed = [
@@ -98,12 +104,23 @@ class Mapping:
             )
             for ours in self.needed(known)
         ]
+        other = [
+            Column(
+                ours,
+                self.name_of(ours),
+                KINDS.get(ours, Text()),
+                required=False,
+                nullable=True,
+                empty_is_text=True,
+            )
+            for ours in self.unwanted(known)
+        ]
         settings = [
             Column(ours, self.name_of(ours), kind, required=ours in self.columns, nullable=True)
             for ours, kind in SAMPLING_COLUMNS.items()
             if ours not in self.constants
         ]
-        return needed + settings
+        return needed + other + settings
 
     def constant_values(self, known: list[str]) -> dict[str, str]:
         """SQL expressions of the constants that are columns of a rollout."""

@@ -16,6 +16,8 @@ from latent_probes.table_files import RowMemoryError, Source
 
 # Beyond this, DuckDB spills to disk.
 MEMORY_LIMIT = "2GB"
+# A row has only one of them.
+BOTH = ("continuation", "continuations")
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,21 @@ def read(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping
         values["continuation_idx"] = f"try_cast({values['continuation_idx']} as bigint)"
     values["sampling"] = mapping.sampling()
     selected = ", ".join(f"{value} as {ours}" for ours, value in values.items())
+    both = (
+        " and ".join(f"{ours} is not null" for ours in BOTH) if mapping.unwanted(known) else "false"
+    )
+    names = " and ".join(mapping.name_of(ours) for ours in BOTH)
+    problem = f"case when {both} then {sql.literal(f'has both {names}')} end"
     table_files.read(
         connection,
         source,
         columns,
-        lambda rows: f"insert into incoming by name select {selected} from {rows}",
+        lambda rows: (
+            f"""
+            insert into incoming by name
+            select {selected}
+            from (select * replace (coalesce(problem, {problem}) as problem) from {rows})
+            """
+        ),
         REMEDY,
     )
