@@ -1,7 +1,8 @@
 {# An answer without the thinking that a server left in it, also if it is not opened or not closed, and
-   without a tag around what remains. A tag inside a line or in quotes is part of the answer. #}
+   without a tag around what remains. Any other tag is part of the answer, and so is one inside a line
+   or in quotes. #}
 {% macro without_thinking(text) -%}
-    {%- set names = '(?:seed:)?(?:think|thinking|thoughts?|reasoning|reason|reflection|analysis|scratchpad)' -%}
+    {%- set names = '(?:seed:)?(?:think|thinking)' -%}
     {%- set opening = '(?:' ~ [
         '<\\|?' ~ names ~ '\\b[^<>]{0,100}>',
         '◁think▷|\\[THINK\\]|<unused94>|<\\|(?:START_THINKING|begin_of_thought)\\|>',
@@ -12,20 +13,32 @@
         '◁/think▷|\\[/THINK\\]|<unused95>|<\\|(?:END_THINKING|end_of_thought)\\|>',
         '<\\|channel\\|>final\\b[^<>]{0,100}<\\|message\\|>',
     ] | join('|') ~ ')' -%}
+    {#- Other names are tags of answers, too, so they count only at the start. -#}
+    {%- set leading = '(?is)^\\s*<(?:reasoning|thoughts?)>.*?</(?:reasoning|thoughts?)>' -%}
     {%- set start = '(?is)(^\\s*|[\\r\\n][ \\t]*)' ~ opening -%}
     {#- Up to its closing tag, if a server left out the opening one. JSON and code are no thinking. -#}
     {%- set unopened = '(?is)^\\s*(?:' ~ [
         '(?:[^\\s{"`]|"[^{\\\\\\s]|`[^`]|\\{\\s*[^\\s"])',
-        '(?:.*[^`"\'\'“‘«])?',
+        '(?:.*[^`"\'\'“‘« \\t])?',
     ] | join ~ ')?' ~ closing -%}
     {%- set harmony = '(?s)^analysis.*assistantfinal' -%}
     {%- set tag = '(?:answer|response|final_answer|solution|\\|(?:START|END)_RESPONSE\\||\\|(?:begin|end)_of_solution\\|)' -%}
     case
         when
-            regexp_matches({{ text }}, '(?is){{ opening }}|{{ closing }}|^\s*<{{ tag }}>|{{ harmony }}')
+            regexp_matches(
+                {{ text }},
+                '(?is){{ opening }}|{{ closing }}|^\s*<{{ tag }}>|{{ leading }}|{{ harmony }}'
+            )
             then
                 list_transform(
-                    [regexp_replace({{ text }}, '{{ start }}.*?{{ closing }}', '\1', 'g')],
+                    [
+                        regexp_replace(
+                            regexp_replace({{ text }}, '{{ leading }}', ''),
+                            '{{ start }}.*?{{ closing }}',
+                            '\1',
+                            'g'
+                        )
+                    ],
                     lambda answer: trim(
                         regexp_replace(
                             regexp_replace(
@@ -54,8 +67,14 @@
 {# An answer without a code fence around all of it. #}
 {% macro without_fence(text) -%}
     regexp_replace(
-        regexp_replace({{ text }}, '^\s*```([^`\n]+)```\s*$', '\1'),
-        '^\s*```[^\n`]*\n((?:[^`]|`[^`]|``[^`])*?)\s*(?:```)?\s*$',
-        '\1'
+        {{ text }},
+        '^\s*(?:' || concat_ws(
+            '|',
+            '`{3,}([^`\n]+)`{3,}',
+            '```[^\n`]*\n((?:[^`]|`[^`]|``[^`])*?)\s*(?:```)?',
+            '`{4,}[^\n`]*\n((?:[^`]|`{1,3}[^`])*?`{0,3}?)\s*(?:`{4,})?',
+            '~{3,}[^\n]*\n((?:[^~]|~{1,2}[^~])*?)\s*(?:~{3,})?'
+        ) || ')\s*$',
+        '\1\2\3\4'
     )
 {%- endmacro %}

@@ -53,6 +53,14 @@ def evaluated(name: str, text: str | None):
         ("analysisWe need b.assistantfinalb", "b"),
         ("The tags <think> and </think> are used.", "The tags <think> and </think> are used."),
         ("It ends with “</think>”.", "It ends with “</think>”."),
+        *(
+            (text, text)
+            for text in (
+                "Then:\n<analysis>the data</analysis>\nends",
+                "<reason>Because</reason>",
+                "Use </think> to close.",
+            )
+        ),
     ],
 )
 def test_thinking_is_no_part_of_an_answer(text, answer):
@@ -67,6 +75,10 @@ def test_thinking_is_no_part_of_an_answer(text, answer):
         ("```text\nviolet,\nor blue\n```\n", "violet,\nor blue"),
         (" ```violet``` ", "violet"),
         ("```\nviolet", "violet"),
+        ("````\n```\nviolet\n```\n````", "```\nviolet\n```"),
+        ("~~~text\nviolet, ~2\n~~~", "violet, ~2"),
+        ("~~~\nviolet", "violet"),
+        ("~~~\na\n~~~\nb\n~~~\nc\n~~~", "~~~\na\n~~~\nb\n~~~\nc\n~~~"),
         ("```\na\n```\nb\n```\nc\n```", "```\na\n```\nb\n```\nc\n```"),
     ],
 )
