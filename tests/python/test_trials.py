@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
@@ -155,6 +156,8 @@ def test_the_line_for_a_name_is_valid_csv(tmp_path):
     odd = '/models/a, "b".gguf'
     line = names.remedy("judge", "m", odd).split("`")[1]
     (tmp_path / "seeds").mkdir()
+    rules = Path("seeds/_seeds.yml")
+    (tmp_path / rules).write_bytes((Path(__file__).parents[2] / rules).read_bytes())
     (tmp_path / names.ALIASES).write_text(f"model,alias\n{line}\n")
     assert names.aliases(tmp_path) == {("m", odd)}
 
