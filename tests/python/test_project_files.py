@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from latent_probes import landing, warehouse
 from latent_probes.common.home import Home
-from latent_probes.warehouse import ProjectError, builds, project_vars, seeds, started_rounds
+from latent_probes.warehouse import (
+    ProjectError,
+    builds,
+    project_vars,
+    seed_files,
+    seeds,
+    started_rounds,
+)
 
 ROUND = "1,20,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false"
 HEADER = (
@@ -197,7 +204,7 @@ def test_dbt_loads_a_seed_as_it_was_checked(tmp_path_factory, rows):
         csv.writer(file, lineterminator="\n").writerows([("a", "b"), *rows])
     checked = [
         tuple(cell or None for cell in row)
-        for _, row in list(seeds.numbered_rows(seeds.text_of(path)))[1:]
+        for _, row in list(seed_files.numbered_rows(seed_files.text_of(path)))[1:]
     ]
     options = (ROOT / "macros" / "seeds.sql").read_text().partition("' (")[2].partition(")")[0]
     loaded = duckdb.sql("create or replace temp table seed (a varchar, b varchar)")
@@ -219,7 +226,7 @@ NUMBERS = [0, 999, 2**31 - 1, 2**31, 99_999_999_999, 10**18 - 1, 10**18, 2**63, 
 )
 def test_a_value_that_passes_the_check_is_loaded_as_its_type(text, type_name):
     try:
-        value = seeds.typed(text, type_name)
+        value = seed_files.typed(text, type_name)
     except ValueError:
         return
     assert duckdb.execute(f"select $1::{type_name}", [text]).fetchall() == [(value,)]

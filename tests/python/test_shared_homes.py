@@ -16,7 +16,7 @@ from filelock import FileLock
 from latent_probes import landing, warehouse
 from latent_probes.common import home, locks
 from latent_probes.common.home import BusyError, Home
-from latent_probes.warehouse import builds, dbt, stamps
+from latent_probes.warehouse import builds, copies, dbt, stamps
 
 HOLDER = """
 import sys, time, duckdb
@@ -194,9 +194,9 @@ def test_a_copy_that_was_written_meanwhile_is_made_again(here, monkeypatch, tmp_
             change(here)
         copy_database(source, target)
 
-    copy_database = builds.copy_database
-    monkeypatch.setattr(builds, "copy_database", copy)
-    builds.copy_landing(here, there)
+    copy_database = copies.copy_database
+    monkeypatch.setattr(copies, "copy_database", copy)
+    copies.copy_landing(here, there)
     assert len(copied) == 3
     assert landing.contents(there.landing) == landing.contents(here.landing)
 

@@ -12,7 +12,7 @@ import duckdb
 
 from latent_probes.common import sql
 from latent_probes.providers import ProviderError
-from latent_probes.warehouse import ProjectError, seeds
+from latent_probes.warehouse import ProjectError, seed_files
 
 # A longer name is not shown in full.
 LONGEST_NAME = 200
@@ -26,7 +26,7 @@ def aliases(project: Path) -> Aliases:
     Raises ProviderError if the seed cannot be read.
     """
     try:
-        lines = seeds.read_seed(project, ALIASES.stem).lines
+        lines = seed_files.read_seed(project, ALIASES.stem).lines
     except ProjectError as error:
         raise ProviderError(str(error)) from error
     return frozenset((line.values["model"], line.values["alias"] or "") for line in lines)

@@ -7,11 +7,10 @@ from latent_probes.warehouse.builds import (
     build,
     build_before_run,
     build_queue,
-    built_here_or_beside,
     refuse_invalid_files,
-    show_last_build,
     test_queue,
 )
+from latent_probes.warehouse.copies import built_here_or_beside, show_last_build
 from latent_probes.warehouse.dbt import WarehouseError, call_dbt, close_connections, compiled
 from latent_probes.warehouse.faults import ProjectError
 from latent_probes.warehouse.opening import attach, is_calibration, opened, settings

@@ -9,7 +9,7 @@ from latent_probes import landing
 from latent_probes.common import sql
 from latent_probes.common.home import Home
 from latent_probes.warehouse.faults import raise_if_any, shown
-from latent_probes.warehouse.seeds import Seed
+from latent_probes.warehouse.seed_files import Seed
 
 
 def refuse_edits(home: Home, rounds: Seed) -> None:
