@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import json
 import os
 import signal
@@ -24,16 +25,17 @@ import dbt.adapters.duckdb
 import dbt.cli.main
 import dying
 import impatient
-import json_repair  # noqa: F401
 import plain_builds
-import scipy.special  # noqa: F401
 
-from latent_probes import cli, pictures, publication  # noqa: F401
-from latent_probes.queue import runner  # noqa: F401
-from latent_probes.reports import exported, plan, status  # noqa: F401
-from latent_probes.warehouse import functions  # noqa: F401
+from latent_probes import cli, pictures
 from latent_probes.warehouse.functions import measures, units
 
+# What commands import when they need it, which would take each of them seconds.
+for name in (
+    *("json_repair", "scipy.special", "latent_probes.publication", "latent_probes.queue.runner"),
+    *(f"latent_probes.reports.{name}" for name in ("exported", "plan", "status")),
+):
+    importlib.import_module(name)
 # The client of the Hub reads its environment when it is imported.
 assert "huggingface_hub" not in sys.modules
 TIMEOUT_SECONDS = 300

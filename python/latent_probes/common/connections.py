@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib.util
 import ipaddress
 import os
 import ssl
@@ -86,19 +87,17 @@ def check_proxies() -> None:
             proxy = httpx2.Proxy(address if "://" in address else f"http://{address}")
             if not proxy.url.host:
                 raise ValueError("no host")
-            if proxy.url.scheme.startswith("socks"):
-                import socksio  # type: ignore[import-not-found]  # noqa: F401
-        except ImportError:
-            raise AddressError(
-                f"{name} is a SOCKS proxy, which needs the package socksio: install it, or unset "
-                f"{name}"
-            ) from None
         except (httpx2.InvalidURL, ValueError):
             # The error would repeat the address, which can contain a password.
             raise AddressError(
                 f"{name} is not a proxy that can be used: it must be http://…, https://… or "
                 "socks5://…; correct or unset it"
             ) from None
+        if proxy.url.scheme.startswith("socks") and not importlib.util.find_spec("socksio"):
+            raise AddressError(
+                f"{name} is a SOCKS proxy, which needs the package socksio: install it, or unset "
+                f"{name}"
+            )
 
 
 def check_secrecy(client: httpx2.Client | httpx2.AsyncClient, url: httpx2.URL, name: str) -> None:
