@@ -245,10 +245,14 @@ def test_ctrl_c_in_a_build_is_an_interrupt_and_no_failure(how, here, monkeypatch
             return ended(result("any", "error", "INTERRUPT Error: Interrupted!"))
 
     pretend(monkeypatch, interrupted)
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        dbt_calls.call_dbt(here, ["build"], "building")
-    assert signal.getsignal(signal.SIGINT) == before
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            dbt_calls.call_dbt(here, ["build"], "building")
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    finally:
+        # It is ignored in a background job.
+        signal.signal(signal.SIGINT, before)
 
 
 def test_dbt_works_in_the_home_that_is_built(here, monkeypatch):
