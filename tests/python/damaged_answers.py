@@ -16,8 +16,8 @@ from pathlib import Path
 
 import duckdb
 import regex
-from test_sql import macro
 
+from latent_probes.common import sql
 from latent_probes.warehouse import functions
 
 ROOT = Path(__file__).parents[2]
@@ -376,7 +376,7 @@ class Reader:
             "create table answers (request_id bigint, stop_reason varchar, text varchar)"
         )
         labels = json.dumps([{"label": f"d{number}"} for number in range(1, 5)])
-        answer = macro("without_thinking")("text")
+        answer = sql.macro("without_thinking", "text")
         for table, columns in {
             "responses": f"request_id, 1 as attempt, 'm' as model, {answer} as text, "
             "case when stop_reason is distinct from 'end_turn' "

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_sql import macro
 
+from latent_probes.common import sql
 from latent_probes.warehouse import functions
 from latent_probes.warehouse.functions import measures, units
 
@@ -68,7 +68,7 @@ def test_sentences_that_are_read_in_parts_cover_the_words_of_the_text(pieces, le
 @pytest.mark.parametrize("mark", ["\u0301\u0323", "x", " ", "\n"])
 def test_an_answer_of_any_length_is_normalized_in_linear_time(mark):
     started = time.process_time()
-    query = f"select {macro('normalized_answer')('$text')}"
+    query = f"select {sql.macro('normalized_answer', '$text')}"
     with duckdb.connect() as connection:
         connection.execute(query, {"text": "e" + mark * 100_000}).fetchall()
     assert time.process_time() - started < 2

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.inspect
 
 from inspect_ai.model import ModelOutput, ModelUsage, get_model  # noqa: E402
 
-from latent_probes.common import sql  # noqa: E402
 from latent_probes.evaluation import inspect_task  # noqa: E402
 from latent_probes.providers import lexical  # noqa: E402
 
@@ -88,6 +87,25 @@ def test_a_judges_reply_that_is_incomplete_is_no_score(export, tmp_path, stop_re
     assert len(asked) == n_asked * len(set(asked))
 
 
+def test_thinking_and_code_fences_are_read_as_in_the_queue(export, tmp_path):
+    judged = []
+
+    def judge(prompt, key):
+        judged.append(prompt)
+        return "<think>Is it 1?</think>0.7"
+
+    (log,) = inspect_ai.eval(
+        inspect_task.written_probes(str(export), fold="test"),
+        model=mock(lambda prompt: "<think>He stays.</think>```\nHe goes.\n```"),
+        model_roles={"grader": mock(lambda prompt: judge(prompt, "inspect"))},
+        display="none",
+        log_dir=str(tmp_path / "logs"),
+    )
+    assert log.status == "success", log.error
+    assert {lexical.fenced(prompt, "answer") for prompt in judged} == {"He goes."}
+    assert {sample.scores["judged"].value for sample in log.samples} == {0.7}
+
+
 def test_a_fold_and_a_band_can_be_chosen(export, tmp_path, finished_once):
     log = evaluated(export, tmp_path, fold="test", max_score_below=0.4)
     chosen = finished_once.query(
@@ -131,12 +149,12 @@ def test_an_invalid_score_of_the_judge_is_a_failure(export, tmp_path):
     [("0.5", 0.5), (" 1 \n", 1), ("0", 0), ("1.01", None), ("nan", None), ("5e-1", None)],
 )
 def test_a_score_is_one_decimal_from_0_to_1(text, value):
-    assert inspect_task.evaluated(sql.stated_score("$text"), text) == value
+    assert inspect_task.evaluated("stated_score", text) == value
 
 
 @pytest.mark.parametrize(("text", "is_blank"), [("", True), ("\u200b\u00a0\n", True), (".", False)])
 def test_an_answer_without_a_visible_character_is_blank(text, is_blank):
-    assert inspect_task.evaluated(sql.is_blank("$text"), text) is is_blank
+    assert inspect_task.evaluated("is_blank", text) is is_blank
 
 
 def test_the_judge_is_asked_as_often_as_in_the_queue():

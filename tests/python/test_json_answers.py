@@ -10,8 +10,8 @@ import pytest
 from damaged_answers import valid_answers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_sql import macro
 
+from latent_probes.common import sql
 from latent_probes.warehouse.functions import damaged_json, json_answers
 
 FIELDS = ["document", "splits", "probes"]
@@ -21,7 +21,7 @@ TEXT = json.dumps(ANSWER)
 
 def evaluated(name: str, text: str | None):
     with duckdb.connect() as connection:
-        query = f"select {macro(name)('$text')}"
+        query = f"select {sql.macro(name, '$text')}"
         return connection.execute(query, {"text": text}).fetchall()[0][0]
 
 

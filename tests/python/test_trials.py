@@ -256,5 +256,7 @@ def test_a_score_in_a_plain_notation_is_read_and_nothing_else_is(text, score):
 def read(text):
     from latent_probes.common import sql
 
-    (row,) = duckdb.execute(f"select {sql.stated_score('$text')}", {"text": text}).fetchall()
+    (row,) = duckdb.execute(
+        f"select {sql.macro('stated_score', '$text')}", {"text": text}
+    ).fetchall()
     return row[0]

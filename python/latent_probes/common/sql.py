@@ -1,9 +1,13 @@
-"""SQL identifiers, literals, and expressions that the models write by macros."""
+"""SQL identifiers, literals, and expressions that the models write, too."""
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
+
+# A link to the macros of the project, so that a wheel holds them, too.
+MACROS = Path(__file__).parent / "macros"
 
 
 def identifier(name: str) -> str:
@@ -22,57 +26,20 @@ def file_literal(path: Path) -> str:
     return literal(re.sub(r"([*?[])", r"[\1]", str(path)))
 
 
-def text_between(text: str, starts_at: str, ends_at: str) -> str:
-    """The part of a text from one offset up to another, as the macro of this name writes it."""
-    return f"substr({text}, {starts_at} + 1, {ends_at} - {starts_at})"
+@functools.cache
+def macro(name: str, *arguments: str | tuple[str, ...]) -> str:
+    """The SQL expression that a macro of the project writes, for macros that use nothing of dbt.
 
+    So a rule that Python needs, too, has one home. Raises LookupError for an unknown name.
+    """
+    import jinja2
 
-def identity(*values: str) -> str:
-    """The hash of a tuple of SQL expressions, as the macro of this name writes it."""
-    return f"md5(json_array({', '.join(values)})::varchar)"
-
-
-def is_blank(text: str) -> str:
-    """Whether a text is null or has no visible character, as the macro of this name writes it."""
-    return rf"coalesce(regexp_full_match({text}, '[\s\p{{Z}}\p{{C}}]*'), true)"
-
-
-def stated_score(text: str) -> str:
-    """The score that a judge's reply states, else null, as the macro of this name writes it."""
-    marks = r"""[\s\p{Z}\p{Cf}*_`"''“”‘’«»„]*"""
-    fence = r"(?:```(?:json|text|txt|plaintext|markdown|md|latex|xml)[ \t]*[\r\n])?"
-    name = "(?:final[ _]|overall[ _])?(?:score|rating|grade|answer)"
-    named = rf"(?:score|rating|grade|final answer)(?: is)?{marks}[:=]?|answer{marks}[:=]"
-    label = rf"(?:(?:the |final |overall )*(?:{named}))?"
-    whole = rf"(?:{marks}(?:/|out of){marks}1(?:[.,]00?)?)?"
-    number = rf"[+]?(?:0|0?[.][0-9]+|0,[0-9]+|1|1[.]0+|1,00?){whole}"
-    score = f"{marks}{number}{marks}"
-    forms = "|".join(
-        [
-            score,
-            f"[(]{score}[)]",
-            f"[[]{score}[]]",
-            f"[$]{score}[$]",
-            rf"[$]*[\\]boxed[{{]{score}[}}][$]*",
-            f"<{name}>{score}</{name}>",
-            f"[{{]{marks}{name}{marks}:{score}[}}]",
-        ]
-    )
-    reply = f"(?i)^{marks}{fence}{marks}{label}{marks}(?:{forms}){marks}[.]?{marks}$"
-    return (
-        f"nullif( replace( regexp_extract( regexp_extract( {text}, '{reply}' ), '[0-9.,]*[0-9]' ), "
-        "',', '.' ), '' )::double"
-    )
-
-
-def is_named(named: str, asked: str) -> str:
-    """Whether a name is that of the model asked, as the macro of this name writes it."""
-    date = "([-@][0-9]{4}-?[0-9]{2}-?[0-9]{2})?"
-    rest = f"substr({named}, length({asked}) + 1)"
-    return (
-        f"coalesce( starts_with({named}, {asked}) "
-        f"and regexp_full_match( {rest}, '{date}' ), false )"
-    )
+    environment = jinja2.Environment()
+    for file in sorted(MACROS.glob("*.sql")):
+        source = file.read_text(encoding="utf-8")
+        if f"macro {name}(" in source:
+            return str(getattr(environment.from_string(source).module, name)(*arguments))
+    raise LookupError(name)
 
 
 def excerpt(context: str, target: str, characters: str) -> str:

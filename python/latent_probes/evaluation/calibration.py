@@ -140,7 +140,7 @@ def draw_documents(home: Home, settings: dict, n_documents: int) -> list[str]:
             from prefixes
             anti join round_documents using (source_model, doc_id)
             where source_model = $source_model and exclusion_reason is null
-            order by {sql.identity("$seed", "'calibration'", "doc_id")}, doc_id
+            order by {sql.macro("identity", ("$seed", "'calibration'", "doc_id"))}, doc_id
             limit $n
             """,
             {

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import get_model
+from inspect_ai.model import ModelOutput, get_model
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
 from inspect_ai.solver import TaskState, generate
 
@@ -86,8 +86,8 @@ def judged() -> Scorer:
     """Scorer: the judge's score from 0 to 1, with this project's judge prompt."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        answer = state.output.completion
-        if evaluated(sql.is_blank("$text"), answer):
+        answer = evaluated("without_fence", said(state.output))
+        if evaluated("is_blank", answer):
             return Score(value=0.0, answer=answer)
         judge = get_model(role="grader", required=True)
         prompt = rendering.render(
@@ -101,19 +101,25 @@ def judged() -> Scorer:
         )
         for _ in range(MAX_ATTEMPTS):
             output = await judge.generate(prompt)
-            said = output.completion
-            value = evaluated(sql.stated_score("$text"), said)
+            reply = said(output)
+            value = evaluated("stated_score", reply)
             # As in the queue, an incomplete reply is no score, and a refusal is not asked again.
             if value is not None and output.stop_reason == "stop":
                 return Score(value=value, answer=answer)
             if output.stop_reason == "content_filter":
                 break
-        return Score.unscored(answer=answer, explanation=said, reason="scoring_failed")
+        return Score.unscored(answer=answer, explanation=reply, reason="scoring_failed")
 
     return score
 
 
-def evaluated(expression: str, text: str) -> Any:
-    """The value of an SQL expression over ``$text``, so that replies are read as the models do."""
+def said(output: ModelOutput) -> str:
+    """The text of an answer without the thinking that a server left in it."""
+    return str(evaluated("without_thinking", output.completion))
+
+
+def evaluated(macro: str, text: str) -> Any:
+    """The value of a macro for a text, so that answers are read as the models read them."""
     with duckdb.connect() as connection:
-        return connection.execute(f"select {expression}", {"text": text}).fetchall()[0][0]
+        query = f"select {sql.macro(macro, '$text')}"
+        return connection.execute(query, {"text": text}).fetchall()[0][0]

@@ -45,7 +45,7 @@ def write_sheet(home: Home, path: Path, n_answers: int) -> int:
             f"""
             select
                 answers.request_id, answers.answer_hash, probes.verbalizer_prompt,
-                {sql.text_between("documents.text", "atom_start", "atom_end")},
+                {sql.macro("text_between", "documents.text", "atom_start", "atom_end")},
                 responses.text
             from answers
             join responses using (request_id, attempt)

@@ -43,7 +43,7 @@ def pending(home: Home, reader_hash: str, scopes: list[str], n_documents: int | 
                 from probes
                 where scope in (select unnest($scopes))
                 group by source_model, doc_id
-                order by {sql.identity("source_model", "doc_id")}
+                order by {sql.macro("identity", ("source_model", "doc_id"))}
                 limit coalesce($n_documents, 9223372036854775807)
             )
             select
@@ -83,9 +83,9 @@ def texts(home: Home, keys: list[tuple[str, str]]) -> Iterator[list[Text]]:
                 f"""
                 select
                     inputs.probe_id, inputs.form, inputs.input_hash, inputs.target,
-                    {sql.text_between("documents.text", "complement_start", "complement_end")},
+                    {sql.macro("text_between", "documents.text", "complement_start", "complement_end")},
                     probes.verbalizer_prompt,
-                    {sql.text_between("documents.text", "atom_start", "atom_end")},
+                    {sql.macro("text_between", "documents.text", "atom_start", "atom_end")},
                     probes.incorrect_plausible_answer,
                 from (
                     select

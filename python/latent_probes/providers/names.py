@@ -37,7 +37,7 @@ def is_named(named: str, asked: str) -> bool:
     """Whether ``named`` is the name of the model ``asked``, or of a dated version of it."""
     with duckdb.connect() as connection:
         (found,) = connection.execute(
-            f"select {sql.is_named('$named', '$asked')}", {"named": named, "asked": asked}
+            f"select {sql.macro('is_named', '$named', '$asked')}", {"named": named, "asked": asked}
         ).fetchall()[0]
         return bool(found)
 

@@ -16,7 +16,7 @@ import regex
 
 from latent_probes import landing, table_files
 from latent_probes.common import files, terminal
-from latent_probes.common.sql import is_blank, literal
+from latent_probes.common.sql import literal, macro
 from latent_probes.table_files import Column, Source, Text
 
 COLUMNS = ("id", "url", "text", "prefix")
@@ -205,7 +205,7 @@ def stage(
             end as problem,
             case
                 when contains(coalesce(prefix, text), chr(0)) then 'with a NUL character'
-                when prefix is not null and {is_blank("prefix")} then 'empty'
+                when prefix is not null and {macro("is_blank", "prefix")} then 'empty'
                 -- <=, since something must follow the prefix.
                 when prefix is null and length(text) <= {bounds.shortest} then 'too short'
                 when prefix is null and not regexp_matches({window}, {literal(PLACE_TO_CUT)})

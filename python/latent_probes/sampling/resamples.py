@@ -201,7 +201,7 @@ def missing(
                 from resample_splits
                 where source_model = $source_model
                 group by doc_id
-                order by {sql.identity("$source_model", "doc_id")}
+                order by {sql.macro("identity", ("$source_model", "doc_id"))}
                 limit coalesce($n_documents, 9223372036854775807)
             ),
             wanted as (
