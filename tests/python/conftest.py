@@ -226,6 +226,8 @@ def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
     done = folder.with_suffix(".done")
     with FileLock(folder.with_suffix(".lock")):
         if not done.exists():
+            # Of a worker that failed here.
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             make(copy_of_project(folder))
             done.touch()

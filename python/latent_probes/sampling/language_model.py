@@ -252,7 +252,7 @@ def libraries() -> tuple[Any, Any]:
         raise LanguageModelError(
             f"running a model in this process needs more packages ({error}): install them with "
             "`pip install --require-hashes --no-deps -r requirements-lm.lock` or "
-            "`pip install 'latent-probes[lm]'`; rollouts can also come from a --server"
+            "`pip install 'latent-probes[lm]'`"
         ) from error
     return torch, transformers
 
