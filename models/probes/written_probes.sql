@@ -159,7 +159,7 @@ judged as (
             when scope = 'whole' and len(atom_paragraphs) < 2 then 'half_of_one_paragraph'
             when
                 probe.target = 'suffix'
-                and coalesce(probe.typicality not in ('typical', 'atypical'), true)
+                and coalesce(probe.typicality not in ('typical', 'atypical', 'neither'), true)
                 then 'typicality_missing'
             when {{ mentions_split('probe.verbalizer_prompt') }} then 'verbalizer_mentions_split'
             when
@@ -195,7 +195,8 @@ select
         when judged.probe.target = 'suffix' then len(judged.units_to_atom)
         else -len(judged.units_to_atom)
     end as signed_index,
-    case when judged.probe.target = 'suffix' then judged.probe.typicality end as typicality,
+    case when judged.probe.target = 'suffix' then nullif(judged.probe.typicality, 'neither') end
+        as typicality,
     case when judged.probe.target = 'suffix' then judged.n_others end as siblings_compared,
     judged.probe.verbalizer_prompt,
     judged.probe.target_response,

@@ -214,7 +214,7 @@ BROKEN_RULES = {
         "update judge_requests set answer_request_id = 'unasked' "
         "where answer_request_id is not null"
     ],
-    ("probes", "typicality is null exactly when target = 'prefix'"): [
+    ("probes", "only suffix probes have a typicality"): [
         "update probes set typicality = 'typical' where target = 'prefix'"
     ],
     ("slots", "rejection_reason is null exactly when state != 'rejected'"): [

@@ -2,7 +2,7 @@
 select
     train.scope,
     min(train.slot_idx)::bigint as scope_order,
-    train.typicality,
+    coalesce(train.typicality, 'neither') as typicality,
     count(*) as n_probes,
     count(*) filter (where scored.band = 'hard') as n_hard,
     count(*) filter (where scored.band = 'middle') as n_middle,
@@ -11,5 +11,5 @@ select
 from {{ ref('train') }} as train
 left join {{ ref('scored_probes') }} as scored using (source_model, doc_id, slot_idx)
 where train.target = 'suffix'
-group by train.scope, train.typicality
-order by scope_order, train.typicality
+group by all
+order by scope_order, typicality

@@ -48,7 +48,7 @@ select
     probes.slot_idx,
     probes.scope,
     probes.is_written,
-    probes.typicality,
+    coalesce(probes.typicality, 'neither') as typicality,
     counted.n_resamples,
     counted.n_cut,
     counted.n_scored,

@@ -9,7 +9,7 @@ asked as (
         probes.probe_id,
         probes.source_model,
         probes.doc_id,
-        probes.typicality,
+        coalesce(probes.typicality, 'neither') as typicality,
         documents.continuation_idx,
         shown.continuation_idxs,
         words.atom_words,
