@@ -1,5 +1,5 @@
--- One row per method, measure and group of probes: how often the atom is more likely than the wrong
--- answer, by what margin, and how the text-only baseline does on the same probes.
+-- One row per method, measure and group of probes: how often the atom is preferred to the wrong answer, by
+-- what margin, and how the text readers that were chosen on other documents do on the same probes.
 {% set group = 'method, measure, scope, target, typicality, lens_length' -%}
 with
 
@@ -58,13 +58,18 @@ by_document as (
         source_model,
         doc_id,
         count(*) as n_probes,
-        sum(accuracy) as accuracy,
+        sum(placed.accuracy) as accuracy,
         sum(margin) as margin,
         list(margin) as margins,
         sum(atom_placement) as atom_placements,
         -- First-order approximation of the AUC's variation (Obuchowski, Biometrics 53, 1997).
         sum(atom_placement + wrong_answer_placement) as placements,
+        list(distinct baselines.reader) as readers,
+        count(baselines.accuracy) as n_compared,
+        sum(baselines.accuracy) as baseline_accuracy,
+        coalesce(sum(placed.accuracy - baselines.accuracy), 0) as difference,
     from placed
+    left join {{ ref('contrast_baselines') }} as baselines using (probe_id)
     group by all
 
 ),
@@ -80,21 +85,21 @@ summed as (
         flatten(list(margins)) as margins,
         sum(atom_placements) / sum(n_probes) as auc,
         {{ mean_intervals(['accuracy', 'margin', 'placements'], 'n_probes') }} as intervals,
+        list_sort(list_distinct(flatten(list(readers)))) as readers,
+        sum(n_compared)::bigint as n_compared,
+        sum(baseline_accuracy) / nullif(sum(n_compared), 0) as baseline_accuracy,
+        sum(difference) / nullif(sum(n_compared), 0) as difference,
+        {{ mean_interval('difference', 'n_compared') }} as difference_interval,
     from by_document
     group by {{ group }}
 
 )
 
 select
-    summed.method,
-    summed.measure,
-    summed.scope,
-    summed.target,
-    summed.typicality,
-    summed.lens_length,
-    summed.n_probes,
-    summed.n_documents,
-    {{ rounded('summed.accuracy') }} as accuracy,
+    {{ group }},
+    n_probes,
+    n_documents,
+    {{ rounded('accuracy') }} as accuracy,
     {{ rounded('intervals[1].low') }} as accuracy_low,
     {{ rounded('intervals[1].high') }} as accuracy_high,
     {{ rounded('margin_mean') }} as margin_mean,
@@ -107,12 +112,11 @@ select
     {{ rounded('auc') }} as auc,
     {{ rounded('if(intervals[3].low < auc, 0, intervals[3].low - auc)') }} as auc_low,
     {{ rounded('if(intervals[3].high > 1 + auc, 1, intervals[3].high - auc)') }} as auc_high,
-    readers.reader as text_only_baseline,
-    coalesce(readers.n_probes, 0) as n_text_only,
-    {{ rounded('readers.baseline_accuracy') }} as text_only_accuracy,
-    {{ rounded('readers.difference') }} as difference,
-    {{ rounded('readers.difference_interval.low') }} as difference_low,
-    {{ rounded('readers.difference_interval.high') }} as difference_high,
+    nullif(array_to_string(readers, ' / '), '') as text_only_baseline,
+    n_compared as n_text_only,
+    {{ rounded('baseline_accuracy') }} as text_only_accuracy,
+    {{ rounded('difference') }} as difference,
+    {{ rounded('difference_interval.low') }} as difference_low,
+    {{ rounded('difference_interval.high') }} as difference_high,
 from summed
-left join {{ ref('contrast_baselines') }} as readers using ({{ group }})
 order by {{ group }}

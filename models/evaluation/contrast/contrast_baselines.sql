@@ -1,54 +1,49 @@
--- One row per method, measure and group: the text-only baseline with the highest accuracy on the same
--- probes. Where it is accurate, the wrong answer may simply be implausible text.
-{% set group = 'method, measure, scope, target, typicality, lens_length' -%}
+-- One row per probe: the text reader that was the most accurate on the other half of the documents, by scope
+-- and target, among those that have read the probe, and its accuracy on the probe.
+{% set n_guesses = 10 -%}
 with
 
-by_document as (
+readers as (
 
     select
-        methods.method,
-        methods.measure,
-        methods.scope,
-        methods.target,
-        methods.typicality,
-        methods.lens_length,
-        readers.method as reader,
-        methods.source_model,
-        methods.doc_id,
-        count(*) as n_probes,
-        sum(readers.accuracy) as baseline_accuracy,
-        sum(methods.accuracy - readers.accuracy) as difference,
-    from {{ ref('contrast_groups') }} as methods
-    join {{ ref('contrast_margins') }} as readers using (probe_id, measure)
-    where readers.is_text_only
-    group by all
+        margins.method || ', ' || margins.measure as reader,
+        margins.probe_id,
+        margins.accuracy,
+        margins.scope,
+        margins.target,
+        halves.half,
+    from {{ ref('contrast_margins') }} as margins
+    join {{ ref('document_halves') }} as halves using (source_model, doc_id)
+    where margins.is_text_only
 
 ),
 
--- A baseline that covers only part of the probes is used only if there is no other.
-best as (
+-- Readers can have read different probes. Each counts as if it had guessed a few more, so that luck with few
+-- probes does not decide.
+chosen_on as (
 
     select
-        {{ group }},
         reader,
-    from by_document
-    group by {{ group }}, reader
-    qualify
-        row_number() over (
-            partition by {{ group }}
-            order by sum(n_probes) desc, sum(baseline_accuracy) desc, reader
-        ) = 1
+        scope,
+        target,
+        half,
+        (sum(accuracy) + {{ n_guesses }} / 2) / (count(*) + {{ n_guesses }}) as estimate,
+    from readers
+    group by reader, scope, target, half
 
 )
 
 select
-    {{ group }},
-    reader,
-    sum(n_probes)::bigint as n_probes,
-    sum(baseline_accuracy) / sum(n_probes) as baseline_accuracy,
-    sum(difference) / sum(n_probes) as difference,
-    {{ mean_interval('difference', 'n_probes') }} as difference_interval,
-from by_document
-semi join best using ({{ group }}, reader)
-group by {{ group }}, reader
-order by {{ group }}
+    readers.probe_id,
+    readers.half,
+    arg_max(readers.reader, (chosen_on.estimate, readers.reader)) as reader,
+    arg_max(readers.accuracy, (chosen_on.estimate, readers.reader)) as accuracy,
+from readers
+join chosen_on
+    on
+        readers.reader = chosen_on.reader
+        and readers.scope = chosen_on.scope
+        and readers.target = chosen_on.target
+        and readers.half != chosen_on.half
+group by readers.probe_id, readers.half
+order by readers.probe_id

@@ -1,28 +1,13 @@
--- One row per method, probe and measure: the method's log-probability of the atom and of the wrong answer.
--- Measures: summed over all tokens, and per token.
+-- One row per method, probe and measure: the method's values of the atom and of the wrong answer.
 with
-
-methods as (
-
-    select
-        scores.model || ' (' || scores.dtype || '), ' || scores.form as method,
-        -- Local models are text-only in every form.
-        true as is_text_only,
-        scores.*,
-    from {{ ref('token_scores') }} as scores
-
-),
 
 measured as (
 
     select
-        method,
-        is_text_only,
-        probe_id,
-        unnest(['total', 'per token']) as measure,
-        unnest([atom_logprob, atom_logprob_per_token]) as atom_value,
-        unnest([wrong_answer_logprob, wrong_answer_logprob_per_token]) as wrong_answer_value,
-    from methods
+        reader as method,
+        true as is_text_only,
+        * exclude (reader),
+    from {{ ref('text_reader_scores') }}
     union all by name
     -- Only the method knows its number of tokens. Local models are already included above.
     select

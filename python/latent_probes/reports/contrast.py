@@ -17,7 +17,7 @@ def show(home: Home) -> None:
             select
                 method, scope, target, n_probes as probes, accuracy, accuracy_low as low,
                 accuracy_high as high, auc, margin_mean as "mean margin",
-                text_only_accuracy as "best text-only",
+                text_only_accuracy as "text-only",
             from contrast
             where
                 measure = 'total' and target != 'all' and typicality = 'all'

@@ -1,0 +1,18 @@
+-- One row per text reader, measure and probe: its values of the atom and of the wrong answer. A text reader
+-- knows no hidden state; of the two, it prefers the one with the greater value.
+with
+
+local_models as (
+
+    select
+        model || ' (' || dtype || '), ' || form as reader,
+        unnest(['total', 'per token']) as measure,
+        probe_id,
+        unnest([atom_logprob, atom_logprob_per_token]) as atom_value,
+        unnest([wrong_answer_logprob, wrong_answer_logprob_per_token]) as wrong_answer_value,
+    from {{ ref('token_scores') }}
+
+)
+
+select * from local_models
+order by reader, measure, probe_id
