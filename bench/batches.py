@@ -276,13 +276,14 @@ def plant(bench: Bench) -> None:
                 'Qwen/Qwen3-8B' as tokenizer,
                 4 as siblings_shown, 3 as min_siblings, 3 as typical_siblings,
                 3 as min_sentences_beside_split, 12 as max_neighbours,
-                0.25 as position_tolerance, 4000 as complement_characters
+                0.25 as position_tolerance, 4000 as complement_characters,
+                5 as further_siblings, 1200 as further_characters, 5 as min_atom_words
             """
         )
         connection.execute(
             "create table warehouse.round_documents as "
             "select 1 as round_number, 'doc' as doc_id, [0] as continuation_idxs, "
-            "[100] as kept_lengths"
+            "[100] as kept_lengths, [1] as further_idxs, [50] as further_lengths"
         )
         connection.register("ids", pyarrow.table({"request_id": request_ids}))
         connection.execute(

@@ -12,6 +12,9 @@
         'max_neighbours',
         'position_tolerance',
         'complement_characters',
+        'further_siblings',
+        'further_characters',
+        'min_atom_words',
     ]) }}
 {%- endmacro %}
 

@@ -1,6 +1,6 @@
 {# The fields of a generator's answer and their types, in the order of generator.schema.json: of the answer
    itself, and which of them it cannot do without; of its splits (one per scope group), of its probes (one
-   per written slot) and of each probe. #}
+   per written slot), of each probe, and of a slot that it declines. #}
 {% macro generator_schema() -%}
     {%- set probe = {
         'target': 'VARCHAR',
@@ -14,8 +14,9 @@
         'distribution_check': 'VARCHAR',
         'difficulty_check': 'VARCHAR',
     } -%}
+    {%- set declined = {'declined': 'VARCHAR'} -%}
     {%- set struct = [] -%}
-    {%- for field, type in probe.items() -%}
+    {%- for field, type in probe.items() | list + declined.items() | list -%}
         {%- do struct.append(field ~ ' ' ~ type) -%}
     {%- endfor -%}
     {{ return({
@@ -30,6 +31,7 @@
         'splits': ['word_lens', 'sentence', 'paragraph', 'whole'],
         'probes': ['sentence_1', 'sentence_2', 'sentence_3', 'paragraph_1', 'paragraph_2', 'whole_1'],
         'probe': probe.keys() | list,
+        'declined': declined.keys() | list,
     }) }}
 {%- endmacro %}
 

@@ -17,6 +17,7 @@ select
     shown.text_length,
     shown.text_hash,
     len(round_documents.continuation_idxs) - 1 as n_others,
+    n_others + len(round_documents.further_idxs) as n_compared,
 from {{ ref('generator_outputs') }} as outputs
 join {{ ref('documents') }} as shown on outputs.chosen.document_id = shown.document_id
 join {{ ref('round_documents') }} as round_documents

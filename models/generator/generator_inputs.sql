@@ -2,11 +2,25 @@
 -- For the runner, which reads the rows that it is about to send.
 {{ config(materialized='view') }}
 
+with
+
+further as (
+
+    select
+        round_number,
+        doc_id,
+        list(text order by position) as texts,
+    from {{ ref('further_siblings') }}
+    group by round_number, doc_id
+
+)
+
 select
     requests.request_id,
     levels.addendum,
+    settings.min_atom_words,
     -- With fewer other siblings, all of them.
-    least(settings.typical_siblings, count(*) - 1) as typical_siblings,
+    least(settings.typical_siblings, count(*) - 1 + coalesce(len(further.texts), 0)) as typical_siblings,
     to_json(
         list(
             {
@@ -14,10 +28,14 @@ select
                 'document_id': shown.document_id,
                 'continuation_idx': shown.continuation_idx,
                 'text_hash': shown.text_hash,
+                'prefix_length': shown.prefix_length,
                 'can_be_chosen': shown.can_be_chosen,
-                'first_split': shown.first_split,
-                'first_split_inside': shown.first_split_inside,
-                'last_split': shown.last_split,
+                'splits': {
+                    'word_lens': shown.word_lens_splits,
+                    'sentence': shown.sentence_splits,
+                    'paragraph': shown.paragraph_splits,
+                    'whole': shown.whole_splits
+                },
                 'sentences': units.sentences,
                 'paragraphs': units.paragraphs
             }
@@ -25,6 +43,7 @@ select
         )
     ) as unit_map,
     list(documents.text order by shown.position) as texts,
+    coalesce(further.texts, []) as further_texts,
 from {{ ref('generator_requests') }} as requests
 join {{ ref('calibration_levels') }} as levels using (calibration_level)
 join {{ ref('round_settings') }} as settings on requests.round_number = settings.round_number
@@ -32,4 +51,11 @@ join {{ ref('shown_documents') }} as shown
     on requests.round_number = shown.round_number and requests.doc_id = shown.doc_id
 join {{ ref('documents') }} as documents using (document_id)
 join {{ ref('document_units') }} as units using (document_id)
-group by requests.request_id, levels.addendum, settings.typical_siblings
+left join further
+    on requests.round_number = further.round_number and requests.doc_id = further.doc_id
+group by
+    requests.request_id,
+    levels.addendum,
+    settings.min_atom_words,
+    settings.typical_siblings,
+    further.texts

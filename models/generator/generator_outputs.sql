@@ -1,5 +1,6 @@
 -- One row per generator request: its final answer as typed fields, or the rejection reason.
 {% set schema = generator_schema() %}
+{% set fields = schema.answer.keys() | list + schema.splits + schema.probe + schema.declined %}
 with
 
 states as (
@@ -114,9 +115,11 @@ compared as (
                 -- A field that is missing has been swallowed by another.
                 when nodes.key = 'splits' then len(json_keys(nodes.value)) != {{ schema.splits | length }}
                 when nodes.key in ({{ quoted(schema.probes) }})
-                    then len(json_keys(nodes.value)) != {{ schema.probe | length }}
+                    then
+                        len(json_keys(nodes.value)) != {{ schema.probe | length }}
+                        and json_keys(nodes.value) != [{{ quoted(schema.declined) }}]
                 when
-                    nodes.key in ({{ quoted(schema.answer.keys() | list + schema.splits + schema.probe) }})
+                    nodes.key in ({{ quoted(fields) }})
                     -- The key of a list item is its number.
                     or regexp_full_match(nodes.key, '\d+')
                     then nodes.type not in ('VARCHAR', 'NULL')

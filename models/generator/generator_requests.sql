@@ -16,13 +16,15 @@ select
     shown.row_seed,
     settings.calibration_level,
     settings.generator_model as model,
-    -- Unit ids are not included: they land with the request.
+    -- Unit ids land with the request, and further siblings are frozen with the round.
     {{ identity([
         'levels.addendum',
         'list(shown.text_hash order by shown.position)',
     ]) }} as input_hash,
-    sum(shown.text_length)::bigint as input_characters,
+    (sum(shown.text_length) + coalesce(list_sum(documents.further_lengths), 0))::bigint
+        as input_characters,
 from {{ ref('shown_documents') }} as shown
+join {{ ref('round_documents') }} as documents using (round_number, doc_id)
 join {{ ref('round_settings') }} as settings using (round_number)
 left join {{ ref('calibration_levels') }} as levels
     on settings.calibration_level = levels.calibration_level
@@ -35,7 +37,8 @@ group by
     settings.calibration_level,
     settings.generator_model,
     settings.min_siblings,
-    levels.addendum
+    levels.addendum,
+    documents.further_lengths
 having
     (count(*) >= settings.min_siblings and bool_or(shown.can_be_chosen))
     or request_id in (select request_id from {{ ref('stg_requests') }})

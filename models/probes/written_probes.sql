@@ -11,7 +11,8 @@ asked as (
         chosen.text_length,
         chosen.sentences,
         chosen.paragraphs,
-        chosen.n_others,
+        chosen.n_compared,
+        settings.min_atom_words,
         kinds.slot_idx,
         kinds.scope,
         splits.sentence_number as split_sentence,
@@ -25,6 +26,7 @@ asked as (
             ['label', 'kind', 'number']
         ) as unit_id,
     from {{ ref('chosen_documents') }} as chosen
+    join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('slot_kinds') }} as kinds on kinds.is_written
     join {{ ref('splits') }} as splits
         on
@@ -122,6 +124,7 @@ judged as (
     select
         *,
         case
+            when not {{ is_blank('probe.declined') }} then 'declined'
             when split_rejection_reason is not null then split_rejection_reason
             when probe is null then 'probe_missing'
             when coalesce(probe.target not in ('prefix', 'suffix'), true) then 'invalid_target'
@@ -152,6 +155,8 @@ judged as (
                 probe.target = 'suffix' and atom_start < split_offset
                 or probe.target = 'prefix' and atom_end > split_offset
                 then 'atom_on_wrong_side'
+            when scope = 'sentence' and len({{ words_of('atom_text') }}) < min_atom_words
+                then 'atom_too_short'
             when scope = 'paragraph' and len(atom_sentences) < 2 then 'paragraph_of_one_sentence'
             when
                 scope = 'paragraph' and len(atom_sentences) >= len(side_sentences)
@@ -197,7 +202,7 @@ select
     end as signed_index,
     case when judged.probe.target = 'suffix' then nullif(judged.probe.typicality, 'neither') end
         as typicality,
-    case when judged.probe.target = 'suffix' then judged.n_others end as siblings_compared,
+    case when judged.probe.target = 'suffix' then judged.n_compared end as siblings_compared,
     judged.probe.verbalizer_prompt,
     judged.probe.target_response,
     judged.probe.incorrect_plausible_answer,
@@ -205,6 +210,7 @@ select
     case when judged.probe.target = 'suffix' then judged.probe.distribution_check end
         as distribution_check,
     judged.probe.difficulty_check,
+    {{ text_or_null('judged.probe.declined') }} as reason_declined,
     coalesce(
         judged.first_reason,
         case

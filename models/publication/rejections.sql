@@ -9,5 +9,6 @@ select
     scope,
     rejection_reason,
     meaning,
+    reason_declined,
 from {{ ref('rejected_slots') }}
 where round_number in (select round_number from {{ ref('published_rounds') }})

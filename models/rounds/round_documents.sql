@@ -1,16 +1,20 @@
 -- One row per document of a round: frozen if the round has started, otherwise proposed.
--- `continuation_idxs` are the siblings that its request shows, in the order shown, and `kept_lengths` the
--- number of code points shown of each.
+-- `continuation_idxs` are the siblings that its request shows as documents, in the order shown, and
+-- `kept_lengths` the number of code points shown of each; `further_idxs` and `further_lengths` are
+-- those shown for comparison alone.
 with
 
-eligible as (
+placed as (
 
     select
         drawn.round_number,
+        drawn.source_model,
         drawn.doc_id,
         rollouts.continuation_idx,
         rollouts.kept_length,
         settings.siblings_shown,
+        settings.further_siblings,
+        settings.further_characters,
         row_number() over (
             partition by drawn.round_number, drawn.doc_id
             order by {{ identity(['settings.seed', 'drawn.doc_id', 'rollouts.continuation_idx']) }}
@@ -23,6 +27,21 @@ eligible as (
 
 ),
 
+shown as (
+
+    select
+        placed.*,
+        placed.position > placed.siblings_shown as is_further,
+        case
+            when not is_further or placed.kept_length <= placed.further_characters then placed.kept_length
+            else {{ word_end('rollouts.continuation', 'placed.further_characters') }}
+        end as shown_length,
+    from placed
+    join {{ ref('stg_rollouts') }} as rollouts using (source_model, doc_id, continuation_idx)
+    where placed.position <= placed.siblings_shown + placed.further_siblings
+
+),
+
 listed as (
 
     select
@@ -30,6 +49,8 @@ listed as (
         doc_id,
         continuation_idxs,
         kept_lengths,
+        further_idxs,
+        further_lengths,
         true as is_frozen,
     from {{ ref('stg_started_round_documents') }}
 
@@ -38,11 +59,12 @@ listed as (
     select
         round_number,
         doc_id,
-        list(continuation_idx order by position) as continuation_idxs,
-        list(kept_length order by position) as kept_lengths,
+        list(continuation_idx order by position) filter (where not is_further) as continuation_idxs,
+        list(shown_length order by position) filter (where not is_further) as kept_lengths,
+        coalesce(list(continuation_idx order by position) filter (where is_further), []) as further_idxs,
+        coalesce(list(shown_length order by position) filter (where is_further), []) as further_lengths,
         false as is_frozen,
-    from eligible
-    where position <= siblings_shown
+    from shown
     group by round_number, doc_id
 
 )
@@ -53,6 +75,8 @@ select
     listed.doc_id,
     listed.continuation_idxs,
     listed.kept_lengths,
+    listed.further_idxs,
+    listed.further_lengths,
     {{ seeded_integer(['settings.seed', 'listed.doc_id']) }} as row_seed,
     listed.is_frozen,
 from listed

@@ -1,4 +1,5 @@
--- One row per document that a generator request shows, with the sentences after which it can be split.
+-- One row per document that a generator request shows, with the sentences at which each group of scopes
+-- can split it.
 with
 
 shown as (
@@ -29,19 +30,62 @@ measured as (
         len(
             list_filter(units.sentences, lambda x: x.ends_at < documents.prefix_length)
         ) + 1 as first_own_sentence,
+        -- The numbers of the first and the last sentence of each paragraph.
+        list_transform(
+            units.paragraphs,
+            lambda x: {
+                'first': 1 + len(list_filter(units.sentences, lambda y: y.starts_at < x.starts_at)),
+                'last': len(list_filter(units.sentences, lambda y: y.starts_at < x.ends_at))
+            }
+        ) as paragraphs,
     from shown
     join {{ ref('documents') }} as documents using (source_model, doc_id, continuation_idx)
     join {{ ref('document_units') }} as units using (document_id)
 
+),
+
+-- Sentences with enough complete ones on both sides; for a split inside a sentence, without it.
+split as (
+
+    select
+        *,
+        range(
+            greatest(first_own_sentence, min_sentences_beside_split),
+            n_sentences - min_sentences_beside_split + 1
+        ) as sentence_splits,
+        range(
+            greatest(first_own_sentence, min_sentences_beside_split + 1),
+            n_sentences - min_sentences_beside_split + 1
+        ) as word_lens_splits,
+    from measured
+
 )
 
 select
-    * exclude (min_sentences_beside_split, first_own_sentence),
+    * exclude (min_sentences_beside_split, first_own_sentence, paragraphs, sentence_splits, word_lens_splits),
     'd' || position as label,
-    greatest(first_own_sentence, min_sentences_beside_split) as first_split,
-    -- A split inside a sentence needs that many complete sentences before it.
-    greatest(first_own_sentence, min_sentences_beside_split + 1) as first_split_inside,
-    n_sentences - min_sentences_beside_split as last_split,
-    first_split_inside <= last_split as can_be_chosen,
-from measured
+    word_lens_splits,
+    sentence_splits,
+    -- With a paragraph of at least two sentences that is part of a side.
+    list_filter(
+        sentence_splits,
+        lambda x: list_bool_or(
+            list_transform(
+                paragraphs,
+                lambda y: y.last > y.first
+                and (
+                    y.first > x and y.last - y.first + 1 < n_sentences - x
+                    or y.last <= x and y.last - y.first + 1 < x
+                )
+            )
+        )
+    ) as paragraph_splits,
+    -- With parts of at least two paragraphs on a side.
+    list_filter(
+        sentence_splits,
+        lambda x: len(list_filter(paragraphs, lambda y: y.last > x)) >= 2
+        or len(list_filter(paragraphs, lambda y: y.first <= x)) >= 2
+    ) as whole_splits,
+    len(word_lens_splits) > 0 as can_be_chosen,
+from split
 order by round_number, doc_id, position

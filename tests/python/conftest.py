@@ -180,8 +180,11 @@ def forking_server() -> subprocess.Popen:
     return server
 
 
-def unit_map_of(texts) -> list[dict]:
-    """The map of a generator request that shows these texts as d1, d2, …"""
+def unit_map_of(texts, prefix_length=0) -> list[dict]:
+    """The map of a generator request that shows these texts as d1, d2, …
+
+    They can be split anywhere, with three sentences on each side.
+    """
 
     def spans(found) -> list[dict]:
         return [{"starts_at": start, "ends_at": end} for start, end in found]
@@ -192,10 +195,12 @@ def unit_map_of(texts) -> list[dict]:
         unit_map.append(
             {
                 "label": f"d{number}",
+                "prefix_length": prefix_length,
                 "can_be_chosen": len(sentences) - 3 >= 4,
-                "first_split": 3,
-                "first_split_inside": 4,
-                "last_split": len(sentences) - 3,
+                "splits": {
+                    group: list(range(3 + (group == "word_lens"), len(sentences) - 2))
+                    for group in ("word_lens", "sentence", "paragraph", "whole")
+                },
                 "sentences": sentences,
                 "paragraphs": spans(units.paragraph_spans(text)),
             }

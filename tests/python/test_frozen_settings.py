@@ -26,6 +26,9 @@ CHANGED = {
     "max_neighbours": 1,
     "position_tolerance": 0.01,
     "complement_characters": 100,
+    "further_siblings": 1,
+    "further_characters": 50,
+    "min_atom_words": 40,
 }
 
 

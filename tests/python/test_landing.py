@@ -45,14 +45,16 @@ def connection(path):
                 'lexical' as judge_model, 'de' as language, 't' as tokenizer,
                 5 as siblings_shown, 6 as min_siblings, 7 as typical_siblings,
                 8 as min_sentences_beside_split, 9 as max_neighbours,
-                0.5 as position_tolerance, 10 as complement_characters
+                0.5 as position_tolerance, 10 as complement_characters,
+                11 as further_siblings, 12 as further_characters, 13 as min_atom_words
             """
         )
         connection.execute(
             """
             create table warehouse.round_documents as
             select unnest([1, 1, 2]) as round_number, unnest(['b', 'a', 'c']) as doc_id,
-                [2, 0, 1] as continuation_idxs, [30, 10, 20] as kept_lengths
+                [2, 0, 1] as continuation_idxs, [30, 10, 20] as kept_lengths,
+                [4, 3] as further_idxs, [9, 8] as further_lengths
             """
         )
         yield connection
@@ -69,7 +71,8 @@ def strays(connection):
 
 FROZEN_VARS = (
     "language, tokenizer, siblings_shown, min_siblings, typical_siblings, "
-    "min_sentences_beside_split, max_neighbours, position_tolerance, complement_characters"
+    "min_sentences_beside_split, max_neighbours, position_tolerance, complement_characters, "
+    "further_siblings, further_characters, min_atom_words"
 )
 COLUMNS = (
     "select table_name, column_name, data_type, is_nullable from duckdb_columns() order by all"
@@ -247,10 +250,12 @@ def test_a_file_of_version_2_is_brought_to_the_current_one(path):
             ("hash", None),
             ("hash", None),
         ]
-        assert rows(connection, "from started_round_documents") == [(1, "a", [1, 0], [7, 4])]
+        assert rows(connection, "from started_round_documents") == [
+            (1, "a", [1, 0], [7, 4], [], [])
+        ]
         # As many siblings as the round lists; one that lists none showed those of that edition.
         assert rows(connection, f"select {FROZEN_VARS} from started_rounds order by all") == [
-            ("en", "Qwen/Qwen3-8B", n_shown, 3, 3, 3, 12, 0.25, 4000) for n_shown in (2, 4)
+            ("en", "Qwen/Qwen3-8B", n_shown, 3, 3, 3, 12, 0.25, 4000, 0, 0, 0) for n_shown in (2, 4)
         ]
         assert claims(connection) == [("paid", 1)]
         upgraded = rows(connection, COLUMNS)
@@ -466,11 +471,11 @@ def test_the_first_intent_of_a_round_freezes_it(connection):
     intend(connection, "one", ("a", 1))
     assert rows(connection, "select round_number, n_docs, seed from started_rounds") == [(1, 10, 7)]
     assert rows(connection, f"select {FROZEN_VARS} from started_rounds") == [
-        ("de", "t", 5, 6, 7, 8, 9, 0.5, 10)
+        ("de", "t", 5, 6, 7, 8, 9, 0.5, 10, 11, 12, 13)
     ]
     assert rows(connection, "from started_round_documents order by all") == [
-        (1, "a", [2, 0, 1], [30, 10, 20]),
-        (1, "b", [2, 0, 1], [30, 10, 20]),
+        (1, "a", [2, 0, 1], [30, 10, 20], [4, 3], [9, 8]),
+        (1, "b", [2, 0, 1], [30, 10, 20], [4, 3], [9, 8]),
     ]
 
 
@@ -479,7 +484,7 @@ def test_a_later_intent_leaves_a_frozen_round(connection):
     frozen = "from started_rounds", "from started_round_documents order by all"
     before = [rows(connection, query) for query in frozen]
     connection.execute("update warehouse.round_settings set n_docs = 99")
-    connection.execute("insert into warehouse.round_documents values (1, 'late', [0], [5])")
+    connection.execute("insert into warehouse.round_documents values (1, 'late', [0], [5], [], [])")
     intend(connection, "two", ("b", 1))
     assert [rows(connection, query) for query in frozen] == before
 

@@ -32,7 +32,8 @@ wild_text = st.text(max_size=60) | st.sampled_from(PARAGRAPHS)
 def generator_prompt(*texts):
     unit_map = unit_map_of(texts)
     inputs = {"unit_map": json.dumps(unit_map), "texts": texts, "addendum": "Be bold."}
-    return rendering.render("generator", inputs | {"typical_siblings": 3})
+    inputs |= {"further_texts": [], "min_atom_words": 4, "typical_siblings": 2}
+    return rendering.render("generator", inputs)
 
 
 def answerer_prompt(excerpt=TEXT, question=QUESTION):
@@ -198,7 +199,6 @@ def test_written_probes_keep_to_the_rules_of_the_prompt(custom_id):
     written = json.loads(said("generator", custom_id))
     label = written["document"]
     document = lexical.read_documents(PROMPTS["generator"])[label]
-    first, last, first_inside = document["ranges"]
     names = list(document["sentences"])
     assert set(written["probes"]) == {
         "sentence_1",
@@ -208,9 +208,8 @@ def test_written_probes_keep_to_the_rules_of_the_prompt(custom_id):
         "paragraph_2",
         "whole_1",
     }
-    for scope, split in written["splits"].items():
-        place = names.index(split) + 1
-        assert (first_inside if scope == "word_lens" else first) <= place <= last
+    for group, split in written["splits"].items():
+        assert names.index(split) + 1 in document["splits"][group]
     middle = names.index(written["splits"]["sentence"]) + 1
     for name, probe in written["probes"].items():
         side = names[middle:] if probe["target"] == "suffix" else names[:middle]
@@ -230,8 +229,19 @@ def test_written_probes_are_of_the_schema(custom_id):
     assert len(written["probes"]) == 6
     jsonschema.validate(written, rendering.schema("generator"))
     written["probes"]["whole_1"].pop("typicality")
-    with pytest.raises(jsonschema.ValidationError, match="typicality"):
+    with pytest.raises(jsonschema.ValidationError, match="not valid under any"):
         jsonschema.validate(written, rendering.schema("generator"))
+
+
+def test_a_slot_that_the_document_does_not_allow_is_declined():
+    """As are paragraphs that are all of their side."""
+    written = json.loads(said("generator", prompt=generator_prompt(TEXT.replace("\n", " "))))
+    assert {name for name, probe in written["probes"].items() if list(probe) == ["declined"]} == {
+        "paragraph_1",
+        "paragraph_2",
+        "whole_1",
+    }
+    jsonschema.validate(written, rendering.schema("generator"))
 
 
 def test_no_sentence_is_asked_about_twice():

@@ -68,6 +68,7 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
                 generator_model, answerer_model, judge_model, language, tokenizer,
                 siblings_shown, min_siblings, typical_siblings, min_sentences_beside_split,
                 max_neighbours, position_tolerance, complement_characters,
+                further_siblings, further_characters, min_atom_words,
                 now() at time zone 'utc' as started_at,
             from {warehouse}.round_settings
             where
@@ -90,7 +91,9 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
         connection.execute(
             f"""
             insert into started_round_documents by name
-            select round_number, doc_id, continuation_idxs, kept_lengths
+            select
+                round_number, doc_id, continuation_idxs, kept_lengths, further_idxs,
+                further_lengths,
             from {warehouse}.round_documents
             where
                 round_number in (select round_number from intended)

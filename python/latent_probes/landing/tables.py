@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 7
+VERSION = 8
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -74,16 +74,21 @@ create table if not exists started_rounds (
     max_neighbours bigint not null,
     position_tolerance double not null,
     complement_characters bigint not null,
+    further_siblings bigint not null,
+    further_characters bigint not null,
+    min_atom_words bigint not null,
     started_at timestamp not null,
 );
 
 -- One row per document of a started round: its siblings in the order shown, and how many code
--- points of each continuation are kept, frozen.
+-- points of each continuation are kept, frozen. The same of the siblings shown for comparison.
 create table if not exists started_round_documents (
     round_number bigint not null,
     doc_id varchar not null,
     continuation_idxs bigint[] not null,
     kept_lengths bigint[] not null,
+    further_idxs bigint[] not null,
+    further_lengths bigint[] not null,
     primary key (round_number, doc_id),
 );
 
@@ -324,6 +329,17 @@ create table if not exists claims (
 );
 """
 
+
+def added(table: str, *columns: tuple[str, str, str]) -> str:
+    """Statements that add columns to a table: the name, type and value in existing rows of each."""
+    return "".join(
+        f"alter table {table} add column if not exists {name} {kind} default {value};"
+        f"alter table {table} alter column {name} set not null;"
+        f"alter table {table} alter column {name} drop default;"
+        for name, kind, value in columns
+    )
+
+
 # Statements that upgrade a file of each version to the next one.
 UPGRADES = {
     2: """
@@ -359,21 +375,17 @@ alter table started_round_documents alter column kept_lengths set not null;
     3: "alter table requests add column if not exists settings json;",
     # Defaults of the vars that are frozen since version 5. DuckDB alters no table with an index
     # after an update.
-    4: "".join(
-        f"alter table started_rounds add column {name} {kind} default {value};"
-        f"alter table started_rounds alter column {name} set not null;"
-        f"alter table started_rounds alter column {name} drop default;"
-        for name, kind, value in (
-            ("language", "varchar", "'en'"),
-            ("tokenizer", "varchar", "'Qwen/Qwen3-8B'"),
-            ("siblings_shown", "bigint", "4"),
-            ("min_siblings", "bigint", "3"),
-            ("typical_siblings", "bigint", "3"),
-            ("min_sentences_beside_split", "bigint", "3"),
-            ("max_neighbours", "bigint", "12"),
-            ("position_tolerance", "double", "0.25"),
-            ("complement_characters", "bigint", "4000"),
-        )
+    4: added(
+        "started_rounds",
+        ("language", "varchar", "'en'"),
+        ("tokenizer", "varchar", "'Qwen/Qwen3-8B'"),
+        ("siblings_shown", "bigint", "4"),
+        ("min_siblings", "bigint", "3"),
+        ("typical_siblings", "bigint", "3"),
+        ("min_sentences_beside_split", "bigint", "3"),
+        ("max_neighbours", "bigint", "12"),
+        ("position_tolerance", "double", "0.25"),
+        ("complement_characters", "bigint", "4000"),
     )
     + """
 update started_rounds
@@ -400,4 +412,16 @@ alter table responses add column if not exists usage struct(
 """,
     # Only `read_messages_api` differs, which is replaced with the tables.
     6: "select 1",
+    # Before, no siblings were shown for comparison alone, and an atom could have one word.
+    7: added(
+        "started_rounds",
+        ("further_siblings", "bigint", "0"),
+        ("further_characters", "bigint", "0"),
+        ("min_atom_words", "bigint", "0"),
+    )
+    + added(
+        "started_round_documents",
+        ("further_idxs", "bigint[]", "[]"),
+        ("further_lengths", "bigint[]", "[]"),
+    ),
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import regex
@@ -132,6 +132,11 @@ def content_words(text: str) -> list[str]:
     return [word for word in map(str.lower, WORD.findall(text)) if word not in FREQUENT]
 
 
+def words(text: str) -> list[str]:
+    """The words of a text, in order."""
+    return regex.findall(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*", text)
+
+
 def draw(custom_id: str, *key: object) -> int:
     """A pseudo-random number that depends only on the request and the key."""
     return int.from_bytes(hashlib.sha256(repr((custom_id, *key)).encode()).digest()[:8])
@@ -147,28 +152,29 @@ def fenced(prompt: str, name: str) -> str:
 
 
 def read_documents(prompt: str) -> dict[str, dict]:
-    """The documents of a generator prompt: sentences and paragraphs by id, and the split ranges."""
+    """The documents of a generator prompt: sentences and paragraphs by id, and the splits.
+
+    ``splits`` has the numbers of the sentences that each group of scopes can be split at.
+    """
     documents = {}
     for label, body in regex.findall(r'(?s)<document id="(d\d+)">\n(.*?)\n</document>', prompt):
         sentences: dict[str, str] = {}
         paragraphs: dict[str, list[str]] = {}
+        splits: dict[str, list[int]] = {}
         current = None
         for line in body.split("\n"):
             if found := regex.match(r"\[(d\d+\.p\d+)\]$", line):
                 current = paragraphs.setdefault(found[1], [])
             elif current is not None and (found := regex.match(r"\[(d\d+\.s\d+)\] (.*)", line)):
-                sentences[found[1]] = found[2]
+                sentences[found[1]] = found[2].replace("<model_starts_here/>", "")
                 current.append(found[1])
-        ranges = regex.match(
-            r"splits: after a sentence from d\d+\.s(\d+) to d\d+\.s(\d+); "
-            r"word_lens inside a sentence from d\d+\.s(\d+)",
-            body,
-        )
-        documents[label] = {
-            "sentences": sentences,
-            "paragraphs": paragraphs,
-            "ranges": tuple(map(int, ranges.groups())) if ranges else None,
-        }
+            elif current is None and (found := regex.match(r"split for (\w+): (.*)", line)):
+                splits[found[1]] = [
+                    number
+                    for first, last in regex.findall(r"d\d+\.s(\d+)(?: to d\d+\.s(\d+))?", found[2])
+                    for number in range(int(first), int(last or first) + 1)
+                ]
+        documents[label] = {"sentences": sentences, "paragraphs": paragraphs, "splits": splits}
     return documents
 
 
@@ -176,80 +182,117 @@ def write_probes(prompt: str, custom_id: str) -> str:
     """Choose the document with the most paragraphs, split it in the middle, ask for rare words."""
     documents = read_documents(prompt)
     label = max(
-        (label for label in documents if documents[label]["ranges"]),
+        (label for label in documents if documents[label]["splits"]),
         key=lambda label: (len(documents[label]["paragraphs"]), draw(custom_id, label)),
     )
     document = documents[label]
-    first, last, first_inside = document["ranges"]
     others = [
         " ".join(other["sentences"].values()) for key, other in documents.items() if key != label
     ]
-    middle = (max(first, first_inside) + last) // 2
-    split = f"{label}.s{middle}"
+    others += regex.findall(r"(?s)<continuation>\n(.*?)\n</continuation>", prompt)
+    n_typical = stated(prompt, "is in at least {} of them")
+    min_words = stated(prompt, "one sentence of at least {} words")
     names = list(document["sentences"])
-    before, after = names[:middle], names[middle:]
+    splits = {group: middle(numbers) for group, numbers in document["splits"].items()}
     asked: set[str] = set()
-    probes = {}
-    for number, target in enumerate(("suffix", "suffix", "prefix"), start=1):
+
+    def written(group: str, target: str, n_sentences: int, choose: Callable) -> dict:
+        """The probe of a slot, about the atom that is chosen on one side; or why there is none."""
+        if not splits[group]:
+            return {"declined": "The document has too few paragraphs."}
+        before, after = names[: splits[group]], names[splits[group] :]
         side, complement = (after, before) if target == "suffix" else (before, after)
-        choices = [name for name in side if name not in asked] or side
-        unit = choices[draw(custom_id, "sentence", number) % len(choices)]
-        asked.add(unit)
-        probes[f"sentence_{number}"] = probe(
-            document, [unit], complement, others, target, [unit], 1
-        )
-    for number, target in enumerate(("suffix", "prefix"), start=1):
-        side, complement = (after, before) if target == "suffix" else (before, after)
-        whole = [
-            (name, units)
-            for name, units in document["paragraphs"].items()
-            if set(units) <= set(side)
+        named, sentences = choose(side)
+        if not sentences or asked.intersection(named):
+            return {"declined": "No other atom of this kind is on that side."}
+        asked.update(named)
+        atom = " ".join(document["sentences"][sentence] for sentence in sentences)
+        text = " ".join(document["sentences"][sentence] for sentence in complement)
+        return probe(atom, text, others, n_typical, target, named, n_sentences)
+
+    def sentence(slot: str) -> Callable:
+        def choose(side: list[str]) -> tuple[list[str], list[str]]:
+            choices = [
+                name
+                for name in side
+                if name not in asked and len(words(document["sentences"][name])) >= min_words
+            ]
+            name = choices[draw(custom_id, slot) % len(choices) :][:1] if choices else []
+            return name, name
+
+        return choose
+
+    def paragraph(side: list[str]) -> tuple[list[str], list[str]]:
+        inside = [
+            (name, sentences)
+            for name, sentences in document["paragraphs"].items()
+            if len(sentences) > 1 and set(sentences) < set(side) and name not in asked
         ]
-        if whole:
-            name, units = max(whole, key=lambda pair: (len(pair[1]), pair[0]))
-            probes[f"paragraph_{number}"] = probe(
-                document, units, complement, others, target, [name], 2
-            )
-    probes["whole_1"] = probe(document, after, before, others, "suffix", [], 3)
+        name, sentences = max(inside, key=lambda pair: (len(pair[1]), pair[0]), default=("", []))
+        return [name], sentences
+
+    def whole(side: list[str]) -> tuple[list[str], list[str]]:
+        touched = [x for x in document["paragraphs"].values() if set(x) & set(side)]
+        return [], side if len(touched) > 1 else []
+
+    probes = {
+        "sentence_1": written("sentence", "suffix", 1, sentence("sentence 1")),
+        "sentence_2": written("sentence", "suffix", 1, sentence("sentence 2")),
+        "sentence_3": written("sentence", "prefix", 1, sentence("sentence 3")),
+        "paragraph_1": written("paragraph", "suffix", 2, paragraph),
+        "paragraph_2": written("paragraph", "prefix", 2, paragraph),
+        "whole_1": written("whole", "suffix", 3, whole),
+    }
     return json.dumps(
         {
             "document": label,
             "document_rationale": "The document with the most paragraphs.",
             "splits": {
-                "word_lens": f"{label}.s{max(middle, first_inside)}",
-                "sentence": split,
-                "paragraph": split,
-                "whole": split,
+                group: f"{label}.s{number}" if number else "none"
+                for group, number in splits.items()
             },
-            "split_rationale": "The middle of the sentences that may be split after.",
+            "split_rationale": "The middle of the sentences that it can be split at.",
             "probes": probes,
         },
         ensure_ascii=False,
     )
 
 
+def stated(prompt: str, rule: str) -> int:
+    """The number that a rule of the prompt states."""
+    (number,) = regex.findall(rule.format(r"(\d+)"), prompt)[-1:]
+    return int(number)
+
+
+def middle(numbers: list[int]) -> int | None:
+    """The number nearest to the middle of a range from which some can be missing; None if all."""
+    return numbers[(len(numbers) - 1) // 2] if numbers else None
+
+
 def probe(
-    document: dict,
-    units: list[str],
-    complement: list[str],
+    atom: str,
+    side: str,
     others: list[str],
+    n_typical: int,
     target: str,
     named: list[str],
     n_sentences: int,
 ) -> dict:
-    """One probe over the sentences ``units``; its wrong answer has ``n_sentences`` sentences."""
-    atom = " ".join(document["sentences"][unit] for unit in units)
-    side = " ".join(document["sentences"][unit] for unit in complement)
-    words = content_words(atom)
+    """One probe about ``atom``, with the complement ``side``.
+
+    Its wrong answer has ``n_sentences`` sentences.
+    """
+    content = content_words(atom)
     near = Counter(content_words(side))
     # The topic leading to the atom: words on both sides, otherwise the complement's most frequent.
-    thread = list(dict.fromkeys([word for word in words if word in near])) or [
+    thread = list(dict.fromkeys([word for word in content if word in near])) or [
         word for word, _ in near.most_common(3)
     ]
     thread = thread[:3] or ["this"]
     holders = sum(
-        len(set(words) & set(content_words(other))) * 2 >= len(set(words)) for other in others
+        len(set(content) & set(content_words(other))) * 2 >= len(set(content)) for other in others
     )
+    typicality = "typical" if holders >= n_typical else "neither" if holders else "atypical"
     where = "say next" if target == "suffix" else "say earlier"
     wrong = [
         f"It goes on about {' and '.join(thread)}, point {number} of {n_sentences}."
@@ -258,18 +301,16 @@ def probe(
     return {
         "target": target,
         "units": named,
-        "first_words": " ".join(regex.findall(r"[\p{L}\p{N}]+", atom)[:4]),
-        "typicality": "none"
-        if target == "prefix"
-        else ("typical" if holders >= min(3, len(others)) else "atypical"),
+        "first_words": " ".join(words(atom)[:4]),
+        "typicality": "none" if target == "prefix" else typicality,
         "verbalizer_prompt": f"What does the author {where} about {', '.join(thread)}?",
-        "target_response": " ".join(dict.fromkeys(words)) or atom[:80],
+        "target_response": " ".join(dict.fromkeys(content)) or atom[:80],
         "incorrect_plausible_answer": " ".join(wrong),
-        "synergy_check": f"{len(words)} content words.",
+        "synergy_check": f"{len(content)} content words.",
         "distribution_check": ""
         if target == "prefix"
-        else f"{holders} of {len(others)} other documents hold half of its content words.",
-        "difficulty_check": f"{len(set(words) & set(near))} of {len(set(words))} content words "
+        else f"{holders} of {len(others)} other continuations have half of its content words.",
+        "difficulty_check": f"{len(set(content) & set(near))} of {len(set(content))} content words "
         "stand in the complement.",
     }
 

