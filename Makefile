@@ -40,6 +40,7 @@ bench: .venv/installed
 	$(BIN)/python bench/export.py
 	$(BIN)/python bench/coverage.py
 	$(BIN)/python bench/choices.py
+	$(BIN)/python bench/lenses.py
 	$(BIN)/python bench/defects.py
 
 # dbt-core depends on a parser that only --use-v2-parser needs and that cannot be built from a

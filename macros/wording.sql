@@ -134,16 +134,44 @@
     )
 {%- endmacro %}
 
-{# A text normalized for exact matching: its first line in lower case, with everything except letters,
-   marks and digits replaced by single spaces. It is compared with words and lenses, which are far
-   shorter than the part that is read: sorting very many combining marks takes quadratic time. #}
-{% macro normalized_answer(text) -%}
+{# The first line of an answer that is not blank. #}
+{% macro first_line(text) -%}
+    regexp_extract(left({{ text }}, 10000), '^[\s\p{Z}]*([^\r\n]*)', 1)
+{%- endmacro %}
+
+{# A text as it is compared with a word: in lower case, with everything except letters, marks and digits
+   replaced by single spaces. Sorting very many combining marks takes quadratic time, so the text is cut. #}
+{% macro word_text(text) -%}
     trim(
         regexp_replace(
-            lower(nfc_normalize(regexp_extract(left({{ text }}, 10000), '^\s*([^\n]*)', 1))),
-            '[^\p{L}\p{M}\p{N}]+',
+            lower(nfc_normalize(left({{ text }}, 10000))), '[^\p{L}\p{M}\p{N}]+', ' ', 'g'
+        )
+    )
+{%- endmacro %}
+
+{# A text as it is compared with a lens: in lower case, with a space for each run of white space, none
+   around the text, and with straight quotation marks. #}
+{% macro lens_text(text) -%}
+    trim(
+        regexp_replace(
+            translate(lower(nfc_normalize(left({{ text }}, 10000))), '‘’“”', '''''""'),
+            '[\s\p{Z}]+',
             ' ',
             'g'
         )
     )
+{%- endmacro %}
+
+{# An answer without quotation marks around all of it, unless the lens begins with one. Both are normalized. #}
+{% macro unquoted(answer, lens) -%}
+    if(
+        starts_with({{ lens }}, '"'),
+        {{ answer }},
+        trim(regexp_replace({{ answer }}, '^"(.*)"$', '\1'))
+    )
+{%- endmacro %}
+
+{# Whether a character belongs to a word. #}
+{% macro is_in_word(character) -%}
+    regexp_matches({{ character }}, '[\p{L}\p{M}\p{N}]')
 {%- endmacro %}

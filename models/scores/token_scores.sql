@@ -1,5 +1,5 @@
 -- One row per local model, form and probe in its current version: the log-probabilities (nats) of its atom
--- and of its wrong answer, and whether the model's greedy answer is the atom.
+-- and of its wrong answer, and how far the model's greedy answer is the atom.
 with
 
 -- A model that was run again with other weights or another template counts once.
@@ -21,6 +21,7 @@ read as (
         readers.dtype,
         scores.*,
         inputs.round_number,
+        probes.scope,
         {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }}
             as atom_text,
     from {{ ref('stg_local_scores') }} as scores
@@ -28,6 +29,31 @@ read as (
     join {{ ref('reader_inputs') }} as inputs using (probe_id, form, input_hash)
     join {{ ref('probes') }} as probes on scores.probe_id = probes.probe_id
     join {{ ref('documents') }} as documents using (document_id)
+
+),
+
+-- A word without a letter or digit is compared as it is.
+answered as (
+
+    select
+        read.*,
+        {{ word_text('read.atom_text') }} as word,
+        {{ word_text(first_line('read.answer')) }} as answered_word,
+        case
+            when read.scope = 'lens' then lens_answers.is_exact_match
+            when word = '' then trim(read.answer) = trim(read.atom_text)
+            else answered_word = word
+        end as is_exact_match,
+        case
+            when read.scope = 'lens' then null
+            when word = '' then starts_with(trim(read.answer), trim(read.atom_text))
+            else starts_with(answered_word || ' ', word || ' ')
+        end as starts_with_atom,
+        lens_answers.n_tokens as n_lens_tokens,
+        lens_answers.n_common_tokens,
+        lens_answers.common_share,
+    from read
+    left join {{ ref('lens_answers') }} as lens_answers using (probe_id, answer)
 
 )
 
@@ -47,17 +73,10 @@ select
     list_sum(wrong_answer_logprobs) as wrong_answer_logprob,
     wrong_answer_logprob / n_wrong_answer_tokens as wrong_answer_logprob_per_token,
     answer,
-    -- An atom without a letter or digit is compared as it is.
-    case
-        when {{ normalized_answer('atom_text') }} = '' then trim(answer) = trim(atom_text)
-        else {{ normalized_answer('answer') }} = {{ normalized_answer('atom_text') }}
-    end as is_exact_match,
-    case
-        when {{ normalized_answer('atom_text') }} = '' then starts_with(trim(answer), trim(atom_text))
-        else
-            starts_with(
-                {{ normalized_answer('answer') }} || ' ', {{ normalized_answer('atom_text') }} || ' '
-            )
-    end as starts_with_atom,
-from read
+    is_exact_match,
+    starts_with_atom,
+    n_lens_tokens,
+    n_common_tokens,
+    common_share,
+from answered
 order by model, dtype, form, round_number, probe_id

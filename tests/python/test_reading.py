@@ -24,9 +24,10 @@ SUFFIX = Text(
     "p1",
     "question",
     "h",
+    "word",
     "suffix",
     "Æsop told it: a fox, a crow, 乌鸦 and a piece of cheese 🧀 that",
-    "Which tokens come next, 2 in number, to the letter?",
+    "What comes next?",
     " fell down",
     " stood there",
 )
@@ -191,6 +192,18 @@ def test_only_questions_are_answered_up_to_the_end_of_a_line(tiny):
             assert len(one.answer_tokens) <= one.reading.longest_answer
             before = tiny.tokenizer.decode(one.answer_tokens[:-1])
             assert "\n" not in before.lstrip()
+
+
+def test_the_answer_to_a_lens_has_its_length_and_can_have_several_lines(tiny):
+    text = replace(SUFFIX, scope="lens", atom=" fell\n\nThen it stood")
+    reading = readings.reading_of(tiny.tokenizer, text, 512)
+    ids, _ = reading.candidates
+    assert reading.longest_answer == len(ids)
+    reader = likelihoods.Reader(tiny)
+    assert not reader.has_ended(ids[:-1], reading)
+    assert reader.has_ended(ids, reading)
+    of_a_word = replace(reading, text=replace(text, scope="word"))
+    assert reader.has_ended(ids[:-1], of_a_word)
 
 
 def test_a_question_that_quotes_the_template_is_a_question(tiny):

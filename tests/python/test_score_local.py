@@ -88,13 +88,13 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
     assert landed(scoring) == first
 
     templates = scoring.folder / "seeds" / "verbalizer_templates.csv"
-    templates.write_text(templates.read_text().replace("Which tokens come next", "What is next"))
+    templates.write_text(templates.read_text().replace("What text comes next", "What is next"))
     scoring.runs(*command(model_folder))
     rows = scoring.query(
         """
         select
             count(*), count(*) filter (where verbalizer_prompt like 'What is next%'),
-            count(*) filter (where verbalizer_prompt like 'Which tokens come next%')
+            count(*) filter (where verbalizer_prompt like 'What text comes next%')
         from token_scores join probes using (probe_id)
         """
     )

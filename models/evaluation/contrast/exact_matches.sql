@@ -1,4 +1,5 @@
--- One row per local model, scope and target: how often its greedy answer matches the atom exactly.
+-- One row per local model, scope and target: how often its greedy answer is the atom, and how much of a lens
+-- it has.
 with
 
 by_document as (
@@ -12,7 +13,9 @@ by_document as (
         probes.doc_id,
         count(*) as n_probes,
         sum(scores.is_exact_match::integer) as n_exact,
-        sum(scores.starts_with_atom::integer) as n_begun,
+        coalesce(sum(scores.starts_with_atom::integer), 0) as n_begun,
+        coalesce(sum(scores.n_common_tokens), 0) as common_tokens,
+        coalesce(sum(scores.common_share), 0) as common_share,
     from {{ ref('token_scores') }} as scores
     join {{ ref('probes') }} as probes using (probe_id)
     where scores.answer is not null
@@ -33,6 +36,9 @@ summed as (
         {{ mean_interval('n_exact', 'n_probes') }} as exact_interval,
         sum(n_begun) / sum(n_probes) as starts_with_share,
         {{ mean_interval('n_begun', 'n_probes') }} as begun_interval,
+        sum(common_tokens) / sum(n_probes) as common_tokens,
+        sum(common_share) / sum(n_probes) as common_share,
+        {{ mean_interval('common_share', 'n_probes') }} as common_interval,
     from by_document
     group by model, dtype, scope, target
 
@@ -48,8 +54,20 @@ select
     {{ rounded('exact_share') }} as exact_share,
     {{ rounded('exact_interval.low') }} as exact_share_low,
     {{ rounded('exact_interval.high') }} as exact_share_high,
-    {{ rounded('starts_with_share') }} as starts_with_share,
-    {{ rounded('begun_interval.low') }} as starts_with_share_low,
-    {{ rounded('begun_interval.high') }} as starts_with_share_high,
+    {% for figure, value in [
+        ('starts_with_share', 'starts_with_share'),
+        ('starts_with_share_low', 'begun_interval.low'),
+        ('starts_with_share_high', 'begun_interval.high'),
+    ] -%}
+    case when scope != 'lens' then {{ rounded(value) }} end as {{ figure }},
+    {% endfor -%}
+    {% for figure, value in [
+        ('common_tokens', 'common_tokens'),
+        ('common_share', 'common_share'),
+        ('common_share_low', 'common_interval.low'),
+        ('common_share_high', 'common_interval.high'),
+    ] -%}
+    case when scope = 'lens' then {{ rounded(value) }} end as {{ figure }},
+    {% endfor %}
 from summed
 order by model, dtype, scope, target

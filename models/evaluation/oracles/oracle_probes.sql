@@ -15,14 +15,19 @@ answered as (
         case
             when {{ is_blank('answers.answer') }} then 0
             when probes.is_written then scores.score
+            when probes.scope = 'lens' then lens_answers.is_exact_match::integer
             else
                 (
-                    {{ normalized_answer('answers.answer') }}
-                    = {{ normalized_answer('probes.target_response') }}
+                    {{ word_text(first_line('answers.answer')) }}
+                    = {{ word_text('probes.target_response') }}
                 )::integer
         end as score,
+        lens_answers.n_common_tokens,
+        lens_answers.common_share,
     from {{ ref('stg_oracle_answers') }} as answers
     join {{ ref('probes') }} as probes using (probe_id)
+    left join {{ ref('lens_answers') }} as lens_answers
+        on answers.probe_id = lens_answers.probe_id and answers.answer = lens_answers.answer
     left join {{ ref('judge_scores') }} as scores
         on
             answers.probe_id = scores.probe_id
@@ -41,6 +46,8 @@ by_probe as (
         count(*) filter (where is_vague) as n_vague,
         list(score order by answer_number) as scores,
         count(score) as n_scores,
+        avg(n_common_tokens) as common_tokens,
+        avg(common_share) as common_share,
         any_value(contrast_accuracy) as contrast_accuracy,
     from answered
     group by oracle, condition, probe_id
@@ -71,6 +78,8 @@ methods as (
             when by_probe.n_answers is null then [0.0]
             when by_probe.n_scores = by_probe.n_answers then by_probe.scores
         end as scores,
+        by_probe.common_tokens,
+        by_probe.common_share,
         by_probe.contrast_accuracy,
     from {{ ref('oracle_questions') }} as questions
     left join by_probe using (oracle, condition, probe_id)
@@ -84,7 +93,6 @@ methods as (
         0 as n_empty,
         0 as n_vague,
         scores,
-        null as contrast_accuracy,
     from held_out
 
 )
@@ -106,6 +114,10 @@ select
     methods.n_empty,
     methods.n_vague,
     methods.contrast_accuracy,
+    case when probes.scope = 'lens' then {{ rounded('coalesce(methods.common_tokens, 0)') }} end
+        as common_tokens,
+    case when probes.scope = 'lens' then {{ rounded('coalesce(methods.common_share, 0)') }} end
+        as common_share,
     {{ rounded('list_avg(methods.scores)') }} as score_mean,
     {{ rounded('len(list_filter(methods.scores, lambda x: x >= easy_threshold)) / len(methods.scores)') }}
         as easy_answer_share,

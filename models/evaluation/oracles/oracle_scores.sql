@@ -26,6 +26,9 @@ by_document as (
         coalesce(sum(score_mean - held_out_mean), 0) as lift,
         count(contrast_accuracy) as n_contrasted,
         coalesce(sum(contrast_accuracy), 0) as contrast_accuracy,
+        count(common_share) as n_lenses,
+        coalesce(sum(common_tokens), 0) as common_tokens,
+        coalesce(sum(common_share), 0) as common_share,
     from {{ ref('oracle_probes') }}
     group by
         grouping sets (
@@ -69,6 +72,9 @@ summed as (
         sum(n_contrasted)::bigint as n_contrasted,
         sum(contrast_accuracy) / nullif(sum(n_contrasted), 0) as contrast_accuracy,
         {{ share_interval('contrast_accuracy', 'n_contrasted') }} as contrast_accuracy_interval,
+        sum(common_tokens) / nullif(sum(n_lenses), 0) as common_tokens,
+        sum(common_share) / nullif(sum(n_lenses), 0) as common_share,
+        {{ share_interval('common_share', 'n_lenses') }} as common_share_interval,
     from by_document
     group by oracle, condition, scope, target, typicality, band
 
@@ -99,5 +105,9 @@ select
     {{ rounded('contrast_accuracy') }} as contrast_accuracy,
     {{ rounded('contrast_accuracy_interval.low') }} as contrast_accuracy_low,
     {{ rounded('contrast_accuracy_interval.high') }} as contrast_accuracy_high,
+    {{ rounded('common_tokens') }} as common_tokens,
+    {{ rounded('common_share') }} as common_share,
+    {{ rounded('common_share_interval.low') }} as common_share_low,
+    {{ rounded('common_share_interval.high') }} as common_share_high,
 from summed
 order by oracle, condition, scope, target, typicality, band

@@ -190,7 +190,7 @@ class Reader:
         return found
 
     def answers(self, asked: Known, readings: list[Reading]) -> Sequence[list[int] | None]:
-        """Greedy answers, up to the end of the line. Modifies ``asked``."""
+        """Greedy answers, up to the end of the line or of the lens. Modifies ``asked``."""
         if not readings[0].longest_answer:
             return [None] * len(readings)
         written: list[list[int]] = [[] for _ in readings]
@@ -208,9 +208,14 @@ class Reader:
             logits = self.step(asked, tokens[:, None])[:, -1]
 
     def has_ended(self, answer: list[int], reading: Reading) -> bool:
-        """Whether an answer has reached its maximum length, the end of its line or of the text."""
+        """Whether an answer has reached its maximum length, the end of its line or of the text.
+
+        The answer to a lens can have several lines.
+        """
         if len(answer) >= reading.longest_answer or (answer and answer[-1] in self.model.ends):
             return True
+        if reading.text.scope == "lens":
+            return False
         return "\n" in self.model.tokenizer.decode(answer).lstrip()
 
     def tensor(self, values: Sequence[int] | Sequence[Sequence[int]]) -> torch.Tensor:

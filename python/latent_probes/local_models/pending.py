@@ -82,10 +82,10 @@ def texts(home: Home, keys: list[tuple[str, str]]) -> Iterator[list[Text]]:
             rows = connection.execute(
                 f"""
                 select
-                    inputs.probe_id, inputs.form, inputs.input_hash, inputs.target,
-                    {sql.macro("text_between", "documents.text", "complement_start", "complement_end")},
+                    inputs.probe_id, inputs.form, inputs.input_hash, inputs.scope, inputs.target,
+                    {sql.macro("text_between", "text", "complement_start", "complement_end")},
                     probes.verbalizer_prompt,
-                    {sql.macro("text_between", "documents.text", "atom_start", "atom_end")},
+                    {sql.macro("text_between", "text", "atom_start", "atom_end")},
                     probes.incorrect_plausible_answer,
                 from (
                     select

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Version of the tokenization and prompt; changing it gives new scores.
-METHOD = "reading 1"
-# Maximum answer length: tokens beyond those of the atom, and in all.
+METHOD = "reading 2"
+# Maximum answer length: tokens beyond those of the atom, and in all. The answer to a lens is asked
+# for with its length, and has that of the atom.
 MORE_TOKENS = 8
 LONGEST_ANSWER = 96
 # Placeholder, to find the complement's position in the template.
@@ -33,6 +34,7 @@ class Text:
     probe_id: str
     form: str
     input_hash: str
+    scope: str
     target: str
     complement: str
     verbalizer_prompt: str
@@ -45,7 +47,7 @@ class Reading:
     """The token ids of one probe in one form.
 
     ``candidates`` are the atom and the wrong answer; ``longest_answer`` is the maximum length of
-    the generated answer, 0 if none is generated.
+    the generated answer, 0 if none is generated. It also ends with its line, except for a lens.
     """
 
     text: Text
@@ -72,8 +74,12 @@ def reading_of(tokenizer: PreTrainedTokenizerBase, text: Text, longest: int) -> 
         tokenizing.following(tokenizer, candidate_text(text.atom, continues)),
         tokenizing.following(tokenizer, candidate_text(text.wrong_answer, continues)),
     )
-    answers = text.form == "question"
-    longest_answer = min(len(candidates[0]) + MORE_TOKENS, LONGEST_ANSWER) if answers else 0
+    if text.form != "question":
+        longest_answer = 0
+    elif text.scope == "lens":
+        longest_answer = len(candidates[0])
+    else:
+        longest_answer = min(len(candidates[0]) + MORE_TOKENS, LONGEST_ANSWER)
     head, shown, question_text = parts(text)
     ids = tokenizing.encode(tokenizer, head + shown)
     if question_text:

@@ -1,0 +1,152 @@
+-- One row per lens and different answer to it, of a local model or an evaluated method: whether it is the
+-- lens, and how many tokens it has in common with the lens, from the split outward.
+with
+
+answers as (
+
+    select
+        probe_id,
+        answer,
+    from {{ ref('stg_local_scores') }}
+    where answer is not null
+    union
+    select
+        probe_id,
+        answer,
+    from {{ ref('stg_oracle_answers') }}
+
+),
+
+lenses as (
+
+    select
+        probes.probe_id,
+        probes.target,
+        probes.document_id,
+        probes.atom_start,
+        probes.atom_end,
+        documents.text,
+        {{ lens_text(text_between('documents.text', 'probes.atom_start', 'probes.atom_end')) }} as lens,
+    from {{ ref('probes') }} as probes
+    join {{ ref('documents') }} as documents using (document_id)
+    semi join answers using (probe_id)
+    where probes.scope = 'lens'
+
+),
+
+tokens as (
+
+    select
+        bounds.document_id,
+        list_filter(
+            tokens.tokens,
+            lambda token: token.starts_at >= bounds.starts_at and token.ends_at <= bounds.ends_at
+        ) as tokens,
+    from (
+        select
+            document_id,
+            min(atom_start) as starts_at,
+            max(atom_end) as ends_at,
+        from lenses
+        group by document_id
+    ) as bounds
+    join {{ ref('document_tokens') }} as tokens using (document_id)
+
+),
+
+-- The tokens of each lens, outward from the split.
+outward as (
+
+    select
+        lenses.*,
+        list_filter(
+            tokens.tokens,
+            lambda token: token.starts_at >= lenses.atom_start and token.ends_at <= lenses.atom_end
+        ) as inside,
+        if(lenses.target = 'suffix', inside, list_reverse(inside)) as tokens,
+    from lenses
+    join tokens using (document_id)
+
+),
+
+-- The length of the lens up to the far end of each token (a token of white space ends where the one before
+-- it does), and the next character beyond the lens.
+measured as (
+
+    select
+        probe_id,
+        target,
+        lens,
+        list_transform(
+            tokens,
+            lambda token: length(
+                {{ lens_text(text_between(
+                    'text',
+                    "if(target = 'suffix', atom_start, token.starts_at)",
+                    "if(target = 'suffix', token.ends_at, atom_end)"
+                )) }}
+            )
+        ) as ends,
+        case
+            when target = 'suffix' and not regexp_matches(text[atom_end], '\s') then text[atom_end + 1]
+            when target = 'prefix' and not regexp_matches(text[atom_start + 1], '\s') then text[atom_start]
+            else ''
+        end as beyond,
+    from outward
+
+),
+
+compared as (
+
+    select
+        measured.*,
+        answers.answer,
+        {{ unquoted(lens_text('answers.answer'), 'measured.lens') }} as given,
+    from answers
+    join measured using (probe_id)
+
+),
+
+-- The ends of the tokens in common. A word that goes on in the answer, but not in the document, is another.
+common as (
+
+    select
+        *,
+        list_filter(
+            ends,
+            lambda place: case
+                when place = 0 then false
+                when target = 'suffix'
+                    then
+                        left(given, place) = left(lens, place)
+                        and not (
+                            {{ is_in_word('lens[place]') }}
+                            and {{ is_in_word('given[place + 1]') }}
+                            and not {{ is_in_word('(lens || beyond)[place + 1]') }}
+                        )
+                else
+                    right(given, place) = right(lens, place)
+                    and not (
+                        {{ is_in_word('lens[length(lens) - place + 1]') }}
+                        and {{ is_in_word('given[length(given) - place]') }}
+                        and not {{ is_in_word('(beyond || lens)[length(beyond || lens) - place]') }}
+                    )
+            end
+        ) as common_ends,
+    from compared
+
+)
+
+select
+    probe_id,
+    answer,
+    len(ends) as n_tokens,
+    given = lens as is_exact_match,
+    case
+        when len(common_ends) = 0 then 0
+        when common_ends[-1] = ends[-1] then len(ends)
+        else list_position(ends, common_ends[-1])
+    end as n_common_tokens,
+    n_common_tokens / n_tokens as common_share,
+from common
+order by probe_id, answer
