@@ -1,37 +1,70 @@
--- Every scored probe is described at both thresholds; the mean over unsolved probes is the share that is
--- expected of them where all have as many answers; and no interval is inside out.
+-- Probes that all of their answers leave unsolved are those that none solves; what new answers do not solve
+-- is left of what some leave unsolved; against held-out answers it is what changes its band; and no interval
+-- is inside out.
 with
 
-by_probe as (
+by_all_answers as (
 
     select
-        counts.scope,
-        hardness.solve_threshold,
-        hardness.n_answers,
-        avg(hardness.mislabelled) as mislabelled,
-    from {{ ref('hardness') }} as hardness
-    join {{ ref('solve_counts') }} as counts using (probe_id, solve_threshold)
-    group by counts.scope, hardness.solve_threshold, hardness.n_answers
+        scope,
+        solve_threshold,
+        n_answers,
+        count(*) as n_probes,
+        avg((n_solved = 0)::integer) as unsolved,
+    from {{ ref('solve_counts') }}
+    group by scope, solve_threshold, n_answers
 
 )
 
-select 'a share that is not the mean of its probes' as fault
-from by_probe
-join {{ ref('hardness_by_answers') }} as by_answers using (scope, solve_threshold, n_answers)
-where abs(by_probe.mislabelled - by_answers.mislabelled) > 1e-5
+select 'a share that is not that of the counts' as fault
+from by_all_answers as counted
+full join
+    (
+        from {{ ref('hardness_by_answers') }}
+        where scope != 'all' and new_answers = 'published' and n_new_answers = 0
+    ) as by_answers
+    using (scope, solve_threshold, n_answers)
+where
+    counted.n_probes is distinct from by_answers.n_probes
+    or abs(counted.unsolved - by_answers.unsolved) > 1e-5
 
 union all
 
-select 'a probe that is not described twice' as fault
-from {{ ref('probe_scores') }} as scores
-left join {{ ref('hardness') }} as hardness
-    on scores.probe_id = hardness.probe_id and len(scores.scores) = hardness.n_answers
-where scores.scores is not null
-group by scores.probe_id
-having count(hardness.probe_id) != 2
+select 'answers that do not add up' as fault
+from {{ ref('hardness_by_answers') }} as part
+join {{ ref('hardness_by_answers') }} as all_of_them
+    on
+        part.scope = all_of_them.scope
+        and part.solve_threshold = all_of_them.solve_threshold
+        and part.n_answers + part.n_new_answers = all_of_them.n_answers
+where
+    part.new_answers = 'published'
+    and all_of_them.new_answers = 'published'
+    and all_of_them.n_new_answers = 0
+    and abs(part.unsolved * (1 - part.re_solved) - all_of_them.unsolved) > 1e-5
+
+union all
+
+select 'bands that do not change as often' as fault
+from {{ ref('band_changes') }} as changes
+left join
+    (
+        select
+            scope,
+            sum(re_solved * unsolved * n_probes) / sum(unsolved * n_probes) as re_solved,
+        from {{ ref('hardness_by_answers') }}
+        where
+            new_answers = 'held_out'
+            and solve_threshold = (select min(solve_threshold) from {{ ref('solve_counts') }})
+        group by scope
+    ) as by_answers
+    using (scope)
+where
+    changes.band = 'hard'
+    and (by_answers.re_solved is null or abs(changes.changed - by_answers.re_solved) > 1e-5)
 
 union all
 
 select 'an interval that is inside out' as fault
 from {{ ref('hardness_by_answers') }}
-where mislabelled_low > mislabelled_high or re_solved_low > re_solved_high
+where re_solved_low > re_solved_high or unsolved_low > unsolved_high

@@ -45,6 +45,8 @@ used (kind, name) as (
     union
     select 'scope', scope from {{ ref('hardness_by_answers') }}
     union
+    select 'new_answers', new_answers from {{ ref('hardness_by_answers') }}
+    union
     select 'band', band from {{ ref('band_changes') }}
     union
     select 'finding', finding from {{ ref('finding_summary') }}

@@ -45,10 +45,10 @@ from band_changes
 where scope = 'all'
 union all
 select
-    concat_ws(', ', 'hardness_by_answers', scope, 'mislabelled'), mislabelled, mislabelled_low,
-    mislabelled_high,
+    concat_ws(', ', 'hardness_by_answers', scope, new_answers), re_solved, re_solved_low,
+    re_solved_high,
 from hardness_by_answers
-where solve_threshold = 0.4 and n_answers = 5
+where solve_threshold = 0.4 and is_headline
 union all
 select concat_ws(', ', 'finding_summary', finding), share, share_low, share_high
 from finding_summary

@@ -9,7 +9,7 @@ right at times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import comb
 
 import duckdb
@@ -21,7 +21,9 @@ from latent_probes import warehouse
 from latent_probes.common.home import Home
 from latent_probes.publication.queries import without_database
 from latent_probes.warehouse import functions
-from latent_probes.warehouse.functions import solve_rates
+
+# So many rates, from a generator of random numbers.
+Rates = Callable[[numpy.random.Generator, int], numpy.ndarray]
 
 ALPHA, BETA = 0.6, 1.2
 HALF_RIGHT = 0.1
@@ -33,8 +35,34 @@ SEED = 11
 BINS = """
 create table score_bins as
 from (values (1, '[0.0, 0.4)', 0.0, 0.4, 'hard'), (2, '[0.4, 0.8)', 0.4, 0.8, 'middle'),
-    (3, '[0.8, 1.0]', 0.8, null, 'easy')) as bins (bin, label, lowest, below, band)
+    (3, '[0.8, 1.0]', 0.8, null, 'easy')) as bins (bin, label, lower_bound, upper_bound, band)
 """
+MANY = 4_000_000
+
+
+def mixed(share: float, first: Rates, second: Rates) -> Rates:
+    """Rates of which this share is drawn from the first, the others from the second."""
+    return lambda draw, n: numpy.where(draw.random(n) < share, first(draw, n), second(draw, n))
+
+
+def always(rate: float) -> Rates:
+    """The same rate for all probes."""
+    return lambda draw, n: numpy.full(n, rate)
+
+
+def from_beta(alpha: float, beta: float) -> Rates:
+    """Rates that follow a beta distribution."""
+    return lambda draw, n: draw.beta(alpha, beta, n)
+
+
+# Solve rates of probes; but for the first, no beta distribution fits them.
+TRUTHS: dict[str, Rates] = {
+    "Beta(.4, 1.2)": from_beta(0.4, 1.2),
+    "half never, half Beta(4, 4)": mixed(0.5, always(0.0), from_beta(4, 4)),
+    "60 % never, 40 % at .25": mixed(0.6, always(0.0), always(0.25)),
+    "30 % never, 70 % at .15": mixed(0.3, always(0.0), always(0.15)),
+    "40 % Beta(1, 20), 60 % Beta(6, 4)": mixed(0.4, from_beta(1, 20), from_beta(6, 4)),
+}
 
 
 class Simulations:
@@ -157,23 +185,28 @@ def of_bands(made: Simulations) -> Iterator[tuple[str, float]]:
 
 
 def of_hardness(made: Simulations) -> Iterator[tuple[str, float]]:
-    """`solve_rates`: what is expected of unsolved probes, by five answers.
+    """`hardness_by_answers`: unsolved by three answers and solved by the other two, in five truths.
 
     The probes of a document are not alike here, as rates of a scope are those of its probes.
     """
-    rates = made.draw.beta(ALPHA, BETA, len(made.rates))
-    counts = made.probes(
-        scope=made.simulations.astype(str),
-        solve_threshold=0.8,
-        n_answers=N_ANSWERS,
-        n_solved=(made.scores(rates) >= 0.8).sum(axis=1),
-    )
-    rows = made.rows("solve_rates", solve_counts=counts)
-    by_five = [row["by_answers"][N_ANSWERS - 1] for row in rows]
-    highest = warehouse.settings(made.home)["max_hard_solve_rate"]
-    _, *truths = solve_rates.of_unsolved(ALPHA, BETA, N_ANSWERS, highest)
-    for figure, truth in zip(("mislabelled", "re_solved"), truths, strict=True):
-        yield f"solve_rates, {figure}", held(by_five, figure, truth[0, -1])
+    for name, drawn in TRUTHS.items():
+        rates = drawn(made.draw, len(made.rates))
+        truth = re_solved(drawn(numpy.random.default_rng(SEED), MANY))
+        counts = made.probes(
+            scope=made.simulations.astype(str),
+            solve_threshold=0.8,
+            n_answers=N_ANSWERS,
+            n_solved=made.draw.binomial(N_ANSWERS, rates),
+        )
+        none = made.probes(arm="", scope="", n_compared=0, score_max=0.0, complement_score_max=0.0)
+        rows = made.rows("hardness_by_answers", solve_counts=counts, arm_pairs=none.slice(0, 0))
+        ours = [row for row in rows if row["is_headline"] and row["scope"] != "all"]
+        yield f"hardness_by_answers, {name}", held(ours, "re_solved", truth)
+
+
+def re_solved(rates: numpy.ndarray) -> float:
+    """Of the probes with these rates that three answers leave unsolved, what two more solve."""
+    return float(1 - ((1 - rates) ** N_ANSWERS).mean() / ((1 - rates) ** 3).mean())
 
 
 def of_anchors(made: Simulations) -> Iterator[tuple[str, float]]:

@@ -66,7 +66,7 @@ VIOLATIONS = {
         "'all' as target, 'all' as typicality, 'none' as lens_length, 1 as n_probes, 0.5 as auc"
     ],
     "findings_add_up": ["delete from finding_summary where scope = 'whole'"],
-    "hardness_adds_up": ["update hardness set mislabelled = mislabelled + 0.01"],
+    "hardness_adds_up": ["update hardness_by_answers set re_solved = re_solved + 0.01"],
     "log_probabilities_are_numbers": [
         "insert into landing.local_scores by name select 'r' as reader_hash, 'p' as probe_id, "
         "'question' as form, 'i' as input_hash, 1 as n_shown_tokens, false as was_cut, "

@@ -1,65 +1,116 @@
--- One row per scope, threshold and number of answers: the probes that none of that many answers solves.
+-- One row per scope and for all, threshold, kind of new answers and both numbers of answers: the probes that
+-- some answers leave unsolved, and those of them that new answers solve. Nothing is assumed about the
+-- distribution of solve rates, and no answer is projected.
 with
 
-expected as (
+thresholds as (
+
+    select distinct solve_threshold from {{ ref('solve_counts') }}
+
+),
+
+-- Some of a probe's answers are drawn, the others are new: shares of all choices of that many.
+chosen as (
+
+    select
+        scope,
+        source_model,
+        doc_id,
+        solve_threshold,
+        'published' as new_answers,
+        drawn.n_drawn as n_answers,
+        counts.n_answers - drawn.n_drawn as n_new_answers,
+        list_product(
+            list_transform(
+                range(drawn.n_drawn),
+                lambda i: (counts.n_answers - counts.n_solved - i) / (counts.n_answers - i)
+            )
+        ) as unsolved,
+        (counts.n_solved = 0)::double as still_unsolved,
+    from {{ ref('solve_counts') }} as counts
+    cross join unnest(range(1, counts.n_answers + 1)) as drawn (n_drawn)
+
+),
+
+held_out as (
+
+    select
+        pairs.scope,
+        pairs.source_model,
+        pairs.doc_id,
+        thresholds.solve_threshold,
+        'held_out' as new_answers,
+        pairs.n_compared as n_answers,
+        pairs.n_compared as n_new_answers,
+        (pairs.complement_score_max < thresholds.solve_threshold)::double as unsolved,
+        (
+            greatest(pairs.complement_score_max, pairs.score_max) < thresholds.solve_threshold
+        )::double as still_unsolved,
+    from {{ ref('arm_pairs') }} as pairs
+    cross join thresholds
+    where pairs.arm = 'held_out'
+
+),
+
+by_document as (
+
+    select
+        coalesce(scope, 'all') as scope,
+        solve_threshold,
+        new_answers,
+        n_answers,
+        n_new_answers,
+        source_model,
+        doc_id,
+        count(*) as n_probes,
+        sum(unsolved) as unsolved,
+        sum(unsolved - still_unsolved) as re_solved,
+    from (
+        from chosen
+        union all by name
+        from held_out
+    )
+    group by
+        grouping sets (
+            (solve_threshold, new_answers, n_answers, n_new_answers, source_model, doc_id),
+            (solve_threshold, new_answers, n_answers, n_new_answers, source_model, doc_id, scope)
+        )
+
+),
+
+summed as (
 
     select
         scope,
         solve_threshold,
-        n_probes,
-        n_documents,
-        alpha,
-        beta,
-        unnest(by_answers, recursive := true),
-    from {{ ref('solve_rates') }}
-
-),
-
--- Share left unsolved by that many of the existing answers, averaged over all subsets.
-observed as (
-
-    select
-        expected.scope,
-        expected.solve_threshold,
-        expected.n_answers,
-        avg(
-            case
-                when counts.n_answers - counts.n_solved < expected.n_answers then 0
-                else
-                    exp(
-                        lgamma(counts.n_answers - counts.n_solved + 1)
-                        - lgamma(counts.n_answers - counts.n_solved - expected.n_answers + 1)
-                        - lgamma(counts.n_answers + 1)
-                        + lgamma(counts.n_answers - expected.n_answers + 1)
-                    )
-            end
-        ) as unsolved,
-    from expected
-    join {{ ref('solve_counts') }} as counts
-        on
-            expected.scope = counts.scope
-            and expected.solve_threshold = counts.solve_threshold
-            and expected.n_answers <= counts.n_answers
-    group by expected.scope, expected.solve_threshold, expected.n_answers
+        new_answers,
+        n_answers,
+        n_new_answers,
+        sum(n_probes)::bigint as n_probes,
+        count(*) as n_documents,
+        sum(unsolved) / sum(n_probes) as unsolved,
+        {{ share_interval('unsolved', 'n_probes') }} as unsolved_interval,
+        sum(re_solved) / nullif(sum(unsolved), 0) as re_solved,
+        {{ share_interval('re_solved', 'unsolved') }} as re_solved_interval,
+    from by_document
+    group by scope, solve_threshold, new_answers, n_answers, n_new_answers
 
 )
 
 select
-    expected.scope,
-    expected.solve_threshold,
-    expected.n_answers,
-    expected.n_probes,
-    expected.n_documents,
-    {{ rounded('expected.unsolved') }} as unsolved,
-    {{ rounded('observed.unsolved') }} as unsolved_observed,
-    {{ rounded('beta_quantile(0.95::double, expected.alpha, expected.beta + expected.n_answers)') }}
-        as solve_rate_p95,
-    {{ rounded('expected.mislabelled') }} as mislabelled,
-    {{ rounded('expected.mislabelled_low') }} as mislabelled_low,
-    {{ rounded('expected.mislabelled_high') }} as mislabelled_high,
-    {{ rounded('expected.re_solved') }} as re_solved,
-    {{ rounded('expected.re_solved_low') }} as re_solved_low,
-    {{ rounded('expected.re_solved_high') }} as re_solved_high,
-from expected
-left join observed using (scope, solve_threshold, n_answers)
-order by expected.scope, expected.solve_threshold, expected.n_answers
+    scope,
+    solve_threshold,
+    new_answers,
+    n_answers,
+    n_new_answers,
+    n_new_answers > 0 and n_answers - n_new_answers in (0, 1) as is_headline,
+    n_probes,
+    n_documents,
+    {{ rounded('unsolved') }} as unsolved,
+    {{ rounded('unsolved_interval.low') }} as unsolved_low,
+    {{ rounded('unsolved_interval.high') }} as unsolved_high,
+    case when n_new_answers > 0 then {{ rounded('re_solved') }} end as re_solved,
+    case when n_new_answers > 0 then {{ rounded('re_solved_interval.low') }} end as re_solved_low,
+    case when n_new_answers > 0 then {{ rounded('re_solved_interval.high') }} end as re_solved_high,
+from summed
+order by scope, solve_threshold, new_answers, n_answers, n_new_answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -28,13 +28,12 @@ KINDS = {
 KINDS_OF_FILE = {"path": str, "bytes": int, "sha256": str}
 KINDS_OF_ROUND = {"round_idx": int, "doc_ids": list, "row_seeds": list}
 # Those that the card shows.
-KINDS_OF_SETTINGS = {"licence": str, "licence_note": str, "max_hard_solve_rate": float}
+KINDS_OF_SETTINGS = {"licence": str, "licence_note": str}
 # A word for each kind of value.
 MEANINGS = {
     str: "a text",
     bool: "true or false",
     int: "a whole number",
-    float: "a number",
     list: "a list",
     dict: "an object",
 }
@@ -104,15 +103,14 @@ def without_repeats(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-def refuse_other_kinds(place: str, item: object, kinds: dict[str, type]) -> None:
+def refuse_other_kinds(place: str, item: object, kinds: Mapping[str, type]) -> None:
     """Raise ValueError unless an item is an object with these keys, each of its kind."""
     if not isinstance(item, dict):
         raise ValueError(f"{place} is not an object")
     for key, kind in kinds.items():
         if key not in item:
             raise ValueError(f"{place} has no `{key}`")
-        allowed = (int, float) if kind is float else (kind,)
-        if type(item[key]) not in allowed:
+        if type(item[key]) is not kind:
             raise ValueError(f"`{key}` of {place} is not {MEANINGS[kind]}")
 
 

@@ -107,8 +107,6 @@ RULES = {
     "max_wrong_answer_candidates": whole(1, 1000),
     "goal_score_max_mean": SHARE,
     "min_finalize_rate": SHARE,
-    "max_hard_solve_rate": SHARE,
-    "max_projected_answers": whole(1, 1000),
     "bootstrap_replicates": whole(1, 1_000_000),
     "bootstrap_seed": whole(0, 2**32 - 1),
     "max_messages_in_flight": whole(1, 1000),

@@ -15,9 +15,6 @@
 ``spread_interval(sums, n, seed)``        interval of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 ``correlation_interval(sums, n, seed)``   a correlation, with its interval
-``solve_rates(counts, rate, most, n, seed)``  the distribution of solve rates in a group of probes
-``beta_quantile(share, alpha, beta)``     a quantile of a beta distribution
-``beta_share_above(value, alpha, beta)``  its probability mass above a value
 
 No function calls a language model: rebuilding the warehouse never spends money.
 """

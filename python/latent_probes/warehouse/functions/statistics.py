@@ -1,4 +1,4 @@
-"""Intervals and distributions as columns, over lists of each document's sums."""
+"""Intervals as columns, over lists of each document's sums."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from collections.abc import Iterable, Sequence
 import numpy
 import pyarrow
 
-from latent_probes.warehouse.functions import intervals, solve_rates
+from latent_probes.warehouse.functions import intervals
 
 INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
 ESTIMATE = "STRUCT(estimate DOUBLE, low DOUBLE, high DOUBLE)"
-SOLVE_RATES = (
-    "STRUCT(alpha DOUBLE, beta DOUBLE, by_answers STRUCT(n_answers BIGINT, unsolved DOUBLE, "
-    "mislabelled DOUBLE, mislabelled_low DOUBLE, mislabelled_high DOUBLE, "
-    "re_solved DOUBLE, re_solved_low DOUBLE, re_solved_high DOUBLE)[])"
-)
 
 
 def mean_interval(
@@ -107,46 +102,6 @@ def correlation_interval(
     return figures(found, ["estimate", "low", "high"])
 
 
-def group_solve_rates(
-    counts: pyarrow.ChunkedArray,
-    highest_rates: pyarrow.ChunkedArray,
-    most_answers: pyarrow.ChunkedArray,
-    replicates: pyarrow.ChunkedArray,
-    seeds: pyarrow.ChunkedArray,
-) -> pyarrow.Array:
-    """The prior fitted to each list of counts, and its estimates by number of answers."""
-    return pyarrow.array(
-        [
-            solve_rates.described(numpy.array(of_group, float), *settings)
-            for of_group, *settings in zip(
-                *(
-                    column.to_pylist()
-                    for column in (counts, highest_rates, most_answers, replicates, seeds)
-                ),
-                strict=True,
-            )
-        ]
-    )
-
-
-def beta_quantile(
-    shares: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
-) -> pyarrow.Array:
-    """Quantile of each beta distribution."""
-    from scipy.special import betaincinv
-
-    return pyarrow.array(betaincinv(alphas.to_numpy(), betas.to_numpy(), shares.to_numpy()))
-
-
-def beta_share_above(
-    values: pyarrow.ChunkedArray, alphas: pyarrow.ChunkedArray, betas: pyarrow.ChunkedArray
-) -> pyarrow.Array:
-    """Probability mass of each beta distribution above a value."""
-    from scipy.special import betaincc
-
-    return pyarrow.array(betaincc(alphas.to_numpy(), betas.to_numpy(), values.to_numpy()))
-
-
 def figures(
     found: Iterable[Sequence[float | None] | None], names: list[str]
 ) -> pyarrow.StructArray:
@@ -178,10 +133,4 @@ FUNCTIONS = (
     ("spread_interval", spread_interval, OF_DOCUMENTS, INTERVAL),
     ("alpha_interval", alpha_interval, OF_DOCUMENTS, ESTIMATE),
     ("correlation_interval", correlation_interval, OF_DOCUMENTS, ESTIMATE),
-    (
-        *("solve_rates", group_solve_rates),
-        *(["DOUBLE[][]", "DOUBLE", "BIGINT", "BIGINT", "BIGINT"], SOLVE_RATES),
-    ),
-    ("beta_quantile", beta_quantile, ["DOUBLE"] * 3, "DOUBLE"),
-    ("beta_share_above", beta_share_above, ["DOUBLE"] * 3, "DOUBLE"),
 )
