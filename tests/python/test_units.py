@@ -254,7 +254,7 @@ def as_pairs(spans):
 def test_sql_finds_the_units_that_python_finds(sql, texts):
     found = [row[0] for row in sql("select text_units(unnest(?), 'en')", texts)]
     for text, row in zip(texts, found, strict=True):
-        spans = list(units.word_spans(text))
+        spans = list(units.prose_word_spans(text))
         assert as_pairs(row["words"]) == spans
         assert [span["word"] for span in row["words"]] == [
             word.lower() for word in pieces(text, spans)

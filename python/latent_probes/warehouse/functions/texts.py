@@ -27,7 +27,7 @@ def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray) -> 
     normal_forms: list[str] = []
     for text, language in zip(texts.to_pylist(), languages.to_pylist(), strict=True):
         text = text or ""
-        found = list(units.word_spans(text))
+        found = list(units.prose_word_spans(text))
         words.append(found)
         # With the normalized form, models do not have to cut words out of the text again.
         normal_forms.extend(text[start:end].lower() for start, end in found)

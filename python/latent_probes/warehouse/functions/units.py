@@ -25,18 +25,36 @@ Span = tuple[int, int]
 
 # Letters and digits with their combining marks; inner apostrophes and hyphens belong to the word.
 WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
+# Tags such as `<em>` and entities such as `&nbsp;`.
+MARKUP = regex.compile(
+    r"""</?[a-z][a-z0-9]*(?:\s+[\w:-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?)*\s*/?>"""
+    r"|&(?:[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,6});",
+    regex.IGNORECASE,
+)
+# `4.`, `(b)` or `iv)`, if it begins a line.
+LIST_MARKER = regex.compile(r"\(?(?:\p{N}{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)](?=\s)")
 # Extracted web text has no blank lines, so a paragraph is a line.
 LINE = regex.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 # sentencex takes quadratic time for a paragraph that is not ASCII. One that is longer than any
 # eligible prefix or continuation is read in parts.
 PART_LENGTH = 20_000
 
-METHOD = f"words 1, sentencex {importlib.metadata.version('sentencex')}"
+METHOD = f"words 2, sentencex {importlib.metadata.version('sentencex')}"
 
 
 def word_spans(text: str) -> Iterator[Span]:
     """Words of ``text``, in order."""
     return (match.span() for match in WORD.finditer(text))
+
+
+def prose_word_spans(text: str) -> Iterator[Span]:
+    """Words of ``text`` without those of markup and of list markers, in order."""
+    lines = (start for start, _ in paragraph_spans(text))
+    skipped = [match for start in lines if (match := LIST_MARKER.match(text, start))]
+    if "<" in text or "&" in text:
+        skipped.extend(MARKUP.finditer(text))
+    places = {place for match in skipped for place in range(*match.span())}
+    return (span for span in word_spans(text) if span[0] not in places)
 
 
 def paragraph_spans(text: str) -> Iterator[Span]:
