@@ -43,6 +43,7 @@ bench: .venv/installed
 	$(BIN)/python bench/choices.py
 	$(BIN)/python bench/lenses.py
 	$(BIN)/python bench/defects.py
+	$(BIN)/python bench/drawn_atoms.py demo
 
 # dbt-core depends on a parser that only --use-v2-parser needs and that cannot be built from a
 # registry alone. So the lock leaves it out and is installed with --no-deps. The pip of Python 3.11

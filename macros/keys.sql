@@ -12,3 +12,8 @@
 {% macro seeded_share(values) -%}
     (({{ seeded_integer(values) }} + 0.5) / 1152921504606846976.0)
 {%- endmacro %}
+
+{# Weight of an index in a log-uniform draw, 1/n, as an integer: sums of integers are exact in any order. #}
+{% macro index_weight(n) -%}
+    (1000000000 // {{ n }})::bigint
+{%- endmacro %}

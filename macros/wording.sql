@@ -8,9 +8,37 @@
     regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}]+')[:4]
 {%- endmacro %}
 
-{# Whether a question mentions how the probe was made. #}
-{% macro mentions_split(text) -%}
-    regexp_matches({{ text }}, '(?i)\b(prefix|suffix|split)')
+{# Whether a question speaks of how its probe was made: of the prefix, the suffix or the split as a part of the
+   document. Ordinary senses are no fault: what a couple split, the split between two parties, which prefix a
+   number has, and any of these words that occurs in the document itself. #}
+{% macro mentions_split(question, document) -%}
+    {%- set side = '(?:pre|suf)fix(?:es)?' -%}
+    (
+        regexp_matches(
+            {{ question }},
+            '(?i)\b{{ side }}[- ](?:text|side|half|part|portion|section|target|document|only|continuation)s?\b'
+            '|\bsplit[- ](?:point|position|offset|location|boundary)\b'
+            '|\bsplit (?:of|in) (?:the|this) (?:document|text|passage)\b'
+        )
+        or regexp_matches(
+            regexp_replace({{ question }}, '(?i)\b{{ side }} (?:of|for|to|meaning|code|[^\w\s])', '', 'g'),
+            '(?i)\b(?:the|this|that|its|given|shared|visible|shown|in|from|and|or) (?:\w+ )?{{ side }}\b'
+        )
+        and not contains(lower({{ document }}), 'prefix')
+        and not contains(lower({{ document }}), 'suffix')
+        or regexp_matches(
+            regexp_replace(
+                {{ question }},
+                '(?i)\bsplit[- ](?:between|of|in|with|from|into|among|over|within|off|up|second|decision)\b',
+                '',
+                'g'
+            ),
+            '(?i)\b(?:at|after|before|beyond|past|across|until|to|from|around|near|following|preceding|follows|precedes)'
+            ' (?:the|this|that) split\b'
+            '|\b(?:document|text|passage) (?:is|was|gets) split\b'
+        )
+        and not contains(lower({{ document }}), 'split')
+    )
 {%- endmacro %}
 
 {# A text normalized for comparison: lower case, without surrounding white space. #}
@@ -111,6 +139,27 @@
    separate words, so `Mary's` contains `Mary`. #}
 {% macro words_of(text) -%}
     regexp_extract_all(lower({{ text }}), '[\p{L}\p{N}][\p{L}\p{N}\p{M}]*')
+{%- endmacro %}
+
+{# A text with marks where its words begin and end; apostrophes and hyphens separate words. #}
+{% macro marked_words(text) -%}
+    regexp_replace({{ text }}, '[\p{L}\p{N}\p{M}]+', '⟦\0⟧', 'g')
+{%- endmacro %}
+
+{# A part of a text with such marks, as they are in the complete text: none where the part cuts a word. #}
+{% macro marked_between(text, starts_at, ends_at) -%}
+    rtrim(
+        ltrim(
+            {{ marked_words(text_between(text, starts_at, ends_at)) }},
+            if(regexp_matches({{ text_between(text, starts_at ~ ' - 1', starts_at) }}, '[\p{L}\p{N}\p{M}]'), '⟦', '')
+        ),
+        if(regexp_matches({{ text_between(text, ends_at, ends_at ~ ' + 1') }}, '[\p{L}\p{N}\p{M}]'), '⟧', '')
+    )
+{%- endmacro %}
+
+{# The number of code points by which a comparable place of another continuation can be earlier or later. #}
+{% macro max_shift(text_length, position_tolerance) -%}
+    floor({{ text_length }} * {{ position_tolerance }})::integer
 {%- endmacro %}
 
 {# The 4-grams of a list of words, each as a hash. #}

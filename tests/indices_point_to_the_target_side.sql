@@ -1,4 +1,5 @@
--- Indices count outward from the split: their sign is that of the target, and none is 0.
+-- Indices count outward from the split: their sign is that of the target, and none is 0. Distances are 0 for
+-- adjacent atoms.
 select probe_id
 from {{ ref('probes') }}
 where
@@ -6,4 +7,5 @@ where
     or sign(signed_index_asked) != sign(signed_index)
     or scope in ('word', 'lens')
     and greatest(abs(signed_index), abs(signed_index_asked)) > {{ var('max_index') }}
-    or sign(n_words_to_atom) != sign(signed_index)
+    or n_words_to_atom is null
+    or n_words_to_atom * signed_index < 0

@@ -9,6 +9,8 @@ used (kind, name) as (
     union
     select 'typicality', typicality from {{ ref('train') }}
     union
+    select 'atom_origin', atom_origin from {{ ref('train') }}
+    union
     select 'rejection_reason', rejection_reason from {{ ref('rejections') }}
     union
     select 'unscored_reason', unscored_reason from {{ ref('unscored') }}

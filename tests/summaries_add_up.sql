@@ -6,6 +6,8 @@ sums as (
     select
         (select sum(n_probes) from {{ ref('scope_summary') }}) as scope_probes,
         (select count(*) from {{ ref('train') }}) as published_probes,
+        (select sum(n_probes) from {{ ref('origin_summary') }}) as origin_probes,
+        (select sum(n_scored) from {{ ref('origin_summary') }}) as origin_scored,
         (select sum(n_scored) from {{ ref('scope_summary') }}) as scope_scored,
         (select sum(n_probes) from {{ ref('score_histogram') }}) as histogram_scored,
         (
@@ -49,6 +51,8 @@ select *
 from sums
 where
     coalesce(scope_probes, 0) != published_probes
+    or coalesce(origin_probes, 0) != published_probes
+    or coalesce(origin_scored, 0) != published_scored
     or coalesce(scope_scored, 0) != published_scored
     or coalesce(histogram_scored, 0) != published_scored
     or coalesce(cut_scored, 0) != published_scored

@@ -1,5 +1,5 @@
--- A word or lens is typical if enough siblings hold it, atypical if none does; every suffix probe
--- was compared with at least two others.
+-- A word or lens is typical if enough siblings contain it, atypical if none does, and otherwise without a
+-- label; every suffix probe was compared with at least two others.
 select probe_id
 from {{ ref('probes') }}
 join {{ ref('round_settings') }} as settings using (round_number)
@@ -8,10 +8,12 @@ where
     and (
         coalesce(siblings_compared < 2, true)
         or not is_written
-        and case typicality
+        and case coalesce(typicality, 'neither')
             when 'typical'
                 then siblings_matched < least(settings.typical_siblings, siblings_compared)
             when 'atypical' then siblings_matched > 0
-            else true
+            else
+                siblings_matched not between 1 and
+                least(settings.typical_siblings, siblings_compared) - 1
         end
     )

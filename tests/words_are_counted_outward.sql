@@ -1,4 +1,4 @@
--- The index of a word is its rank among the content words of its side; the distance counts all words.
+-- The index of a word is its number among all words of its side, and it is a content word.
 with
 
 words as (
@@ -15,33 +15,23 @@ words as (
     join {{ ref('document_units') }} as units using (document_id)
     where probes.scope = 'word'
 
-),
-
-beside as (
-
-    select
-        words.probe_id,
-        words.signed_index,
-        words.n_words_to_atom,
-        count(*) filter (where words.word.starts_at != words.atom_start) as n_words_nearer,
-        count(*) filter (
-            where stop_words.word is null and regexp_matches(words.word.word, '\p{L}')
-        ) as n_content_words,
-    from words
-    left join {{ ref('stop_words') }} as stop_words on words.word.word = stop_words.word
-    where
-        case words.target
-            when 'suffix' then words.word.starts_at between words.split_offset and words.atom_start
-            else
-                words.word.starts_at >= words.atom_start
-                and words.word.starts_at < words.split_offset
-        end
-    group by all
-
 )
 
-select *
-from beside
+select
+    words.probe_id,
+    words.signed_index,
+    words.n_words_to_atom,
+    count(*) as n_words,
+from words
+left join {{ ref('stop_words') }} as stop_words
+    on words.word.word = stop_words.word and words.word.starts_at = words.atom_start
 where
-    n_content_words != abs(signed_index)
-    or n_words_nearer != coalesce(abs(n_words_to_atom), 0)
+    case words.target
+        when 'suffix' then words.word.starts_at between words.split_offset and words.atom_start
+        else words.word.starts_at >= words.atom_start and words.word.starts_at < words.split_offset
+    end
+group by all
+having
+    count(*) != abs(words.signed_index)
+    or count(*) != abs(words.n_words_to_atom) + 1
+    or count(stop_words.word) > 0

@@ -1,57 +1,62 @@
--- One row per chosen document and side of its word and lens split: the content words of that side,
--- counted outward from the split, up to the largest index.
+-- One row per chosen document and side of its word and lens split: the content words near the split, each
+-- with its number among all words of that side, counted outward up to the largest index.
 with
 
-words as (
+sides as (
 
     select
         splits.round_number,
         splits.doc_id,
-        splits.split_offset,
-        unnest(units.words) as word,
+        sides.side,
+        list_slice(
+            case
+                when sides.side = 'suffix'
+                    then list_filter(units.words, lambda x: x.starts_at >= splits.split_offset)
+                else
+                    list_reverse(
+                        list_filter(units.words, lambda x: x.starts_at < splits.split_offset)
+                    )
+            end,
+            1,
+            {{ var('max_index') }}
+        ) as words,
     from {{ ref('splits') }} as splits
     join {{ ref('document_units') }} as units using (document_id)
+    cross join (values ('prefix'), ('suffix')) as sides (side)
     where splits.split_group = 'word_lens' and splits.split_offset is not null
 
 ),
 
-sided as (
+numbered as (
 
     select
-        *,
-        case when word.starts_at >= split_offset then 'suffix' else 'prefix' end as side,
-    from words
-
-),
-
-content as (
-
-    select
-        *,
-        row_number() over (
-            partition by round_number, doc_id, side
-            order by abs(word.starts_at - split_offset)
-        ) as word_index,
-    from sided
-    anti join {{ ref('stop_words') }} as stop_words on sided.word.word = stop_words.word
-    where regexp_matches(word.word, '\p{L}')
-    qualify word_index <= {{ var('max_index') }}
+        round_number,
+        doc_id,
+        side,
+        unnest(words) as word,
+        generate_subscripts(words, 1) as word_index,
+    from sides
 
 )
 
 select
-    round_number,
-    doc_id,
-    side,
+    numbered.round_number,
+    numbered.doc_id,
+    numbered.side,
     list(
         {
-            'word_index': word_index,
-            'starts_at': word.starts_at,
-            'ends_at': word.ends_at,
-            'word': word.word
+            'word_index': numbered.word_index,
+            'starts_at': numbered.word.starts_at,
+            'ends_at': numbered.word.ends_at,
+            'word': numbered.word.word
         }
-        order by word_index
+        order by numbered.word_index
     ) as words,
-from content
+from numbered
+anti join {{ ref('stop_words') }} as stop_words on numbered.word.word = stop_words.word
+where
+    regexp_matches(numbered.word.word, '\p{L}')
+    -- Initials and the like.
+    and not regexp_full_match(numbered.word.word, '\p{Latin}')
 group by all
-order by round_number, doc_id, side
+order by numbered.round_number, numbered.doc_id, numbered.side

@@ -33,6 +33,11 @@ identified as (
         case when made.target = 'suffix' then 0 else made.split_offset end as complement_start,
         case when made.target = 'suffix' then made.split_offset else documents.text_length end
             as complement_end,
+        case
+            when made.atom_start >= documents.prefix_length then 'source_model'
+            when made.atom_end <= documents.prefix_length then 'shared_beginning'
+            else 'both'
+        end as atom_origin,
     from made
     join {{ ref('slots') }} as slots using (round_number, doc_id, slot_idx)
     join {{ ref('round_settings') }} as settings on made.round_number = settings.round_number
@@ -42,7 +47,7 @@ identified as (
 
 ),
 
--- Complete words between split and atom, with the sign of the target; null if there are none.
+-- Complete words between split and atom, with the sign of the target; 0 for an adjacent atom.
 distances as (
 
     select
@@ -64,11 +69,8 @@ distances as (
 
 select
     identified.*,
-    case
-        when distances.n_words = 0 then null
-        when identified.target = 'suffix' then distances.n_words
-        else -distances.n_words
-    end as n_words_to_atom,
+    case when identified.target = 'suffix' then distances.n_words else -distances.n_words end
+        as n_words_to_atom,
 from identified
 join distances using (probe_id)
 order by identified.round_number, identified.doc_id, identified.slot_idx

@@ -1,47 +1,155 @@
--- One row per content word after the split and other sibling that contains it at a comparable position.
+-- One row per drawn suffix word or lens and other continuation: how many of its tokens recur there.
+-- A word recurs if the continuation contains it at a comparable place. A token of a lens recurs if the
+-- continuation contains a run of three tokens of the lens with it there (the whole lens, if it is shorter).
 with
 
-wanted as (
+atoms as (
 
     select
-        words.round_number,
-        words.doc_id,
-        chosen.document_id,
-        chosen.text_length * settings.position_tolerance as farthest,
-        unnest(words.words) as wanted,
-    from {{ ref('boundary_words') }} as words
-    join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
+        atoms.round_number,
+        atoms.doc_id,
+        atoms.slot_idx,
+        atoms.scope,
+        atoms.atom_start,
+        atoms.atom_end,
+        {{ max_shift('documents.text_length', 'settings.position_tolerance') }} as max_shift,
+        documents.text,
+        case atoms.scope
+            when 'word'
+                then [{
+                    'starts_at': atoms.atom_start,
+                    'ends_at': atoms.atom_end
+                }]
+            else
+                list_filter(
+                    tokens.tokens,
+                    lambda x: x.starts_at >= atoms.atom_start and x.ends_at <= atoms.atom_end
+                )
+        end as tokens,
+    from {{ ref('templated_atoms') }} as atoms
+    join {{ ref('documents') }} as documents using (document_id)
+    join {{ ref('document_tokens') }} as tokens using (document_id)
     join {{ ref('round_settings') }} as settings using (round_number)
-    where words.side = 'suffix'
+    where atoms.target = 'suffix' and atoms.rejection_reason is null
 
 ),
 
--- Only continuations are compared, since all siblings share the prefix.
-sibling_words as (
+spanned as (
 
     select
-        shown.round_number,
-        shown.doc_id,
-        shown.document_id,
-        unnest(
-            list_filter(units.words, lambda x: x.starts_at >= shown.prefix_length)
-        ) as found,
-    from {{ ref('shown_documents') }} as shown
-    join {{ ref('document_units') }} as units using (document_id)
+        * exclude (tokens),
+        len(tokens) as n_tokens,
+        least(n_tokens, 3) as run_length,
+        list_transform(
+            range(1, n_tokens - run_length + 2),
+            lambda i: {
+                'starts_at': tokens[i].starts_at,
+                'ends_at': tokens[i + run_length - 1].ends_at
+            }
+        ) as runs,
+    from atoms
+
+),
+
+-- Marks tell complete words from parts of words. Only lenses are compared in their letter case.
+written as (
+
+    select
+        * exclude (text, runs),
+        list_transform(
+            runs, lambda x: lower({{ text_between('text', 'x.starts_at', 'x.ends_at') }})
+        ) as plain_runs,
+        list_transform(
+            runs,
+            lambda x: case scope
+                when 'word' then lower({{ marked_between('text', 'x.starts_at', 'x.ends_at') }})
+                else {{ marked_between('text', 'x.starts_at', 'x.ends_at') }}
+            end
+        ) as marked_runs,
+    from spanned
+
+),
+
+-- Those that the generator was shown, as documents or for comparison alone.
+siblings as (
+
+    select
+        others.round_number,
+        others.doc_id,
+        others.other_document_id,
+        others.prefix_length,
+        rollouts.prefix || left(rollouts.continuation, eligibility.kept_length) as text,
+    from {{ ref('other_continuations') }} as others
+    join {{ ref('round_documents') }} as shown
+        on
+            others.round_number = shown.round_number
+            and others.doc_id = shown.doc_id
+            and list_contains(
+                list_concat(shown.continuation_idxs, shown.further_idxs),
+                others.other_continuation_idx
+            )
+    join {{ ref('stg_rollouts') }} as rollouts on others.other_document_id = rollouts.document_id
+    join {{ ref('rollout_eligibility') }} as eligibility
+        on others.other_document_id = eligibility.document_id
+
+),
+
+-- A comparable place begins `max_shift` before the atom, in the continuation, and ends as far behind it.
+places as (
+
+    select
+        written.*,
+        siblings.other_document_id,
+        greatest(written.atom_start - written.max_shift, siblings.prefix_length) as place_start,
+        written.atom_end + written.max_shift as place_end,
+        siblings.text,
+        lower({{ text_between('siblings.text', 'place_start', 'place_end') }}) as plain_place,
+    from written
+    join siblings using (round_number, doc_id)
+
+),
+
+-- Marking a text is slow: only where a run occurs.
+marked as (
+
+    select
+        * exclude (text),
+        case
+            when
+                not list_bool_or(
+                    list_transform(plain_runs, lambda x: contains(plain_place, x))
+                )
+                then ''
+            when scope = 'word' then lower({{ marked_between('text', 'place_start', 'place_end') }})
+            else {{ marked_between('text', 'place_start', 'place_end') }}
+        end as marked_place,
+    from places
+
+),
+
+found as (
+
+    select
+        *,
+        list_filter(
+            range(1, len(marked_runs) + 1), lambda i: contains(marked_place, marked_runs[i])
+        ) as found_runs,
+    from marked
 
 )
 
-select distinct
-    wanted.round_number,
-    wanted.doc_id,
-    wanted.wanted.word_index,
-    sibling_words.document_id as sibling_document_id,
-from wanted
-join sibling_words
-    on
-        wanted.round_number = sibling_words.round_number
-        and wanted.doc_id = sibling_words.doc_id
-        and wanted.wanted.word = sibling_words.found.word
-        and wanted.document_id != sibling_words.document_id
-        and abs(wanted.wanted.starts_at - sibling_words.found.starts_at) <= wanted.farthest
-order by all
+select
+    round_number,
+    doc_id,
+    slot_idx,
+    other_document_id,
+    n_tokens,
+    len(
+        list_filter(
+            range(1, n_tokens + 1),
+            lambda token: list_has_any(found_runs, range(token - run_length + 1, token + 1))
+        )
+    ) as n_recurring,
+    n_recurring >= n_tokens * {{ var('min_recurrence_overlap') }} as recurs,
+from found
+order by round_number, doc_id, slot_idx, other_document_id

@@ -9,46 +9,48 @@ candidates as (
 
 ),
 
-worded as (
+eligible as (
 
     select
         candidates.* exclude (atom_text, letter_case),
-        draws.draw,
-        chosen.n_others,
-        candidates.siblings_matched >= least(settings.typical_siblings, chosen.n_others)
-            as is_typical,
         replace(templates.template, '{n}', candidates.n::varchar) as verbalizer_prompt,
         coalesce(
             candidates.atom_text,
             {{ text_between('documents.text', 'candidates.atom_start', 'candidates.atom_end') }}
-        ) as atom_text,
+        ) as written,
+        sum({{ index_weight('candidates.n') }}) over (
+            partition by
+                candidates.round_number, candidates.doc_id, candidates.scope, candidates.target
+            order by candidates.n
+        ) as weight_so_far,
+        row_number() over (
+            partition by
+                candidates.round_number, candidates.doc_id, candidates.scope, candidates.target
+            order by candidates.n
+        ) as rank,
     from candidates
-    join {{ ref('index_draws') }} as draws using (round_number, doc_id, scope, target, n)
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
-    join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('documents') }} as documents on chosen.document_id = documents.document_id
     join {{ ref('verbalizer_templates') }} as templates using (scope, target)
+    where
+        not {{ is_blank('written') }}
+        and (
+            candidates.scope = 'lens'
+            or not list_contains({{ words_of('templates.template') }}, lower(candidates.atom_text))
+        )
 
 ),
 
-fitting as (
+totals as (
 
     select
-        *,
-        row_number() over (
-            partition by round_number, doc_id, scope, target order by draw
-        ) as choice,
-    from worded
-    where
-        -- Recurs in some siblings, but too few: neither typical nor atypical.
-        (target = 'prefix' or siblings_matched = 0 or is_typical)
-        and not {{ is_blank('atom_text') }}
-        and (
-            scope = 'lens'
-            or not list_contains(
-                regexp_extract_all(lower(verbalizer_prompt), '[\p{L}\p{N}]+'), lower(atom_text)
-            )
-        )
+        round_number,
+        doc_id,
+        scope,
+        target,
+        max(weight_so_far) as weight,
+    from eligible
+    group by all
 
 ),
 
@@ -63,41 +65,68 @@ slots as (
         kinds.slot_idx,
         kinds.scope,
         kinds.target,
-        row_number() over (
-            partition by splits.round_number, splits.doc_id, kinds.scope, kinds.target
-            order by kinds.slot_idx
-        ) as choice,
     from {{ ref('splits') }} as splits
     join {{ ref('slot_kinds') }} as kinds using (split_group)
     where not kinds.is_written
 
+),
+
+-- The first eligible index at which the weights exceed the drawn share of their total.
+drawn as (
+
+    select
+        slots.*,
+        draws.share,
+        draws.n as n_drawn,
+        min(eligible.rank) as rank,
+    from slots
+    join {{ ref('index_draws') }} as draws using (round_number, doc_id, slot_idx)
+    left join totals using (round_number, doc_id, scope, target)
+    left join eligible
+        on
+            slots.round_number = eligible.round_number
+            and slots.doc_id = eligible.doc_id
+            and slots.scope = eligible.scope
+            and slots.target = eligible.target
+            and eligible.weight_so_far > draws.share * totals.weight
+    group by all
+
+),
+
+numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by round_number, doc_id, scope, target order by share
+        ) as place,
+    from drawn
+
+),
+
+-- Two slots can have the same index if it has much of the weight: the second one takes the next index.
+kept as (
+
+    select
+        * exclude (rank),
+        place + max(rank - place) over (
+            partition by round_number, doc_id, scope, target order by place
+        ) as rank,
+    from numbered
+
 )
 
 select
-    slots.* exclude (choice, rejection_reason),
-    hints.n as n_drawn,
-    fitting.n,
-    fitting.atom_start,
-    fitting.atom_end,
-    fitting.atom_text,
-    fitting.verbalizer_prompt,
-    case
-        when slots.target = 'suffix' and fitting.is_typical then 'typical'
-        when slots.target = 'suffix' and fitting.siblings_matched = 0 then 'atypical'
-    end as typicality,
-    case when slots.target = 'suffix' then fitting.n_others end as siblings_compared,
-    case when slots.target = 'suffix' then fitting.siblings_matched end as siblings_matched,
+    kept.* exclude (share, place, rank, rejection_reason),
+    eligible.n,
+    eligible.atom_start,
+    eligible.atom_end,
+    eligible.written as atom_text,
+    eligible.verbalizer_prompt,
     coalesce(
-        slots.rejection_reason,
-        case when fitting.atom_start is null then 'no_eligible_' || slots.scope end
+        kept.rejection_reason,
+        case when eligible.n is null then 'no_eligible_' || kept.scope end
     ) as rejection_reason,
-from slots
-left join fitting using (round_number, doc_id, scope, target, choice)
-left join {{ ref('index_draws') }} as hints
-    on
-        slots.round_number = hints.round_number
-        and slots.doc_id = hints.doc_id
-        and slots.scope = hints.scope
-        and slots.target = hints.target
-        and slots.choice = hints.draw
-order by slots.round_number, slots.doc_id, slots.slot_idx
+from kept
+left join eligible using (round_number, doc_id, scope, target, rank)
+order by kept.round_number, kept.doc_id, kept.slot_idx

@@ -99,19 +99,26 @@ compared as (
     select
         measured.*,
         {{ text_between('documents.text', 'atom_start', 'atom_end') }} as atom_text,
+        {{ mentions_split('measured.probe.verbalizer_prompt', 'documents.text') }}
+            as mentions_split,
         case
             when probe.target = 'suffix' then left(documents.text, split_offset)
             else substr(documents.text, split_offset + 1)
         end as complement,
         text_units(probe.incorrect_plausible_answer, documents.language) as answer_units,
-        exists (
-            from {{ ref('shown_documents') }} as shown
-            join {{ ref('documents') }} as siblings using (document_id)
+        contains(
+            lower(documents.text), {{ normalized_text('measured.probe.incorrect_plausible_answer') }}
+        )
+        or exists (
+            from {{ ref('other_continuations') }} as others
+            join {{ ref('stg_rollouts') }} as rollouts
+                on others.other_document_id = rollouts.document_id
             where
-                shown.round_number = measured.round_number
-                and shown.doc_id = measured.doc_id
+                others.round_number = measured.round_number
+                and others.doc_id = measured.doc_id
                 and contains(
-                    lower(siblings.text), {{ normalized_text('measured.probe.incorrect_plausible_answer') }}
+                    lower(rollouts.continuation),
+                    {{ normalized_text('measured.probe.incorrect_plausible_answer') }}
                 )
         ) as wrong_answer_in_sibling,
     from measured
@@ -166,7 +173,7 @@ judged as (
                 probe.target = 'suffix'
                 and coalesce(probe.typicality not in ('typical', 'atypical', 'neither'), true)
                 then 'typicality_missing'
-            when {{ mentions_split('probe.verbalizer_prompt') }} then 'verbalizer_mentions_split'
+            when mentions_split then 'verbalizer_mentions_split'
             when
                 contains(lower(probe.verbalizer_prompt), lower(atom_text))
                 then 'verbalizer_contains_atom'

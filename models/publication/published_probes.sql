@@ -56,10 +56,29 @@ select
     {{ text_or_null('probes.synergy_check') }} as synergy_check,
     case
         when probes.is_written then {{ text_or_null('probes.distribution_check') }}
+        -- Exactly what `sibling_matches` counted.
         when probes.target = 'suffix'
             then
-                'Stands in ' || probes.siblings_matched || ' of ' || probes.siblings_compared
-                || ' other continuations at a comparable place.'
+                format(
+                    'In {} of {} other continuations, {} at most {} characters before or after {}{}.',
+                    probes.siblings_matched,
+                    probes.siblings_compared,
+                    case
+                        when probes.scope = 'word' then 'the word occurs'
+                        when probes.n_tokens = 1 then 'the token occurs'
+                        else
+                            'at least '
+                            || ceil(probes.n_tokens * {{ var('min_recurrence_overlap') }})::integer
+                            || ' of the ' || probes.n_tokens || ' tokens recur'
+                    end,
+                    {{ max_shift('documents.text_length', 'settings.position_tolerance') }},
+                    if(probes.scope = 'word', 'its place', 'the lens'),
+                    case
+                        when probes.n_tokens > 1
+                            then ', in common runs of ' || least(probes.n_tokens, 3) || ' or more'
+                        else ''
+                    end
+                )
     end as distribution_check,
     {{ text_or_null('probes.difficulty_check') }} as difficulty_check,
     case
@@ -71,6 +90,7 @@ select
     case when probes.scope = 'lens' then settings.tokenizer end as tokenizer,
     chosen.generator_model,
     probes.source_model,
+    probes.atom_origin,
 from {{ ref('probes') }} as probes
 join {{ ref('documents') }} as documents
     on

@@ -182,6 +182,10 @@ VIOLATIONS = {
     "words_are_counted_outward": [
         "update probes set signed_index = signed_index + 1 where scope = 'word'"
     ],
+    # As if only typical and atypical lenses were drawn.
+    "indices_follow_the_stated_draw": [
+        "update templated_atoms set n = 2 * n + 3 where scope = 'lens' and target = 'suffix'"
+    ],
     "kept_text_ends_before_the_tail": [
         "update rollout_eligibility set kept_length = kept_length + 1 where cut_reason is null"
     ],
@@ -221,6 +225,9 @@ BROKEN_RULES = {
         "update slots set rejection_reason = null where state = 'rejected'"
     ],
     ("totals", "at most 1 row"): ["insert into totals from totals"],
+    ("sibling_matches", "no more tokens recur than there are"): [
+        "update sibling_matches set n_recurring = n_tokens + 1"
+    ],
     ("probes", "an atom lies on the target side of its split"): [
         "update probes set target = if(target = 'suffix', 'prefix', 'suffix')"
     ],

@@ -29,7 +29,7 @@ from latent_probes.common.home import Home
 from latent_probes.publication import card, parquet, proof, queries, tables
 from latent_probes.publication import header as headers
 
-# The published schema of the field, to the letter.
+# The published schema: that of the field, verbatim, and columns of our own behind it.
 COLUMNS = """
 doc string, scope string, verbalizer_prompt string, context string, atom_text string,
 target_response string, incorrect_plausible_answer string, bb_answer_rollout_answers list<string>,
@@ -41,7 +41,8 @@ doc_choice_rationale string, split_rationale string, slot_idx float64, target st
 typicality string, abs_index float64, signed_index float64, signed_index_hint float64,
 actual_word_distance_from_split float64, synergy_check string, distribution_check string,
 difficulty_check string, source string, n_tokens_actual float64, tokenizer string,
-generator_model string, source_model string
+generator_model string, source_model string,
+atom_origin string
 """
 
 

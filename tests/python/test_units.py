@@ -280,7 +280,7 @@ def test_sql_cuts_out_what_python_cuts_out(sql, text):
         """,
         text,
     )
-    assert [row[0] for row in found] == words(text)
+    assert [row[0] for row in found] == pieces(text, units.prose_word_spans(text))
 
 
 def test_more_rows_than_a_vector_holds_keep_their_own_units(sql):

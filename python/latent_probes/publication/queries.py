@@ -27,6 +27,7 @@ FIGURES = (
     "scored_probes",
     "totals",
     "scope_summary",
+    "origin_summary",
     "score_histogram",
     "typicality_splits",
     "rejection_summary",

@@ -1,0 +1,66 @@
+"""Rules about questions and atoms whose cases are many."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from latent_probes.common import sql
+from latent_probes.warehouse.functions import units
+
+ORDINARY = [
+    "How did the couple split the estate?",
+    "What caused the split between the two churches?",
+    "Why did the band split, and what happened after its split?",
+    "How was the vote split, and in which split second did he decide?",
+    "What split the group?",
+    "How does the split in the party end?",
+    "Which prefix do the phone numbers share?",
+    "What suffix marks the plural?",
+    "Does the prefix 'un-' change its meaning?",
+    "How did the prefixed title change?",
+]
+ABOUT_THE_PROBE = [
+    "What happens after the split?",
+    "What was decided at the split, and what follows the split?",
+    "What does the suffix say about the estate?",
+    "What does the Prefix say?",
+    "Given the prefix, what is the next step?",
+    "What in the shared prefix prepares the verdict?",
+    "Where is the split point?",
+    "Which claim does the suffix text make?",
+]
+
+
+def mentions(question, document):
+    query = f"select {sql.macro('mentions_split', '$question', '$document')}"
+    return duckdb.execute(query, {"question": question, "document": document}).fetchone()[0]
+
+
+@pytest.mark.parametrize("question", ORDINARY)
+def test_ordinary_words_are_no_fault_of_a_question(question):
+    assert not mentions(question, "They divided it.")
+
+
+@pytest.mark.parametrize("question", ABOUT_THE_PROBE)
+def test_a_question_about_its_own_making_is_a_fault(question):
+    assert mentions(question, "They divided it.")
+
+
+def test_a_word_of_the_document_is_meant_as_the_document_means_it():
+    assert not mentions("What happens after the split?", "The party Split in March.")
+    assert not mentions("What does the suffix mean?", "Add the suffix -ness.")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("She said <em>no</em> to <a href='x.y'>it</a>&nbsp;twice<br/>", "She said no to it twice"),
+        ("A < b and c > d, AT&T; <3", "A b and c d AT T 3"),
+        ("1. One\n (b) two\niv) three\n\t12) twelve\n2020. Then", "One two three twelve 2020 Then"),
+        ("It was item 4. She left. (c) by nobody", "It was item 4 She left c by nobody"),
+        ("a don't-care 5-year plan", "a don't-care 5-year plan"),
+    ],
+)
+def test_markup_and_list_markers_are_no_words(text, words):
+    assert [text[start:end] for start, end in units.prose_word_spans(text)] == words.split()
