@@ -135,6 +135,11 @@
     )
 {%- endmacro %}
 
+{# A text in which hyphens and apostrophes inside words do not separate words. #}
+{% macro without_hyphens(text) -%}
+    regexp_replace({{ text }}, '([\p{L}\p{N}])[-‐‑''’]([\p{L}\p{N}])', '\1\2', 'g')
+{%- endmacro %}
+
 {# The words of a text in lower case, as a list. Unlike in `document_units`, apostrophes and hyphens
    separate words, so `Mary's` contains `Mary`. #}
 {% macro words_of(text) -%}

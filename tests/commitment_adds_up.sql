@@ -21,8 +21,10 @@ expected as (
 scored as (
 
     select
-        count(recurrence) as n_probes,
-        count(*) - count(recurrence) as n_unscored,
+        count(recurrence_mean) as n_probes,
+        count(recurrence) as n_banded,
+        count(recurrence_mean) filter (where typicality is not null) as n_labelled,
+        count(*) - count(recurrence_mean) as n_unscored,
         count(*) as n_resampled,
     from {{ ref('commitment') }}
 
@@ -56,8 +58,8 @@ where
     scored.n_resampled > 0
     and (
         summed.n_by_scope is distinct from scored.n_probes
-        or coalesce(summed.n_by_recurrence, 0) is distinct from scored.n_probes
-        or summed.n_by_typicality is distinct from scored.n_probes
+        or coalesce(summed.n_by_recurrence, 0) is distinct from scored.n_banded
+        or coalesce(summed.n_by_typicality, 0) is distinct from scored.n_labelled
         or summed.n_unscored is distinct from scored.n_unscored
     )
 

@@ -1,5 +1,5 @@
--- One row per suffix probe whose split was resampled: how often the source model says the same again.
--- A hidden state cannot reveal more than the model would say again.
+-- One row per suffix probe whose split was resampled: how often the source model says the same again. Half
+-- of the draws set the band `recurrence`; the other half gives the figures of a band.
 with
 
 scored as (
@@ -9,6 +9,7 @@ scored as (
         passages.probe_id,
         passages.continuation_idx,
         passages.was_cut,
+        passages.is_same,
         case
             when passages.was_cut then null
             when not passages.is_written then passages.has_atom::integer
@@ -24,19 +25,38 @@ scored as (
 
 ),
 
+-- Of the scored ones, the first, third and so on set the band.
+halved as (
+
+    select
+        *,
+        row_number() over (
+            partition by probe_id, score is null
+            order by continuation_idx
+        ) % 2 = 1 as sets_band,
+    from scored
+
+),
+
 counted as (
 
     select
-        scored.round_number,
-        scored.probe_id,
+        halved.round_number,
+        halved.probe_id,
         count(*) as n_resamples,
-        count(*) filter (where scored.was_cut) as n_cut,
-        count(scored.score) as n_scored,
-        avg(scored.score) as recurrence_mean,
-        avg((scored.score >= borders.easy_threshold)::integer) as recurrence_share,
-    from scored
+        count(*) filter (where halved.was_cut) as n_cut,
+        count(halved.score) as n_scored,
+        avg(halved.score) as recurrence_mean,
+        avg((halved.score >= borders.easy_threshold)::integer) as recurrence_share,
+        avg((halved.score >= borders.easy_threshold)::integer) filter (where halved.sets_band)
+            as banding_share,
+        avg(halved.score) filter (where not halved.sets_band) as other_mean,
+        avg((halved.score >= borders.easy_threshold)::integer) filter (where not halved.sets_band)
+            as other_share,
+        avg(halved.is_same::integer) filter (where not halved.was_cut) as same_share,
+    from halved
     cross join ({{ band_thresholds() }}) as borders
-    group by scored.round_number, scored.probe_id
+    group by halved.round_number, halved.probe_id
 
 )
 
@@ -57,11 +77,17 @@ select
     case when is_scored then {{ rounded('counted.recurrence_mean') }} end as recurrence_mean,
     case when is_scored then {{ rounded('counted.recurrence_share') }} end as recurrence_share,
     case
-        when not is_scored then null
-        when counted.recurrence_share = 0 then 'never'
-        when counted.recurrence_share < 0.5 then 'seldom'
+        when is_scored
+            then {{ rounded('if(probes.is_written, counted.recurrence_mean, counted.same_share)') }}
+    end as agreement,
+    case
+        when not is_scored or counted.n_scored < 2 then null
+        when counted.banding_share = 0 then 'never'
+        when counted.banding_share < 0.5 then 'seldom'
         else 'often'
     end as recurrence,
+    case when recurrence is not null then {{ rounded('counted.other_mean') }} end as other_mean,
+    case when recurrence is not null then {{ rounded('counted.other_share') }} end as other_share,
     {{ rounded('blind.score_mean') }} as text_only_mean,
 from counted
 join {{ ref('probes') }} as probes using (probe_id)

@@ -11,10 +11,19 @@ by_document as (
         coalesce(recurrence, 'all') as recurrence,
         source_model,
         doc_id,
-        count(recurrence) as n_probes,
-        count(*) - count(recurrence) as n_unscored,
-        coalesce(sum(recurrence_mean), 0) as again,
-        coalesce(sum(recurrence_share), 0) as recurrence_share,
+        count(recurrence_mean) as n_probes,
+        count(*) - count(recurrence_mean) as n_unscored,
+        -- In a band, from the continuations that did not set it.
+        coalesce(if(grouping(recurrence) = 0, sum(other_mean), sum(recurrence_mean)), 0) as again,
+        coalesce(if(grouping(recurrence) = 0, sum(other_share), sum(recurrence_share)), 0)
+            as recurrence_share,
+        -- Agreement is that of two draws, whatever they say: bands and typicality would choose.
+        if(
+            grouping(recurrence) = 1 and grouping(typicality) = 1,
+            count(agreement),
+            null
+        ) as n_agreeing,
+        if(n_agreeing is not null, coalesce(sum(agreement), 0), null) as agreement,
         count(text_only_mean) filter (where is_scored) as n_text_only_scored,
         coalesce(sum(text_only_mean) filter (where is_scored), 0) as blind,
     from {{ ref('commitment') }}
@@ -32,6 +41,7 @@ by_document as (
     having
         (is_written or grouping(scope) = 0)
         and (grouping(recurrence) = 1 or recurrence is not null)
+        and (grouping(typicality) = 1 or typicality is not null)
 
 ),
 
@@ -41,6 +51,7 @@ summed as (
         scope,
         typicality,
         recurrence,
+        bool_and(is_written) as is_written,
         sum(n_probes)::bigint as n_probes,
         sum(n_unscored)::bigint as n_unscored,
         count(*) filter (where n_probes > 0) as n_documents,
@@ -48,6 +59,8 @@ summed as (
         {{ share_interval('again', 'n_probes') }} as again_mean_interval,
         sum(recurrence_share) / nullif(sum(n_probes), 0) as recurrence_share,
         {{ share_interval('recurrence_share', 'n_probes') }} as again_share_interval,
+        sum(agreement) / nullif(sum(n_agreeing), 0) as agreement,
+        {{ share_interval('agreement', 'n_agreeing') }} as agreement_interval,
         sum(n_text_only_scored)::bigint as n_text_only_scored,
         sum(blind) / nullif(sum(n_text_only_scored), 0) as text_only_mean,
         {{ mean_interval('blind', 'n_text_only_scored') }} as blind_mean_interval,
@@ -69,6 +82,12 @@ select
     {{ rounded('recurrence_share') }} as recurrence_share,
     {{ rounded('again_share_interval.low') }} as recurrence_share_low,
     {{ rounded('again_share_interval.high') }} as recurrence_share_high,
+    {{ rounded('agreement') }} as agreement,
+    {{ rounded('agreement_interval.low') }} as agreement_low,
+    {{ rounded('agreement_interval.high') }} as agreement_high,
+    -- Texts are equal or not: naming the most frequent one scores at least A and at most its root.
+    case when not is_written then {{ rounded('agreement') }} end as best_score_min,
+    case when not is_written then {{ rounded('sqrt(agreement)') }} end as best_score_max,
     n_text_only_scored,
     {{ rounded('text_only_mean') }} as text_only_mean,
     {{ rounded('blind_mean_interval.low') }} as text_only_mean_low,

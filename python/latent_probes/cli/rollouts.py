@@ -172,11 +172,11 @@ def resample(
 ) -> None:
     """Resample continuations from the splits of suffix probes.
 
-    Measures whether the content was already determined at the split: an oracle cannot read what the
-    model itself would not say again. Sampling settings are those of the rollouts. Words and lenses
-    are matched in the continuations; the other scopes are scored by the round's judge, in requests
-    that `plan` prices and `run` sends. Results are in the tables `commitment`, `commitment_summary`
-    and `commitment_lift`. The command can be killed and rerun at any time.
+    Measures whether the content was already determined at the split: how often the model says the
+    same again, and how high an oracle's score can be. Sampling settings are those of the rollouts.
+    Words and lenses are matched in the continuations; the other scopes are scored by the round's
+    judge, in requests that `plan` prices and `run` sends. Results are in the tables `commitment`,
+    `commitment_summary` and `commitment_lift`. The command can be killed and rerun at any time.
     """
     from latent_probes import warehouse
     from latent_probes.common import terminal

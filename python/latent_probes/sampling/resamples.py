@@ -96,7 +96,7 @@ def source_model_of(home: Home) -> str:
 def refuse_other_model(
     connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
 ) -> None:
-    """Raise unless the rollouts came from this model: another's recurrence is not a ceiling."""
+    """Raise unless the rollouts came from this model: another's agreement says nothing."""
     for kind, name, details in landing.sources_of(connection, source_model):
         if kind != "sampler":
             terminal.say(
