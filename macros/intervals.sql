@@ -37,6 +37,41 @@
     )
 {%- endmacro %}
 
+{# The effective number of probes behind a mean over probes: as many independent probes would give the mean
+   as precisely as these, of which those of a document are alike (Kish, Survey Sampling, 1965). The rows of
+   the group are documents, each with its sum of values, its sum of their squares and its number of probes.
+   At most the number of probes; null for fewer than five documents, or without variation between them. #}
+{% macro effective_number(sum_of_values, sum_of_squares, n_probes) -%}
+    {%- set total = 'sum(' ~ n_probes ~ ')' %}
+    {%- set n_documents = 'count(*) filter (where ' ~ n_probes ~ ' > 0)' %}
+    {%- set mean = 'sum(' ~ sum_of_values ~ ') / ' ~ total %}
+    {#- The squared distances of documents' sums from what the mean gives them. -#}
+    {%- set between -%}
+        round(
+            sum({{ sum_of_values }} ** 2)
+            - 2 * {{ mean }} * sum({{ sum_of_values }} * {{ n_probes }})
+            + ({{ mean }}) ** 2 * sum({{ n_probes }} ** 2),
+            9
+        )
+    {%- endset %}
+    case
+        when {{ n_documents }} >= 5 and {{ between }} > 0
+            then
+                round(
+                    least(
+                        {{ total }},
+                        -- The variance of probes over that of their mean, each without bias.
+                        (sum({{ sum_of_squares }}) - sum({{ sum_of_values }}) * {{ mean }})
+                        / ({{ total }} - 1)
+                        * {{ total }} ** 2
+                        * ({{ n_documents }} - 1) / {{ n_documents }}
+                        / {{ between }}
+                    ),
+                    1
+                )
+    end
+{%- endmacro %}
+
 {# Krippendorff's alpha of two raters, as a struct of estimate, low and high. The rows of the group are
    documents, each with n_pairs, squared_difference, sum_of_scores and sum_of_squares. #}
 {% macro alpha_interval() -%}

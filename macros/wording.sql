@@ -229,3 +229,19 @@
 {% macro is_in_word(character) -%}
     regexp_matches({{ character }}, '[\p{L}\p{M}\p{N}]')
 {%- endmacro %}
+
+{# Whether the atom of a word or lens is inside a longer lens of the document. Lenses of a side begin at the
+   same split, so all but the longest are inside it. Null for other scopes. A window over probes. #}
+{% macro is_nested(document, split) -%}
+    {%- set reach = 'if(target = \'suffix\', atom_end - ' ~ split ~ ', ' ~ split ~ ' - atom_start)' %}
+    case
+        when scope in ('word', 'lens')
+            then
+                coalesce(
+                    {{ reach }} + (scope = 'lens')::integer
+                    <= max({{ reach }}) filter (where scope = 'lens')
+                        over (partition by {{ document }}, target),
+                    false
+                )
+    end
+{%- endmacro %}

@@ -69,6 +69,7 @@ distances as (
 
 select
     identified.*,
+    {{ is_nested('identified.round_number, identified.doc_id', 'identified.split_offset') }} as is_nested,
     case when identified.target = 'suffix' then distances.n_words else -distances.n_words end
         as n_words_to_atom,
 from identified

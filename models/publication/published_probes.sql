@@ -91,6 +91,7 @@ select
     chosen.generator_model,
     probes.source_model,
     probes.atom_origin,
+    probes.is_nested,
 from {{ ref('probes') }} as probes
 join {{ ref('documents') }} as documents
     on

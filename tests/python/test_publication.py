@@ -42,7 +42,7 @@ typicality string, abs_index float64, signed_index float64, signed_index_hint fl
 actual_word_distance_from_split float64, synergy_check string, distribution_check string,
 difficulty_check string, source string, n_tokens_actual float64, tokenizer string,
 generator_model string, source_model string,
-atom_origin string
+atom_origin string, is_nested bool
 """
 
 
@@ -193,7 +193,9 @@ def test_figures_counted_by_hand_stand_on_the_card(published, rows):
         scored = [row for row in of_scope if row["bb_answer_score_max"] is not None]
         (line,) = re.findall(rf"^\| `{scope}` \|.*$", shown["scope_summary"], re.MULTILINE)
         cells = [cell.strip() for cell in line.split("|")]
-        assert [cells[3], cells[4]] == [str(len(of_scope)), str(len(scored))]
+        assert [cells[3], cells[5]] == [str(len(of_scope)), str(len(scored))]
+        drawn = [row["is_nested"] for row in of_scope if row["is_nested"] is not None]
+        assert cells[4] == (str(drawn.count(False)) if drawn else "")
     n_rejected = pyarrow.parquet.read_table(published / "rejections").num_rows
     counted = re.findall(r"^\| `\w+` \| (\d+) \|", shown["rejection_summary"], re.MULTILINE)
     assert sum(map(int, counted)) == n_rejected == 320 - len(rows)

@@ -3,9 +3,9 @@ with
 
 slots as (
 
-    select scope, slot_idx, true as is_probe from {{ ref('train') }}
+    select scope, slot_idx, true as is_probe, is_nested from {{ ref('train') }}
     union all
-    select scope, slot_idx, false as is_probe from {{ ref('rejections') }}
+    select scope, slot_idx, false as is_probe, null as is_nested from {{ ref('rejections') }}
 
 ),
 
@@ -16,6 +16,8 @@ counted as (
         min(slot_idx)::bigint as scope_order,
         count(*) as n_slots,
         count(*) filter (where is_probe) as n_probes,
+        -- Null for the other scopes.
+        sum((not is_nested)::integer)::bigint as n_distinct,
         count(*) filter (where not is_probe) as n_rejected,
     from slots
     group by scope

@@ -12,6 +12,7 @@ candidates as (
         probe_id,
         margin,
         accuracy,
+        is_nested,
         unnest([true, false]) as is_atom,
         unnest([atom_value, wrong_answer_value]) as value,
     from {{ ref('contrast_groups') }}
@@ -43,6 +44,7 @@ placed as (
         probe_id,
         margin,
         accuracy,
+        is_nested,
         sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where is_atom) as atom_placement,
         1 - sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where not is_atom)
             as wrong_answer_placement,
@@ -58,7 +60,9 @@ by_document as (
         source_model,
         doc_id,
         count(*) as n_probes,
+        count(*) filter (where is_nested) as n_nested,
         sum(placed.accuracy) as accuracy,
+        sum(placed.accuracy ** 2) as squared_accuracy,
         sum(margin) as margin,
         list(margin) as margins,
         sum(atom_placement) as atom_placements,
@@ -79,6 +83,8 @@ summed as (
     select
         {{ group }},
         sum(n_probes)::bigint as n_probes,
+        sum(n_nested)::bigint as n_nested,
+        {{ effective_number('accuracy', 'squared_accuracy', 'n_probes') }} as n_effective,
         count(*) as n_documents,
         sum(accuracy) / sum(n_probes) as accuracy,
         sum(margin) / sum(n_probes) as margin_mean,
@@ -98,6 +104,8 @@ summed as (
 select
     {{ group }},
     n_probes,
+    n_nested,
+    n_effective,
     n_documents,
     {{ rounded('accuracy') }} as accuracy,
     {{ rounded('intervals[1].low') }} as accuracy_low,

@@ -34,6 +34,7 @@ select
     probes.target,
     probes.typicality,
     probes.n_tokens,
+    probes.is_nested,
 from measured
 join {{ ref('probes') }} as probes using (probe_id)
 order by method, measure, probes.round_number, probes.doc_id, probes.slot_idx

@@ -12,10 +12,13 @@ by_document as (
         probes.source_model,
         probes.doc_id,
         count(*) as n_probes,
+        count(*) filter (where probes.is_nested) as n_nested,
         sum(scores.is_exact_match::integer) as n_exact,
         coalesce(sum(scores.starts_with_atom::integer), 0) as n_begun,
         coalesce(sum(scores.n_common_tokens), 0) as common_tokens,
         coalesce(sum(scores.common_share), 0) as common_share,
+        sum(coalesce(scores.common_share, scores.is_exact_match::integer)) as figure,
+        sum(coalesce(scores.common_share, scores.is_exact_match::integer) ** 2) as squared_figure,
     from {{ ref('token_scores') }} as scores
     join {{ ref('probes') }} as probes using (probe_id)
     where scores.answer is not null
@@ -31,6 +34,8 @@ summed as (
         scope,
         target,
         sum(n_probes)::bigint as n_probes,
+        sum(n_nested)::bigint as n_nested,
+        {{ effective_number('figure', 'squared_figure', 'n_probes') }} as n_effective,
         count(*) as n_documents,
         sum(n_exact) / sum(n_probes) as exact_share,
         {{ mean_interval('n_exact', 'n_probes') }} as exact_interval,
@@ -50,6 +55,8 @@ select
     scope,
     target,
     n_probes,
+    n_nested,
+    n_effective,
     n_documents,
     {{ rounded('exact_share') }} as exact_share,
     {{ rounded('exact_interval.low') }} as exact_share_low,

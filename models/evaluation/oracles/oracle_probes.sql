@@ -109,11 +109,13 @@ select
     probes.is_written,
     probes.target,
     probes.typicality,
+    probes.is_nested,
     bins.band,
     methods.n_answers,
     methods.n_empty,
     methods.n_vague,
     methods.contrast_accuracy,
+    if(methods.contrast_accuracy is not null, baselines.accuracy, null) as text_only_accuracy,
     case when probes.scope = 'lens' then {{ rounded('coalesce(methods.common_tokens, 0)') }} end
         as common_tokens,
     case when probes.scope = 'lens' then {{ rounded('coalesce(methods.common_share, 0)') }} end
@@ -128,5 +130,6 @@ join {{ ref('probes') }} as probes using (probe_id)
 cross join ({{ band_thresholds() }}) as borders
 left join {{ ref('probe_scores') }} as published on methods.probe_id = published.probe_id
 left join {{ ref('score_bins') }} as bins on {{ is_in_bin('published.score_max', 'bins') }}
+left join {{ ref('contrast_baselines') }} as baselines on methods.probe_id = baselines.probe_id
 left join held_out on methods.probe_id = held_out.probe_id
 order by methods.oracle, methods.condition, methods.probe_id
