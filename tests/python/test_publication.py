@@ -204,9 +204,10 @@ def test_figures_counted_by_hand_stand_on_the_card(published, rows):
         (line,) = re.findall(rf"^\| `{stage}` \|.*$", shown["model_summary"], re.MULTILINE)
         assert f"| {n_attempts:,} |" in line
     assert sum(spend["n_attempts"]) == 20 + 2 * 5 * len(scores)
-    n_suffix = sum(row["target"] == "suffix" for row in rows)
-    counted = re.findall(r"typical` \| (\d+) \|", shown["typicality_splits"])
-    assert sum(map(int, counted)) == n_suffix
+    written = [row for row in rows if row["scope"] not in ("word", "lens")]
+    for table, target in (("typicality_splits", "suffix"), ("origin_summary", "prefix")):
+        counted = re.findall(r"^\| `\w+` \| `\w+` \| (\d+) \|", shown[table], re.MULTILINE)
+        assert sum(map(int, counted)) == sum(row["target"] == target for row in written)
 
 
 def body(folder: Path) -> str:
