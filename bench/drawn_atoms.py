@@ -1,11 +1,12 @@
 """Indices and typicality of drawn words and lenses in finished homes: bench/drawn_atoms.py HOME ...
 
-For each home (a folder with warehouse.duckdb), over its published word and lens probes:
+For each home (a folder with warehouse.duckdb and landing.duckdb), over its published word and lens
+probes:
 
 1. the index: median and quartiles by scope and target, of the atom and of the draw before the
    text was looked at, which is log-uniform from 1 to 63 (median 6, quartiles 2 and 20);
 2. shares of typical, atypical and neither by length of the lens;
-3. typical lenses, recounted with the tokenizer in the shown continuations: in how many they occur
+3. typical lenses, recounted with the tokenizer in the other continuations: in how many they occur
    verbatim, and in how many half of their tokens lie in common runs of three tokens (of all, if
    there are fewer) at a comparable place.
 """
@@ -39,17 +40,27 @@ select
 from probes where scope in ('word', 'lens') and target = 'suffix'
 group by scope, atoms order by scope desc, min(n_tokens)
 """
+# Rounds of before did not compare with further siblings.
 LENSES = """
+with shown as (
+    select round_number, doc_id, list_concat(continuation_idxs, coalesce(further_idxs, [])) as idxs
+    from (from round_documents union all by name select null::bigint[] as further_idxs where false)
+)
 select probes.typicality, probes.n_tokens, probes.atom_start, probes.atom_end,
     floor(own.text_length * settings.position_tolerance)::integer as shift,
-    own.text, own.prefix_length, list(others.text order by others.document_id) as others
+    own.text, own.prefix_length,
+    list(
+        others.prefix || left(others.continuation, kept.kept_length) order by others.document_id
+    ) as others
 from probes
 join documents as own using (document_id)
 join round_settings as settings using (round_number)
-join shown_documents as shown
-    on probes.round_number = shown.round_number and probes.doc_id = shown.doc_id
-    and probes.document_id != shown.document_id
-join documents as others on shown.document_id = others.document_id
+join shown on probes.round_number = shown.round_number and probes.doc_id = shown.doc_id
+join stg_rollouts as others
+    on probes.source_model = others.source_model and probes.doc_id = others.doc_id
+    and probes.document_id != others.document_id
+    and list_contains(shown.idxs, others.continuation_idx)
+join rollout_eligibility as kept on others.document_id = kept.document_id
 where probes.scope = 'lens' and probes.target = 'suffix'
 group by all order by all
 """
@@ -59,6 +70,7 @@ def main() -> None:
     """Print the tables of each home."""
     for home in sys.argv[1:]:
         with duckdb.connect(Path(home) / "warehouse.duckdb", read_only=True) as connection:
+            connection.execute(f"attach '{home}/landing.duckdb' as landing (read_only)")
             print(f"\n{home}")
             show(connection)
 
