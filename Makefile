@@ -43,6 +43,7 @@ bench: .venv/installed
 	$(BIN)/python bench/commitment.py
 	$(BIN)/python bench/choices.py
 	$(BIN)/python bench/lenses.py
+	$(BIN)/python bench/overlaps.py
 	$(BIN)/python bench/defects.py
 	$(BIN)/python bench/drawn_atoms.py demo
 

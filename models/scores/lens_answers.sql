@@ -107,33 +107,52 @@ compared as (
 
 ),
 
--- The ends of the tokens in common. A word that goes on in the answer, but not in the document, is another.
-common as (
+-- The ends of the tokens up to which both are the same.
+matched as (
 
     select
         *,
         list_filter(
             ends,
-            lambda place: case
-                when place = 0 then false
-                when target = 'suffix'
-                    then
-                        left(given, place) = left(lens, place)
-                        and not (
-                            {{ is_in_word('lens[place]') }}
-                            and {{ is_in_word('given[place + 1]') }}
-                            and not {{ is_in_word('(lens || beyond)[place + 1]') }}
-                        )
-                else
-                    right(given, place) = right(lens, place)
-                    and not (
-                        {{ is_in_word('lens[length(lens) - place + 1]') }}
-                        and {{ is_in_word('given[length(given) - place]') }}
-                        and not {{ is_in_word('(beyond || lens)[length(beyond || lens) - place]') }}
-                    )
-            end
-        ) as common_ends,
+            lambda place: place > 0
+            and if(
+                target = 'suffix',
+                left(given, place) = left(lens, place),
+                right(given, place) = right(lens, place)
+            )
+        ) as same_ends,
+        same_ends[-1] as place,
     from compared
+
+),
+
+-- The last character in common, and the next one in the answer and in the document.
+beside as (
+
+    select
+        *,
+        if(target = 'suffix', lens[place], lens[length(lens) - place + 1]) as last_character,
+        if(target = 'suffix', given[place + 1], given[length(given) - place]) as next_given,
+        if(
+            target = 'suffix', (lens || beyond)[place + 1], (beyond || lens)[length(beyond || lens) - place]
+        ) as next_character,
+    from matched
+
+),
+
+-- A word that goes on in the answer, but not in the document, is another one.
+common as (
+
+    select
+        *,
+        if(
+            {{ is_in_word('last_character') }}
+            and {{ is_in_word('next_given') }}
+            and not {{ is_in_word('next_character') }},
+            list_filter(same_ends, lambda other: other < place)[-1],
+            place
+        ) as common_end,
+    from beside
 
 )
 
@@ -143,9 +162,9 @@ select
     len(ends) as n_tokens,
     given = lens as is_exact_match,
     case
-        when len(common_ends) = 0 then 0
-        when common_ends[-1] = ends[-1] then len(ends)
-        else list_position(ends, common_ends[-1])
+        when common_end is null then 0
+        when common_end = ends[-1] then len(ends)
+        else list_position(ends, common_end)
     end as n_common_tokens,
     n_common_tokens / n_tokens as common_share,
 from common

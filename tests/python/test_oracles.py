@@ -189,10 +189,10 @@ def test_missing_and_empty_answers_count_and_score_nothing(evaluated):
 
 def test_words_and_lenses_are_compared_by_their_letters(evaluated):
     assert evaluated.query(
-        "select oracle, score_mean, contrast_accuracy from oracle_scores "
-        "where scope = 'lens' and target = 'all' and condition = 'real_state' "
-        "and oracle in ('perfect', 'wrong') order by oracle"
-    ) == [("perfect", 1.0, 1.0), ("wrong", 0.0, 0.0)]
+        "select oracle, score_mean, contrast_accuracy, common_share > 0.99, common_share < 0.2 "
+        "from oracle_scores where scope = 'lens' and target = 'all' and typicality = 'all' "
+        "and condition = 'real_state' and oracle in ('perfect', 'wrong') order by oracle"
+    ) == [("perfect", 1.0, 1.0, True, False), ("wrong", 0.0, 0.0, False, True)]
 
 
 def test_a_text_is_judged_once_whoever_said_it(evaluated):

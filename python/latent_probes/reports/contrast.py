@@ -15,7 +15,8 @@ def show(home: Home) -> None:
             "Contrast: log P(atom) vs log P(wrong answer), lenses pooled over lengths",
             """
             select
-                method, scope, target, n_probes as probes, accuracy, accuracy_low as low,
+                method, scope, target, n_probes as probes, n_effective as effective, accuracy,
+                accuracy_low as low,
                 accuracy_high as high, auc, margin_mean as "mean margin",
                 text_only_accuracy as "text-only",
             from contrast
@@ -24,5 +25,5 @@ def show(home: Home) -> None:
                 and lens_length in ('none', 'pooled')
             order by method, scope, target
             """,
-            optional=("mean margin", "auc"),
+            optional=("mean margin", "auc", "effective"),
         )
