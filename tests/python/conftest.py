@@ -269,6 +269,7 @@ def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
         (checkout.folder / "demo.txt").write_text(printed)
         # What it has read is there; this writes the graph.
         checkout.runs("dbt", "--quiet", "parse")
+        plain_builds.note_all(checkout.folder)
 
     checkout = made_once(tmp_path_factory, testrun_uid, "finished", finish)
     return replace(checkout, built_like=checkout.folder)

@@ -4,16 +4,20 @@ dbt takes 20 to 40 ms a node. Where a test is not about dbt, the statements that
 finished checkout are run as they are, in the order of its graph, on the warehouse of another
 checkout. What comes of them is the same: `test_plain_builds.py`. A checkout whose models, macros or
 settings are others is built by dbt.
+
+What reads only what is unchanged since it was made, or since it passed, is not run again.
 """
 
 from __future__ import annotations
 
 import filecmp
 import functools
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -160,6 +164,7 @@ def build(plain: PlainProject, home: Home, arguments: list[str], what: str) -> N
         # For what reads it. No link: dbt may write there.
         shutil.copytree(plain.target / "compiled", compiled)
     failures = []
+    versions = Versions(plain, home)
     with (
         terminal.progress(f"dbt: {what}", None, "nodes") as advance,
         duckdb.connect(str(home.warehouse)) as connection,
@@ -170,15 +175,99 @@ def build(plain: PlainProject, home: Home, arguments: list[str], what: str) -> N
             f"attach {sql.literal(plain.home / 'warehouse.duckdb')} as finished (read_only)"
         )
         for node in nodes:
+            if versions.are_those_of(node, connection):
+                advance(1)
+                continue
             try:
-                failures += STEPS[node["resource_type"]](plain, connection, home, node) or []
+                failed = STEPS[node["resource_type"]](plain, connection, home, node)
+                if not failed:
+                    versions.note(node, connection)
+                failures += failed or []
             except duckdb.Error as error:
                 failures.append(f"{node['name']} ({node['original_file_path']}): {error}")
                 if command != "test":
                     break
             advance(1)
+    versions.save()
     if failures:
         raise WarehouseError("dbt failed:\n" + "\n".join(failures))
+
+
+class Versions:
+    """The content of each table of a warehouse, and that of the tables that each node has read."""
+
+    def __init__(self, plain: PlainProject, home: Home):
+        self.plain, self.home = plain, home
+        self.file = home.folder / "target" / "versions.json"
+        self.tables: dict[str, str] = {}
+        self.read: dict[str, list[str | None]] = {}
+        self.sources: dict[str, str] = {}
+        with suppress(OSError, ValueError):
+            noted = json.loads(self.file.read_text())
+            # Whoever else wrote to the warehouse did not say what.
+            if noted["warehouse"] == self.state():
+                self.tables, self.read = noted["tables"], noted["read"]
+
+    def state(self) -> list[int]:
+        """The time and size of the file of the warehouse."""
+        found = self.home.warehouse.stat()
+        return [found.st_mtime_ns, found.st_size]
+
+    def save(self) -> None:
+        """Keep what is known until the next build."""
+        noted = {"warehouse": self.state(), "tables": self.tables, "read": self.read}
+        self.file.write_text(json.dumps(noted))
+
+    def are_those_of(self, node: dict, connection) -> bool:
+        """Whether a node would read what it has read before."""
+        reads = self.reads(node, connection)
+        return None not in reads and self.read.get(node["unique_id"]) == reads
+
+    def note(self, node: dict, connection) -> None:
+        """Note what a node that was just made, or has passed, has read, and its content."""
+        key = node["unique_id"]
+        self.read[key] = self.reads(node, connection)
+        if node["resource_type"] != "test" and node["config"]["materialized"] != "view":
+            self.tables[key] = content(connection, node["name"])
+
+    def reads(self, node: dict, connection) -> list[str | None]:
+        """The versions of what a node reads; of a table that nobody has noted, none."""
+        if node["resource_type"] == "seed":
+            file = self.home.project / node["original_file_path"]
+            return [hashlib.md5(file.read_bytes()).hexdigest()]
+        return [self.version(key, connection) for key in parents(node)]
+
+    def version(self, key: str, connection) -> str | None:
+        """The version of a table; one of the landing file is looked at once a build."""
+        node = self.plain.nodes.get(key, {"resource_type": "unknown"})
+        if node["resource_type"] == "source":
+            if key not in self.sources:
+                self.sources[key] = content(connection, f"landing.{node['name']}")
+            return self.sources[key]
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "view":
+            # A view is what it reads, also if it is not made again.
+            reads = self.reads(node, connection)
+            return None if None in reads else hashlib.md5(json.dumps(reads).encode()).hexdigest()
+        return self.tables.get(key)
+
+
+def content(connection, table: str) -> str:
+    """A table's number of rows and their hash."""
+    query = f"select count(*), bit_xor(hash(found)) from {table} as found"
+    return str(connection.execute(query).fetchone())
+
+
+def note_all(folder: Path) -> None:
+    """Note the content of a checkout's warehouse that dbt has just made and tested."""
+    plain, home = project(folder), Home(folder, folder / "demo")
+    versions = Versions(plain, home)
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        functions.register(connection)
+        connection.execute(f"attach {sql.literal(home.landing)} as landing (read_only)")
+        for node in plain.nodes.values():
+            if node["resource_type"] != "source":
+                versions.note(node, connection)
+    versions.save()
 
 
 def load(plain: PlainProject, connection, home: Home, node: dict) -> None:

@@ -1,0 +1,177 @@
+"""Replays recorded responses: free, offline, and the same at every run.
+
+A recording is a file of JSON lines, as `run --record` writes it, one per response, in the order of
+attempts: request_id, input_hash, prompt_hash, stage, model (the one asked), response_model (the one
+that signed), date, text, stop_reason, and usage in tokens or null. Another input than the recorded
+one is not answered: its result is ``not_recorded``. Another wording of the prompt is, and the
+response keeps the hash of the recorded one. Attempts at a request get its recorded responses in
+their order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from latent_probes import landing
+from latent_probes.common import sql
+from latent_probes.common.files import atomic_write
+from latent_probes.common.home import Home
+from latent_probes.providers import ListedBatch, ProviderError, Request
+from latent_probes.providers.spool import Spool
+
+# The recording of the demo, in the project.
+BUNDLED = Path("sample") / "responses.jsonl"
+COLUMNS = {
+    "request_id": "varchar",
+    "input_hash": "varchar",
+    "prompt_hash": "varchar",
+    "stage": "varchar",
+    "model": "varchar",
+    "response_model": "varchar",
+    "date": "date",
+    "text": "varchar",
+    "stop_reason": "varchar",
+    "usage": "struct(input_tokens bigint, output_tokens bigint)",
+}
+
+
+def create(home: Home) -> Recorded:
+    """Create the provider for the recording of the project."""
+    return Recorded(home.batches / Recorded.name, home.project / BUNDLED)
+
+
+class Recorded:
+    """Responses of the file ``recording``. ``folder`` emulates the batch service."""
+
+    name = "recorded"
+    max_requests = 100_000
+    max_bytes = 1 << 30
+    poll_seconds = 0.1
+    is_recording = True
+    asks_when_collected = True
+    # Submitted batches are on disk.
+    settle_seconds = 0.0
+    message_sql = landing.MESSAGES_API
+
+    def __init__(self, folder: Path, recording: Path):
+        self.spool = Spool(folder, "recorded")
+        self.recording = recording
+
+    def serves(self, model: str) -> bool:
+        """Only models whose responses were recorded."""
+        query = "select count(*) from recorded where model = $model"
+        return bool(self.query(query, {"model": model})[0][0])
+
+    def encode(self, request: Request) -> bytes:
+        """A JSON object with what identifies a recorded response."""
+        return json.dumps(
+            {
+                "custom_id": request.custom_id,
+                "model": request.model,
+                "input_hash": request.input_hash,
+                "prompt_hash": request.prompt_hash,
+            }
+        ).encode()
+
+    def count(self, line: bytes) -> int:
+        """Always 0: nothing is read."""
+        return 0
+
+    def submit(self, body: Path) -> str:
+        """Store the body."""
+        return self.spool.keep(body)
+
+    def list(self) -> Iterator[ListedBatch]:
+        """The stored batches."""
+        return self.spool.list()
+
+    def download(self, provider_batch_id: str, results: Path) -> None:
+        """Write the recorded responses to a batch. Raises ProviderError for a bad recording."""
+        body = sql.file_literal(self.spool.body(provider_batch_id))
+        rows = self.query(
+            f"""
+            with
+            asked as (
+                select
+                    *,
+                    regexp_extract(custom_id, '^(.+)-([0-9]+)$', ['request_id', 'attempt']) as name,
+                from read_json({body}, format = 'newline_delimited', columns = {{
+                    custom_id: 'varchar', model: 'varchar', input_hash: 'varchar'
+                }})
+            )
+            select
+                json_object('custom_id', asked.custom_id, 'result', if(
+                    recorded.request_id is null,
+                    json_object('type', 'not_recorded'),
+                    json_object(
+                        'type', 'succeeded',
+                        'prompt_hash', recorded.prompt_hash,
+                        'date', recorded.date,
+                        'message', json_object(
+                            'model', recorded.response_model,
+                            'stop_reason', recorded.stop_reason,
+                            'content', [json_object('type', 'text', 'text', recorded.text)],
+                            'usage', recorded.usage
+                        )
+                    )
+                ))
+            from asked
+            left join recorded
+                on
+                    asked.name.request_id = recorded.request_id
+                    and asked.name.attempt::bigint = recorded.place
+                    and asked.model = recorded.model
+                    and asked.input_hash = recorded.input_hash
+            order by asked.custom_id
+            """
+        )
+        with atomic_write(results) as partial:
+            partial.write_text("".join(f"{line}\n" for (line,) in rows), encoding="utf-8")
+
+    def cancel(self, provider_batch_id: str) -> None:
+        """Nothing to do: answers are free and immediate."""
+
+    def forget(self, provider_batch_id: str) -> None:
+        """Delete the batch."""
+        self.spool.forget(provider_batch_id)
+
+    def query(self, query: str, values: dict[str, str] | None = None) -> Any:
+        """The rows of a query on ``recorded``: the recording, with each response's place."""
+        if not self.recording.is_file():
+            raise ProviderError(
+                f"no recording {self.recording}: name one with --recording, or make one with "
+                "`latent-probes run --provider NAME --record FILE`"
+            )
+        try:
+            with duckdb.connect() as connection:
+                connection.execute(
+                    f"""
+                    create temp table recorded as
+                    select
+                        *,
+                        row_number() over (
+                            partition by request_id, model order by number
+                        ) as place,
+                    from (
+                        select *, row_number() over () as number
+                        from read_json(
+                            {sql.file_literal(self.recording)},
+                            format = 'newline_delimited',
+                            maximum_object_size = 67108864,
+                            columns = {COLUMNS}
+                        )
+                    )
+                    """
+                )
+                return connection.execute(query, values or {}).fetchall()
+        except duckdb.Error as error:
+            raise ProviderError(
+                f"the recording {self.recording} cannot be read ({str(error).splitlines()[0]}): "
+                "write it again with "
+                "`latent-probes run --provider NAME --record FILE`"
+            ) from error

@@ -1,0 +1,102 @@
+"""Recorded responses: what is replayed, what is not, and what a bad recording says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from latent_probes.providers import ProviderError, Request
+from latent_probes.providers.recorded import Recorded
+
+
+def line(**changes) -> dict:
+    """A recorded response."""
+    return {
+        "request_id": "answerer-1",
+        "input_hash": "input",
+        "prompt_hash": "wording",
+        "stage": "answerer",
+        "model": "model",
+        "response_model": "model-2026-01-01",
+        "date": "2026-01-02",
+        "text": "He goes.",
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 7, "output_tokens": 3},
+    } | changes
+
+
+def results(folder: Path, lines: list[dict], *asked: dict) -> list[dict]:
+    """The results of a batch of requests."""
+    recording = folder / "a recording [1].jsonl"
+    recording.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    provider = Recorded(folder / "spool", recording)
+    request = {
+        "custom_id": "answerer-1-1",
+        "stage": "answerer",
+        "model": "model",
+        "input_hash": "input",
+        "prompt_hash": "wording",
+        "max_tokens": 9,
+        "thinking": "none",
+        "thinking_tokens": 0,
+        "schema": None,
+        "prompt": "What next?",
+    }
+    body = folder / "body.jsonl"
+    body.write_bytes(b"".join(provider.encode(Request(**(request | ask))) + b"\n" for ask in asked))
+    name = provider.submit(body)
+    provider.download(name, folder / "results.jsonl")
+    return [json.loads(line)["result"] for line in (folder / "results.jsonl").open()]
+
+
+def test_a_recorded_response_comes_back_as_it_was(tmp_path):
+    text = 'He said "<|im_start|>\u2028\\n\U0001f600".\n'
+    (result,) = results(tmp_path, [line(text=text)], {})
+    assert result == {
+        "type": "succeeded",
+        "prompt_hash": "wording",
+        "date": "2026-01-02",
+        "message": {
+            "model": "model-2026-01-01",
+            "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": text}],
+            "usage": {"input_tokens": 7, "output_tokens": 3},
+        },
+    }
+
+
+def test_another_wording_is_answered_and_keeps_its_hash(tmp_path):
+    (result,) = results(tmp_path, [line()], {"prompt_hash": "edited"})
+    assert (result["type"], result["prompt_hash"]) == ("succeeded", "wording")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"input_hash": "other"}, {"model": "other"}, {"custom_id": "answerer-2-1"}]
+)
+def test_another_question_is_not_answered(tmp_path, asked):
+    assert results(tmp_path, [line()], asked) == [{"type": "not_recorded"}]
+
+
+def test_attempts_get_the_recorded_responses_in_their_order(tmp_path):
+    lines = [line(text="first", stop_reason="max_tokens"), line(text="second")]
+    asked = [{"custom_id": f"answerer-1-{attempt}"} for attempt in (1, 2, 3)]
+    found = results(tmp_path, lines, *asked)
+    assert [result["type"] for result in found] == ["succeeded", "succeeded", "not_recorded"]
+    texts = [result["message"]["content"][0]["text"] for result in found[:2]]
+    assert texts == ["first", "second"]
+
+
+def test_an_unknown_usage_stays_unknown(tmp_path):
+    (result,) = results(tmp_path, [line(usage=None)], {})
+    assert result["message"]["usage"] is None
+
+
+def test_a_bad_recording_is_one_clear_error(tmp_path):
+    with pytest.raises(ProviderError, match=r"no recording .*--record"):
+        Recorded(tmp_path, tmp_path / "none.jsonl").serves("model")
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"request_id": 1}\nnonsense\n')
+    with pytest.raises(ProviderError, match=r"bad\.jsonl cannot be read.*--record"):
+        Recorded(tmp_path, bad).serves("model")
