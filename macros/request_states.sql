@@ -6,10 +6,13 @@
 {%- endmacro %}
 
 {# Whether the `attempts` of a group have reached the maximum, or the model refused. Only attempts on the
-   current input count, and only those that a provider accepted. #}
+   current input count, and only those that a provider accepted. An answer that a recording lacks was not asked
+   for. #}
 {% macro has_no_attempts_left(requests) -%}
     count(attempts.attempt) filter (
-        where attempts.state != 'released' and attempts.input_hash = {{ requests }}.input_hash
+        where
+            attempts.state not in ('released', 'not_recorded')
+            and attempts.input_hash = {{ requests }}.input_hash
     ) >= {{ var('max_attempts') }}
     or {{ has_attempt('refused', requests) }}
 {%- endmacro %}
@@ -23,6 +26,7 @@
     refused   the model refused to answer, and is not asked again
     failed    asked as often as allowed, without a usable response
     pending   to be asked, as `next_attempt`
+    not_recorded   the recording has no answer; other providers can be asked
 #}
 {% macro request_states(requests) -%}
     select
@@ -39,6 +43,11 @@
             {%- endif %}
             when {{ has_attempt('refused', 'requests') }} then 'refused'
             when {{ has_no_attempts_left('requests') }} then 'failed'
+            when
+                arg_max(attempts.state, attempts.attempt) filter (
+                    where attempts.input_hash = requests.input_hash
+                ) = 'not_recorded'
+                then 'not_recorded'
             else 'pending'
         end as state
     from {{ requests }} as requests

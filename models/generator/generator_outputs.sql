@@ -150,6 +150,7 @@ select
     mapped.* exclude (json, json_text, is_strict, is_ambiguous, keys, problem),
     case
         when mapped.state = 'failed' then 'generation_failed'
+        when mapped.state = 'not_recorded' then 'not_recorded'
         when mapped.state = 'stale' then 'answer_stale'
         when mapped.state != 'answered' then null
         when mapped.problem = 'refused' then 'answer_refused'

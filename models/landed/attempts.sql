@@ -11,6 +11,7 @@ select
     requests.prompt_hash,
     requests.batch_id,
     case
+        when landed.outcome = 'not_recorded' then 'not_recorded'
         when landed.outcome != 'succeeded' then 'failed'
         when batches.state = 'released' then 'released'
         when landed.outcome is null then 'open'

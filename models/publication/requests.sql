@@ -7,7 +7,8 @@ select
     requests.model as asked_model,
     if(responses.problem = 'other_model', 'another model', responses.model) as answering_model,
     batches.provider,
-    requests.prompt_hash as template_hash,
+    coalesce(recorded.prompt_hash, requests.prompt_hash) as template_hash,
+    coalesce(recorded.is_other_wording, false) as is_other_wording,
     requests.settings::varchar as settings,
     case
         when batches.state = 'released' then 'never taken'
@@ -30,6 +31,8 @@ join {{ ref('stages') }} as stages using (stage)
 join {{ ref('stg_batches') }} as batches using (batch_id)
 left join {{ ref('responses') }} as responses
     on requests.request_id = responses.request_id and requests.attempt = responses.attempt
+left join {{ ref('recorded_responses') }} as recorded
+    on requests.request_id = recorded.request_id and requests.attempt = recorded.attempt
 left join {{ ref('generator_outputs') }} as outputs
     on requests.request_id = outputs.request_id and requests.attempt = outputs.attempt
 group by all

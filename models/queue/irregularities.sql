@@ -51,6 +51,22 @@ seen as (
     where outcome = 'missing'
     union all
     select
+        'not recorded' as kind,
+        count(*) as n,
+        'The recording that was replayed has no answer to this input, so its probe has no score.'
+            as meaning,
+    from {{ ref('attempts') }}
+    where state = 'not_recorded'
+    union all
+    select
+        'recorded under another wording' as kind,
+        count(*) as n,
+        'The recorded answer was given to the same input in another wording of the prompt.'
+            as meaning,
+    from {{ ref('recorded_responses') }}
+    where is_other_wording
+    union all
+    select
         'answer without usage' as kind,
         count(*) as n,
         'The provider did not say how many tokens it took: its cost is unknown, and counts as the highest.'

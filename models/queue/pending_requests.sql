@@ -1,4 +1,5 @@
--- One row per request that should be asked now, or once the trial of its model has succeeded.
+-- One row per request that should be asked now, or once the trial of its model has succeeded, or that any
+-- provider but a recording can still be asked.
 {{ config(materialized='view') }}
 
 with
@@ -27,7 +28,7 @@ unanswered as (
         count(*) as n_requests,
         count(*) filter (where state = 'open') as n_open,
     from stood
-    where state in ('open', 'pending')
+    where state in ('open', 'pending', 'not_recorded')
     group by stage, model
 
 ),
@@ -38,7 +39,7 @@ placed as (
         *,
         row_number() over (partition by stage, model order by round_number, request_id) as place,
     from stood
-    where state = 'pending'
+    where state in ('pending', 'not_recorded')
 
 )
 
@@ -50,6 +51,7 @@ select
     requests.model,
     requests.input_hash,
     requests.input_characters,
+    requests.state = 'not_recorded' as is_not_recorded,
     stages.stage_order,
     stages.max_tokens,
     -- A model without features is asked without thinking and without a schema.

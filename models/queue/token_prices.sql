@@ -2,18 +2,23 @@
 -- A row does not mean that the provider serves the model.
 with
 
-discounted as (
+priced as (
 
     select
         providers.provider,
         prices.*,
-        case providers.price_group
-            when 'list' then 1
-            when 'batch' then prices.batch_discount
-            when 'free' then 0
-        end as share,
+        if(providers.price_group = 'batch', prices.batch_discount, 1) as share,
     from {{ ref('providers') }} as providers
     cross join {{ ref('model_prices') }} as prices
+    where providers.price_group in ('list', 'batch')
+
+),
+
+models as (
+
+    select model from {{ ref('model_prices') }}
+    union
+    select model from {{ ref('request_tokens') }}
 
 )
 
@@ -25,5 +30,19 @@ select
     {%- endfor %}
     priced_on,
     source,
-from discounted
+from priced
+union all
+-- A free provider is free for every model.
+select
+    providers.provider,
+    models.model,
+    {%- for kind in token_kinds() %}
+    0 as {{ kind }}_usd,
+    {%- endfor %}
+    prices.priced_on,
+    coalesce(prices.source, providers.description) as source,
+from {{ ref('providers') }} as providers
+cross join models
+left join {{ ref('model_prices') }} as prices on models.model = prices.model
+where providers.price_group = 'free'
 order by provider, model

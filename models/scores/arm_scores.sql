@@ -16,6 +16,7 @@ counted as (
         bool_or(answers.state = 'stale') as has_stale_answer,
         bool_or(answers.state = 'refused') as has_refused_answer,
         bool_or(answers.state = 'failed') as has_failed_answer,
+        bool_or('not_recorded' in (answers.state, judgements.state)) as was_not_recorded,
         bool_or(judgements.state in ('pending', 'open')) as awaits_judgement,
         bool_or(judgements.state = 'stale') as has_stale_judgement,
         bool_or(judgements.state = 'refused') as has_refused_judgement,
@@ -37,6 +38,7 @@ reasoned as (
         case
             when n_scores = n_answers then null
             when awaits_answer or awaits_judgement then 'pending'
+            when was_not_recorded then 'not_recorded'
             when has_refused_answer then 'answer_refused'
             when has_failed_answer then 'answer_failed'
             when has_stale_answer then 'answer_stale'

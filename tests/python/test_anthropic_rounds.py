@@ -22,6 +22,7 @@ LINE = f"1,5,1,gemma-3-270m,-2,5,{MODEL},{MODEL},{MODEL},false"
 RUN = ("impatient", "run", "--provider", "anthropic-batches")
 LAND = ("latent-probes", "land", "sample/rollouts.jsonl")
 EXPORT = ("latent-probes", "export")
+REPLAY = ("latent-probes", "run", "--provider", "recorded")
 
 
 def new_round(new_checkout, folder: Path, server: StandIn, line: str = LINE):
@@ -75,6 +76,64 @@ def test_every_request_was_billed_once_and_is_in_the_spend(written):
     assert spent == pytest.approx((input_tokens * 0.5 + output_tokens * 2.5) / 1e6)
     card = (checkout.home / "export" / "README.md").read_text()
     assert f"${spent:.2f}" in card
+
+
+@pytest.fixture(scope="module")
+def recording(written, tmp_path_factory) -> Path:
+    """What the stand-in for Claude answered, recorded."""
+    file = tmp_path_factory.mktemp("recording") / "responses.jsonl"
+    checkout, _ = written
+    checkout.runs("impatient", "run", "--provider", "anthropic-batches", "--record", str(file))
+    return file
+
+
+def replayed(checkout, recording: Path) -> None:
+    """Replay a recording in a checkout."""
+    checkout.set_rounds(LINE)
+    checkout.runs(*LAND)
+    checkout.runs(*REPLAY, "--recording", str(recording), "--record", "again.jsonl")
+    checkout.runs(*EXPORT)
+
+
+def test_a_replayed_round_has_the_same_bytes(written, recording, checkout):
+    replayed(checkout, recording)
+    assert data_of(checkout) == data_of(written[0])
+    assert (checkout.folder / "again.jsonl").read_bytes() == recording.read_bytes()
+    assert checkout.query("select sum(usd) from spend") == [(0,)]
+
+
+def test_what_a_recording_lacks_is_counted_and_holds_nothing_up(recording, checkout):
+    lines = [json.loads(line) for line in recording.open()]
+    by_stage = {
+        stage: [line for line in lines if line["stage"] == stage]
+        for stage in ("generator", "answerer", "judge")
+    }
+    other_input, other_wording = by_stage["answerer"][:2]
+    left_out = [by_stage["generator"][0], by_stage["judge"][0]]
+    other_input["input_hash"] = "of another text"
+    other_wording["prompt_hash"] = "of another wording"
+    partial = checkout.folder / "partial.jsonl"
+    partial.write_text("".join(json.dumps(line) + "\n" for line in lines if line not in left_out))
+    replayed(checkout, partial)
+    # Another provider can be asked.
+    planned = dict(
+        checkout.query("select stage, sum(n_pending) from planned_requests group by all")
+    )
+    assert planned == {"generator": 1, "answerer": 1, "judge": 1}
+    assert checkout.query("select count(*) from slots where rejection_reason = 'not_recorded'") == [
+        (16,)
+    ]
+    reasons = checkout.query("select distinct unscored_reason from unscored")
+    assert reasons == [("not_recorded",)]
+    kinds = dict(checkout.query("select kind, n from irregularities"))
+    assert kinds == {"not recorded": 3, "recorded under another wording": 1}
+    published = f"'{checkout.home / 'export' / 'requests' / 'train-all.parquet'}'"
+    assert checkout.query(
+        f"select template_hash, sum(n_requests) from {published} where is_other_wording group by 1"
+    ) == [("of another wording", 1)]
+    # Replaying again asks nothing again.
+    said = checkout.runs(*REPLAY, "--recording", str(partial))
+    assert "landed" not in said
 
 
 def test_prompts_ask_as_the_round_and_the_model_want_it(written):

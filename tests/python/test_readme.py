@@ -51,6 +51,7 @@ SESSION = (
 ELSEWHERE = {
     "make demo": "conftest.py",
     "latent-probes run --provider anthropic-batches": "test_anthropic_rounds.py",
+    "latent-probes run --provider recorded": "test_anthropic_rounds.py",
     "latent-probes calibrate": "test_calibration.py",
     "latent-probes evaluate": "test_oracles.py",
     "latent-probes resample": "test_resampling.py",

@@ -29,6 +29,7 @@ sent as (
         provider,
         list(distinct template_hash order by template_hash) as template_hashes,
         list(distinct settings order by settings) as settings,
+        coalesce(sum(n_requests) filter (where is_other_wording), 0)::bigint as n_other_wording,
     from {{ ref('requests') }}
     where outcome = 'succeeded'
     group by stage, asked_model, provider
@@ -39,6 +40,7 @@ select
     spent.*,
     sent.template_hashes,
     sent.settings,
+    sent.n_other_wording,
     spent.usd / nullif((select count(*) from {{ ref('train') }}), 0) as usd_per_probe,
 from spent
 left join sent using (stage, model, provider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,24 @@ GivenUp = Annotated[
         metavar="BATCH",
         help="Close this open batch even if its provider does not answer: its requests land as "
         "missing and can be asked, and billed, again. Repeatable.",
+    ),
+]
+
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        "--record",
+        metavar="FILE",
+        help="Then write all landed responses to this file, which --provider recorded replays.",
+    ),
+]
+
+Recording = Annotated[
+    Path | None,
+    typer.Option(
+        "--recording",
+        metavar="FILE",
+        help="With --provider recorded: the file to replay. Default: sample/responses.jsonl.",
     ),
 ]
 
@@ -58,7 +77,11 @@ def plan(provider: Counter = None) -> None:
 
 
 def run(
-    provider: options.Answerer, once: options.Once = False, max_cost: options.MaxCost = None
+    provider: options.Answerer,
+    once: options.Once = False,
+    max_cost: options.MaxCost = None,
+    record: Record = None,
+    recording: Recording = None,
 ) -> None:
     """Send all pending requests and land the answers until the queue is empty.
 
@@ -69,15 +92,22 @@ def run(
     each stage from the round's line in seeds/rounds.csv.
     """
     from latent_probes import providers
+    from latent_probes.providers.recorded import Recorded
+    from latent_probes.queue import recording as recordings
     from latent_probes.queue import runner
     from latent_probes.reports import batches, status
 
     with looking() as here:
+        created = providers.create(provider, here)
+        if recording is not None:
+            if not isinstance(created, Recorded):
+                raise typer.BadParameter("--recording is only for --provider recorded")
+            created.recording = recording
         with interruptible(lambda: batches.interrupted(here)):
-            runner.answer_pending(
-                here, providers.create(provider, here), once=once, max_cost=max_cost
-            )
+            runner.answer_pending(here, created, once=once, max_cost=max_cost)
         status.show(here)
+        if record is not None:
+            recordings.record(here, record)
 
 
 def status() -> None:

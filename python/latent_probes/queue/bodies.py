@@ -65,13 +65,13 @@ def encoded(
     if a few more bytes are enough for that. Fills ``sent``.
     """
     stage = chosen["stage"][0].as_py()
-    schema = rendering.schema(stage)
+    schema, prompt_hash = rendering.schema(stage), rendering.prompt_hash(stage)
     connection.register("chosen", chosen.append_column("place", [range(chosen.num_rows)]))
     connection.execute(
         f"""
         select
-            inputs.*, chosen.attempt, chosen.model, chosen.max_tokens, chosen.thinking,
-            chosen.thinking_tokens, chosen.is_structured,
+            inputs.*, chosen.attempt, chosen.model, chosen.input_hash, chosen.max_tokens,
+            chosen.thinking, chosen.thinking_tokens, chosen.is_structured,
         from chosen
         join warehouse.{stage}_inputs as inputs using (request_id)
         order by chosen.place
@@ -91,6 +91,8 @@ def encoded(
                 custom_id=f"{request_id}-{row.pop('attempt')}",
                 stage=stage,
                 model=row.pop("model"),
+                input_hash=row.pop("input_hash"),
+                prompt_hash=prompt_hash,
                 max_tokens=row.pop("max_tokens"),
                 thinking=row.pop("thinking"),
                 thinking_tokens=row.pop("thinking_tokens"),

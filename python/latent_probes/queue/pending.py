@@ -23,7 +23,13 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
     another.
     """
     pending = connection.execute(
-        "select distinct model, stage, round_number from warehouse.pending_requests order by all"
+        """
+        select distinct model, stage, round_number
+        from warehouse.pending_requests
+        where not ($is_recording and is_not_recorded)
+        order by all
+        """,
+        {"is_recording": provider.is_recording},
     ).fetchall()
     unserved = [row for row in pending if not provider.serves(row[0])]
     if unserved and len(unserved) == len(pending):
@@ -46,8 +52,8 @@ def requests(
 ) -> pyarrow.Table:
     """The pending requests that the provider serves, in the order of asking.
 
-    Without those that await the trial of their model. With ``max_cost``, only the first ones, whose
-    maximum answer lengths fit under it.
+    Without those that await the trial of their model, or that a recording is known to lack. With
+    ``max_cost``, only the first ones, whose maximum answer lengths fit under it.
     """
     connection.execute(
         """
@@ -64,9 +70,13 @@ def requests(
         where
             prices.provider = $provider
             and list_contains($served, pending.model)
-            and not pending.awaits_trial
+            and not if($is_recording, pending.is_not_recorded, pending.awaits_trial)
         """,
-        {"provider": provider.name, "served": served_models(connection, provider)},
+        {
+            "provider": provider.name,
+            "served": served_models(connection, provider),
+            "is_recording": provider.is_recording,
+        },
     )
     room = None
     if max_cost is not None:

@@ -1,0 +1,13 @@
+-- One row per response that was replayed from a recording: the wording of the prompt that it answered.
+{{ config(materialized='view') }}
+
+select
+    responses.request_id,
+    responses.attempt,
+    responses.body ->> '$.result.prompt_hash' as prompt_hash,
+    responses.body ->> '$.result.prompt_hash' != requests.prompt_hash as is_other_wording,
+from {{ ref('stg_responses') }} as responses
+join {{ ref('stg_requests') }} as requests
+    on responses.request_id = requests.request_id and responses.attempt = requests.attempt
+join {{ ref('stg_batches') }} as batches using (batch_id)
+where batches.provider = 'recorded' and responses.outcome = 'succeeded'
