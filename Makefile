@@ -11,7 +11,7 @@ demo: .venv/installed
 	$(DEMO) run --provider lexical
 	$(DEMO) export
 
-test: lint
+test: .venv/installed
 	$(BIN)/python -m pytest
 
 test-local-models: .venv/installed-lm
