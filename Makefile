@@ -41,6 +41,7 @@ bench: .venv/installed
 	$(BIN)/python bench/coverage.py
 	$(BIN)/python bench/hardness.py
 	$(BIN)/python bench/commitment.py
+	$(BIN)/python bench/leaderboard.py
 	$(BIN)/python bench/choices.py
 	$(BIN)/python bench/lenses.py
 	$(BIN)/python bench/overlaps.py

@@ -80,6 +80,8 @@ class ScriptedModels:
         written = json.loads(lexical.write_probes(prompt, key))
         (level,) = (level for addendum, level in ADDENDA.items() if addendum in prompt)
         for name, probe in written["probes"].items():
+            if "declined" in probe:
+                continue
             question = f"{probe['verbalizer_prompt']} (Question {key[-12:]} {name})"
             if self.defect == "question holds its answer" and share("held", question) < 0.5:
                 question += f" Is it this: {probe['target_response']}?"

@@ -112,6 +112,26 @@ class Simulations:
             return connection.sql(f"from {models[-1]}").to_arrow_table().to_pylist()
 
 
+def methods(
+    draw: numpy.random.Generator, effects: list[tuple[float, float]], n_documents: int
+) -> numpy.ndarray:
+    """Rows of `compare_methods`: methods with these effects against no state and another's.
+
+    Two probes a document. The methods find the same documents easy.
+    """
+    spread = 0.5
+    shared = draw.normal(0, spread, n_documents)
+    noise = draw.normal(0, spread, (n_documents, len(effects), 2))
+    means = numpy.asarray(effects) + shared[:, None, None] + noise
+    return numpy.array(
+        [
+            [document, method, 2 * against_none, 2, 2 * against_another, 2]
+            for document, of_document in enumerate(means)
+            for method, (against_none, against_another) in enumerate(of_document)
+        ]
+    )
+
+
 def unsolved(n_answers: int, factor: float = 1.0) -> float:
     """The mean of (1 - factor * rate) ** n_answers over the distribution of rates."""
     return sum(

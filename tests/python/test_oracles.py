@@ -8,7 +8,7 @@ import shutil
 import duckdb
 import pytest
 from conftest import Checkout
-from scripted_models import RATES, READER, ScriptedModels
+from scripted_models import READER, ScriptedModels
 from stand_in import StandIn
 from test_whole_runs import files_of
 
@@ -101,7 +101,10 @@ def evaluated(new_checkout, tmp_path_factory) -> Checkout:
             "where scope in ('sentence', 'word') and slot_idx != 11",
         )
         here, build = Home(checkout.folder, checkout.home), build_of(checkout)
-        oracles.land_answers(here, "perfect", "no_state", wrong, build)
+        for condition in ("no_state", "other_document_state"):
+            oracles.land_answers(here, "perfect", condition, wrong, build)
+        for condition in ("real_state", "no_state", "other_document_state"):
+            oracles.land_answers(here, "stateless", condition, wrong, build)
         oracles.land_answers(here, "wrong", "real_state", wrong, build)
         oracles.land_answers(here, "some", "real_state", some, build)
         oracles.land_answers(
@@ -112,43 +115,60 @@ def evaluated(new_checkout, tmp_path_factory) -> Checkout:
     return checkout
 
 
-def board(checkout: Checkout) -> dict[tuple[str, str], tuple]:
-    """The leaderboard: place, lift and its interval by method and condition."""
+def board(checkout: Checkout) -> dict[str, tuple]:
+    """The leaderboard: place, headline and its interval, and reason for no place, by method."""
     return {
-        tuple(row[:2]): tuple(row[2:])
-        for row in checkout.query(
-            "select oracle, condition, place, hard_lift, hard_lift_low, hard_lift_high "
-            "from oracle_leaderboard"
+        oracle: row
+        for oracle, *row in checkout.query(
+            "select oracle, place, headline, headline_low, headline_high, no_place_reason "
+            "from oracle_leaderboard where is_headline"
         )
     }
 
 
-def test_a_perfect_method_is_at_the_top_and_a_wrong_one_at_the_bottom(evaluated):
+def lift(checkout: Checkout, oracle: str) -> tuple:
+    """The lift without a state on HARD probes, and its interval."""
+    (found,) = checkout.query(
+        "select lift, lift_low, lift_high from oracle_scores "
+        f"where oracle = '{oracle}' and condition = 'no_state' and scope = 'all' "
+        "and target = 'all' and typicality = 'all' and fold = 'all' and band = 'hard'"
+    )
+    return found
+
+
+def test_a_perfect_method_is_at_the_top_and_one_that_reads_no_state_below_it(evaluated):
     places = board(evaluated)
-    place, _, low, high = places["perfect", "real_state"]
-    assert place == 1
-    assert low <= 1 - RATES["complement"] <= high + 0.15
-    wrong = places["wrong", "real_state"][1]
-    assert wrong == places["perfect", "no_state"][1]
-    # One was asked of fewer probes.
-    others = [lift for (oracle, _), (_, lift, *_) in places.items() if oracle != "some"]
-    assert wrong == min(others) < 0
+    place, headline, low, high, reason = places["perfect"]
+    assert (place, reason) == (1, None)
+    assert 0.5 < low <= headline <= high
+    assert places["stateless"] == [2, 0.0, 0.0, 0.0, None]
     assert (evaluated.home / "oracle_leaderboard.png").stat().st_size > 5_000
 
 
+def test_a_method_without_a_control_is_on_the_board_with_the_reason(evaluated):
+    no_control = "no answers from no_state and other_document_state"
+    no_state_read = "no answers from real_state"
+    assert {oracle: row for oracle, row in board(evaluated).items() if row[0] is None} == {
+        "wrong": [None, None, None, None, no_control],
+        "some": [None, None, None, None, no_control],
+        "fresh": [None, None, None, None, no_state_read],
+        "text-only answerer": [None, None, None, None, no_state_read],
+    }
+
+
 def test_new_answers_of_a_blind_reader_have_no_lift(evaluated):
-    _, lift, low, high = board(evaluated)["fresh", "no_state"]
+    mean, low, high = lift(evaluated, "fresh")
     assert low <= 0 <= high
     # Held against the answers that chose the bands, they would have one.
     ((flattered,),) = evaluated.query(
         "select avg(oracle_probes.score_mean - probe_scores.score_mean) from oracle_probes "
         "join probe_scores using (probe_id) where oracle = 'fresh' and band = 'hard'"
     )
-    assert flattered > max(lift, 0.05)
+    assert flattered > max(mean, 0.05)
 
 
-def test_the_blind_answerer_is_on_the_board_at_nothing(evaluated):
-    assert board(evaluated)["text-only answerer", "no_state"][1:] == (0.0, 0.0, 0.0)
+def test_the_blind_answerer_has_no_lift(evaluated):
+    assert lift(evaluated, "text-only answerer") == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.soak
@@ -157,9 +177,12 @@ def test_the_baseline_answers_by_itself(finished):
     said = finished.runs(*command, "--provider", "lexical")
     assert "Methods" in said
     assert finished.query(
-        "select oracle, n_missing, n_unscored, hard_lift is not null from oracle_leaderboard "
-        "order by oracle"
-    ) == [("text-only answerer", 0, 0, True), ("lexical", 0, 0, True)]
+        "select oracle, n_missing, n_unscored, no_place_reason from oracle_leaderboard "
+        "where is_headline order by oracle"
+    ) == [
+        ("lexical", 0, 0, "no answers from real_state"),
+        ("text-only answerer", 0, 0, "no answers from real_state"),
+    ]
     assert "--answers is missing" in finished.fails(
         *("latent-probes", "evaluate", "--name", "m", "--condition", "no_state")
     )
@@ -168,14 +191,20 @@ def test_the_baseline_answers_by_itself(finished):
 def test_the_effect_of_the_state_is_separate_from_what_was_learned(evaluated):
     assert evaluated.query(
         "select oracle, condition, difference > 0.5, difference_low > 0 "
-        "from oracle_state_effects where band = 'hard'"
-    ) == [("perfect", "no_state", True, True)]
+        "from oracle_state_effects where band = 'hard' and scope = 'all' and target = 'all' "
+        "and fold = 'all' order by oracle, condition"
+    ) == [
+        (oracle, condition, is_read, is_read)
+        for oracle, is_read in (("perfect", True), ("stateless", False))
+        for condition in ("no_state", "other_document_state")
+    ]
 
 
 def test_missing_and_empty_answers_count_and_score_nothing(evaluated):
     ((n_probes, n_missing, n_empty, n_scored),) = evaluated.query(
         "select n_probes, n_missing, n_empty, n_scored from oracle_scores "
-        "where oracle = 'some' and scope = 'all' and band = 'all'"
+        "where oracle = 'some' and scope = 'all' and target = 'all' and fold = 'all' "
+        "and band = 'all'"
     )
     ((n_sentences, n_left_out, n_silent),) = evaluated.query(
         "select count(*), count(*) filter (where slot_idx = 11), "
@@ -191,7 +220,7 @@ def test_words_and_lenses_are_compared_by_their_letters(evaluated):
     assert evaluated.query(
         "select oracle, score_mean, contrast_accuracy, common_share > 0.99, common_share < 0.2 "
         "from oracle_scores where scope = 'lens' and target = 'all' and typicality = 'all' "
-        "and condition = 'real_state' and oracle in ('perfect', 'wrong') order by oracle"
+        "and fold = 'all' and condition = 'real_state' and oracle in ('perfect', 'wrong') order by oracle"
     ) == [("perfect", 1.0, 1.0, True, False), ("wrong", 0.0, 0.0, False, True)]
 
 

@@ -212,7 +212,7 @@ BROKEN_RULES = {
     # With an underscore, since the names of other tables begin in the same way.
     ("commitment_", "recurrence_mean between 0 and 1"): [
         "insert into commitment by name select 'p' as probe_id, 'often' as recurrence, "
-        "true as is_scored, 2 as recurrence_mean"
+        "true as is_scored, 2 as recurrence_mean, 1 as other_mean"
     ],
     ("judge_requests", "answer_request_id is found in arm_answers.request_id"): [
         "update judge_requests set answer_request_id = 'unasked' "

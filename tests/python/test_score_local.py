@@ -73,7 +73,7 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
     assert "Requests to send" in scoring.runs(*evaluate, "--condition", "no_state")
     assert scoring.query(
         "select oracle, n_scored, n_contrasted from oracle_scores "
-        "where scope = 'lens' and target = 'all' and typicality = 'all'"
+        "where scope = 'lens' and target = 'all' and typicality = 'all' and fold = 'all'"
     ) == scoring.query(
         "select model, count(*), count(*) from token_scores join probes using (probe_id) "
         "where form = 'question' and scope = 'lens' group by model"

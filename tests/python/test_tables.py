@@ -64,10 +64,12 @@ def large(finished_once, tmp_path_factory) -> Home:
         "n_rejected = 12345, n_scored = 300000",
         f"update spend set model = '{LONG}', provider = 'anthropic-messages', n_attempts = "
         "1184000, n_succeeded = 1184000, usd = 12345.678",
-        f"insert into oracle_leaderboard by name select 1 as place, '{LONG}' as oracle, "
-        "'other_document_state' as condition, 300000 as n_probes, 0 as n_missing, 12 as n_unscored,"
-        " 0.123 as hard_score, -0.012 as hard_lift, -0.111 as hard_lift_low, 0.222 as "
-        "hard_lift_high, 0.9 as easy_score",
+        f"insert into oracle_leaderboard by name select true as is_headline, 1 as place, "
+        f"'{LONG}' as oracle, 300000 as n_no_state, 300000 as n_other_state, 0.123 as headline, "
+        "-0.111 as headline_low, 0.222 as headline_high, 0.123 as minus_no_state, 0.234 as "
+        "minus_other_state, 0.9 as easy_score",
+        f"insert into oracle_leaderboard by name select true as is_headline, '{LONG}-b' as oracle, "
+        "'no answers from real_state' as no_place_reason, 12 as n_unscored",
         f"insert into contrast by name select '{LONG}' as method, 'total' as measure, 'sentence' "
         "as scope, 'suffix' as target, 'all' as typicality, 'none' as lens_length, 300000 as "
         "n_probes, 0.912 as accuracy, 0.9 as accuracy_low, 0.93 as accuracy_high, 0.98 as auc, "
@@ -84,7 +86,7 @@ def large(finished_once, tmp_path_factory) -> Home:
 REPORTS = {
     plan: ["37,000", "1,184,000", LONG, "generator", "$12,345.68"],
     status: [LONG, "37000 of 37000", "92,000", "500,000", "300,000", "1,184,000", "$12,345.68"],
-    leaderboard: [LONG, "other_document_state", "300,000", "0.123", "-0.012", "-0.111", "0.222"],
+    leaderboard: [LONG, "0.123", "-0.111", "0.222", "0.234", "no answers from real_state"],
     contrast: [LONG, "sentence", "suffix", "0.912", "0.900", "0.930", "0.700"],
     levels: ["-2", "0.123 (0.100 to 0.200)"],
     exported: ["no_valid_split_position", "mean max score", "0.172", "Max score"],

@@ -1,48 +1,227 @@
--- One row per method and condition, best first: its lift on HARD probes and, as a sanity check, its score
--- on EASY probes.
+-- One row per method and group of probes (scope, target and fold, and all of each), best first: the effect
+-- of the real state on HARD probes, against no state and against another document's state. The smaller one is
+-- the headline. Words and lenses have no bands; they have their contrast accuracy beside a text reader's.
 with
 
-hard as (
+-- What each method was scored on.
+groups as (
 
-    select *
+    select
+        oracle,
+        scope,
+        target,
+        fold,
+        bool_or(condition = 'real_state') as has_real_state,
+        bool_or(condition = 'no_state') as has_no_state,
+        bool_or(condition = 'other_document_state') as has_other_state,
+        sum(n_probes) filter (where band = 'all') as n_probes,
+        sum(n_missing) filter (where band = 'all') as n_missing,
+        sum(n_probes - n_scored) filter (where band = 'all') as n_unscored,
     from {{ ref('oracle_scores') }}
-    where scope = 'all' and band = 'hard'
+    where typicality = 'all'
+    group by oracle, scope, target, fold
 
 ),
 
-easy as (
+real_state as (
 
-    select *
+    select
+        oracle,
+        scope,
+        target,
+        fold,
+        band,
+        n_scored,
+        score_mean,
+        lift,
+        lift_low,
+        lift_high,
+        n_contrasted,
+        contrast_accuracy,
+        text_only_accuracy,
+        contrast_difference,
+        contrast_difference_low,
+        contrast_difference_high,
     from {{ ref('oracle_scores') }}
-    where scope = 'all' and band = 'easy'
+    where condition = 'real_state' and typicality = 'all'
 
 ),
 
-together as (
+effects as (
 
     select *
-    from {{ ref('oracle_scores') }}
-    where scope = 'all' and band = 'all'
+    from {{ ref('oracle_state_effects') }}
+    where band = 'hard'
+
+),
+
+better as (
+
+    select
+        scope,
+        target,
+        fold,
+        other_oracle as oracle,
+        count(*) as n_compared,
+        count(*) filter (where is_better) as n_better,
+        any_value(n_pairs) as n_pairs,
+    from {{ ref('oracle_comparisons') }}
+    group by scope, target, fold, other_oracle
+
+),
+
+joined as (
+
+    select
+        groups.oracle,
+        groups.scope,
+        groups.target,
+        groups.fold,
+        groups.scope = 'all' and groups.target = 'suffix' and groups.fold = 'all' as is_headline,
+        groups.n_probes,
+        groups.n_missing,
+        groups.n_unscored,
+        coalesce(hard.n_scored, 0) as n_hard,
+        hard.score_mean as hard_score,
+        hard.lift as hard_lift,
+        hard.lift_low as hard_lift_low,
+        hard.lift_high as hard_lift_high,
+        easy.score_mean as easy_score,
+        coalesce(no_state.n_probes, 0) as n_no_state,
+        no_state.n_equal as n_equal_no_state,
+        no_state.difference as minus_no_state,
+        no_state.difference_low as minus_no_state_low,
+        no_state.difference_high as minus_no_state_high,
+        coalesce(other_state.n_probes, 0) as n_other_state,
+        other_state.n_equal as n_equal_other_state,
+        other_state.difference as minus_other_state,
+        other_state.difference_low as minus_other_state_low,
+        other_state.difference_high as minus_other_state_high,
+        -- Both are needed: a null is no smaller.
+        case
+            when minus_no_state is not null and minus_other_state is not null
+                then least(minus_no_state, minus_other_state)
+        end as headline,
+        case
+            when minus_no_state_low is not null and minus_other_state_low is not null
+                then least(minus_no_state_low, minus_other_state_low)
+        end as headline_low,
+        case
+            when minus_no_state_high is not null and minus_other_state_high is not null
+                then least(minus_no_state_high, minus_other_state_high)
+        end as headline_high,
+        case
+            when not groups.has_real_state then 'no answers from real_state'
+            when not groups.has_no_state and not groups.has_other_state
+                then 'no answers from no_state and other_document_state'
+            when not groups.has_no_state then 'no answers from no_state'
+            when not groups.has_other_state then 'no answers from other_document_state'
+            when groups.scope in ('word', 'lens') then 'no bands: see contrast'
+            when n_no_state = 0 or n_other_state = 0 then 'no HARD probe is scored'
+            when headline_low is null then 'fewer than five documents'
+        end as no_place_reason,
+        coalesce(better.n_compared, 0) as n_compared,
+        coalesce(better.n_pairs, 0) as n_pairs,
+        case when no_place_reason is null then 1 + coalesce(better.n_better, 0) end as place,
+        nullif(contrasts.n_contrasted, 0) as n_contrasted,
+        contrasts.contrast_accuracy,
+        contrasts.text_only_accuracy,
+        contrasts.contrast_difference,
+        contrasts.contrast_difference_low,
+        contrasts.contrast_difference_high,
+    from groups
+    left join real_state as hard
+        on
+            groups.oracle = hard.oracle
+            and groups.scope = hard.scope
+            and groups.target = hard.target
+            and groups.fold = hard.fold
+            and hard.band = 'hard'
+    left join real_state as easy
+        on
+            groups.oracle = easy.oracle
+            and groups.scope = easy.scope
+            and groups.target = easy.target
+            and groups.fold = easy.fold
+            and easy.band = 'easy'
+    left join effects as no_state
+        on
+            groups.oracle = no_state.oracle
+            and groups.scope = no_state.scope
+            and groups.target = no_state.target
+            and groups.fold = no_state.fold
+            and no_state.condition = 'no_state'
+    left join effects as other_state
+        on
+            groups.oracle = other_state.oracle
+            and groups.scope = other_state.scope
+            and groups.target = other_state.target
+            and groups.fold = other_state.fold
+            and other_state.condition = 'other_document_state'
+    left join better
+        on
+            groups.oracle = better.oracle
+            and groups.scope = better.scope
+            and groups.target = better.target
+            and groups.fold = better.fold
+    left join real_state as contrasts
+        on
+            groups.oracle = contrasts.oracle
+            and groups.scope = contrasts.scope
+            and groups.target = contrasts.target
+            and groups.fold = contrasts.fold
+            and contrasts.band = 'all'
+            and contrasts.scope in ('word', 'lens')
 
 )
 
 select
-    row_number() over (
-        order by hard.lift desc nulls last, together.oracle, together.condition
-    ) as place,
-    together.oracle,
-    together.condition,
-    together.n_probes,
-    together.n_missing,
-    together.n_probes - together.n_scored as n_unscored,
-    hard.n_probes as n_hard,
-    hard.score_mean as hard_score,
-    hard.lift as hard_lift,
-    hard.lift_low as hard_lift_low,
-    hard.lift_high as hard_lift_high,
-    easy.n_probes as n_easy,
-    easy.score_mean as easy_score,
-from together
-left join hard using (oracle, condition)
-left join easy using (oracle, condition)
-order by place
+    is_headline,
+    scope,
+    target,
+    fold,
+    place,
+    case
+        when place is not null then count(*) over (partition by scope, target, fold, place)
+    end as n_at_place,
+    n_compared,
+    n_pairs,
+    oracle,
+    no_place_reason,
+    headline,
+    headline_low,
+    headline_high,
+    n_no_state,
+    n_equal_no_state,
+    minus_no_state,
+    minus_no_state_low,
+    minus_no_state_high,
+    n_other_state,
+    n_equal_other_state,
+    minus_other_state,
+    minus_other_state_low,
+    minus_other_state_high,
+    n_probes,
+    n_missing,
+    n_unscored,
+    n_hard,
+    hard_score,
+    hard_lift,
+    hard_lift_low,
+    hard_lift_high,
+    easy_score,
+    n_contrasted,
+    contrast_accuracy,
+    text_only_accuracy,
+    contrast_difference,
+    contrast_difference_low,
+    contrast_difference_high,
+from joined
+order by
+    is_headline desc,
+    scope,
+    target,
+    fold,
+    place nulls last,
+    headline desc nulls last,
+    oracle

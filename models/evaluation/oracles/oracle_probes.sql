@@ -110,6 +110,7 @@ select
     probes.target,
     probes.typicality,
     probes.is_nested,
+    folds.fold,
     bins.band,
     methods.n_answers,
     methods.n_empty,
@@ -132,4 +133,6 @@ left join {{ ref('probe_scores') }} as published on methods.probe_id = published
 left join {{ ref('score_bins') }} as bins on {{ is_in_bin('published.score_max', 'bins') }}
 left join {{ ref('contrast_baselines') }} as baselines on methods.probe_id = baselines.probe_id
 left join held_out on methods.probe_id = held_out.probe_id
+left join {{ ref('folds') }} as folds
+    on probes.source_model = folds.source_model and probes.doc_id = folds.doc_id
 order by methods.oracle, methods.condition, methods.probe_id

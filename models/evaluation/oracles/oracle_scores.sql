@@ -1,6 +1,6 @@
 -- One row per method, condition, group of probes and band, and for all bands: its scores, and its lift over
--- the text-only baseline. Groups: all scopes scored by the judge; scope; scope and target; scope, target
--- and typicality. Lenses are pooled over lengths.
+-- the text-only baseline. Groups: all scopes scored by the judge, and each scope; of these, each target; of
+-- these, each typicality or, for all typicalities, each fold. Lenses are pooled over lengths.
 with
 
 by_document as (
@@ -12,6 +12,7 @@ by_document as (
         coalesce(scope, 'all') as scope,
         coalesce(target, 'all') as target,
         coalesce(typicality, 'all') as typicality,
+        coalesce(fold, 'all') as fold,
         coalesce(band, 'all') as band,
         source_model,
         doc_id,
@@ -37,19 +38,27 @@ by_document as (
         coalesce(sum(common_share), 0) as common_share,
     from {{ ref('oracle_probes') }}
     group by
+        oracle,
+        condition,
+        is_written,
+        source_model,
+        doc_id,
         grouping sets (
-            (oracle, condition, is_written, source_model, doc_id),
-            (oracle, condition, is_written, source_model, doc_id, scope),
-            (oracle, condition, is_written, source_model, doc_id, scope, target),
-            (oracle, condition, is_written, source_model, doc_id, scope, target, typicality),
-            (oracle, condition, is_written, source_model, doc_id, band),
-            (oracle, condition, is_written, source_model, doc_id, scope, band),
-            (oracle, condition, is_written, source_model, doc_id, scope, target, band),
-            (oracle, condition, is_written, source_model, doc_id, scope, target, typicality, band)
-        )
+            (),
+            (scope),
+            (target),
+            (scope, target),
+            (scope, target, typicality),
+            (fold),
+            (scope, fold),
+            (target, fold),
+            (scope, target, fold)
+        ),
+        grouping sets ((), (band))
     having
         (is_written or grouping(scope) = 0)
         and (grouping(typicality) = 1 or typicality is not null)
+        and (grouping(fold) = 1 or fold is not null)
         and (grouping(band) = 1 or band is not null)
 
 ),
@@ -62,6 +71,7 @@ summed as (
         scope,
         target,
         typicality,
+        fold,
         band,
         count(*) as n_documents,
         sum(n_probes)::bigint as n_probes,
@@ -90,7 +100,7 @@ summed as (
         sum(common_share) / nullif(sum(n_lenses), 0) as common_share,
         {{ share_interval('common_share', 'n_lenses') }} as common_share_interval,
     from by_document
-    group by oracle, condition, scope, target, typicality, band
+    group by oracle, condition, scope, target, typicality, fold, band
 
 )
 
@@ -100,6 +110,7 @@ select
     scope,
     target,
     typicality,
+    fold,
     band,
     n_documents,
     n_probes,
@@ -132,4 +143,4 @@ select
     {{ rounded('common_share_interval.low') }} as common_share_low,
     {{ rounded('common_share_interval.high') }} as common_share_high,
 from summed
-order by oracle, condition, scope, target, typicality, band
+order by oracle, condition, scope, target, typicality, fold, band

@@ -1,4 +1,4 @@
-"""Plot of the leaderboard: each method's lift on HARD probes."""
+"""Plot of the leaderboard: what the real state adds to each method's answers to HARD probes."""
 
 from __future__ import annotations
 
@@ -10,32 +10,42 @@ from latent_probes import pictures
 from latent_probes.common import terminal
 
 NAME = "oracle_leaderboard.png"
-COLORS = {"real_state": "#1b7f79", "no_state": "#b8b8b8", "other_document_state": "#c8553d"}
+COLORS = {"headline": "#1b7f79", "no state": "#b8b8b8", "another document's": "#c8553d"}
 
 
 def draw(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
-    """Draw the leaderboard, best method on top; returns False if no method has a lift."""
+    """Draw the leaderboard, best method on top; returns False if no method has a headline."""
     rows = connection.execute(
         """
-        select oracle, condition, hard_lift, hard_lift_low, hard_lift_high
+        select
+            oracle, place, headline, headline_low, headline_high, minus_no_state, minus_other_state
         from oracle_leaderboard
-        where hard_lift is not null
-        order by place desc
+        where is_headline and headline is not null
+        order by place desc nulls first, headline, oracle desc
         """
     ).fetchall()
     if not rows:
         return False
-    figure = pictures.blank(8, 1.2 + 0.4 * len(rows))
+    figure = pictures.blank(8, 1.6 + 0.4 * len(rows))
     axes = figure.add_subplot()
-    for place, (_, condition, lift, low, high) in enumerate(rows):
+    for height, (_, _, headline, low, high, no_state, other_state) in enumerate(rows):
         # With few documents there is no interval.
         if low is not None:
-            axes.plot([low, high], [place, place], color=COLORS[condition], linewidth=2)
-        axes.plot(lift, place, "o", color=COLORS[condition])
+            axes.plot([low, high], [height, height], color=COLORS["headline"], linewidth=2)
+        axes.plot(no_state, height, "|", color=COLORS["no state"], markersize=14)
+        axes.plot(other_state, height, "|", color=COLORS["another document's"], markersize=14)
+        axes.plot(headline, height, "o", color=COLORS["headline"])
     axes.axvline(0, color="grey", linestyle=":")
-    names = [f"{terminal.printable(oracle)}, {condition}" for oracle, condition, *_ in rows]
+    for name, color in COLORS.items():
+        label = "the smaller one, with 95 % interval" if name == "headline" else f"minus {name}"
+        axes.plot([], [], "o" if name == "headline" else "|", color=color, label=label)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.45 / len(rows) - 0.1), ncols=3)
+    names = [
+        f"{'' if place is None else f'{place}. '}{terminal.printable(oracle)}"
+        for oracle, place, *_ in rows
+    ]
     # A dollar sign would start a formula.
     axes.set_yticks(range(len(rows)), [name.replace("$", r"\$") for name in names])
-    axes.set_xlabel("lift over the text-only answerer, HARD probes")
+    axes.set_xlabel("score with the real state minus score without, HARD suffix probes")
     pictures.save(figure, path)
     return True

@@ -8,28 +8,45 @@ from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """Show the evaluated methods, best first, and the effect of the real state on each."""
+    """Show the methods by what the real state adds, those without a place, and words and lenses."""
     with warehouse.opened(home) as connection:
         print_table(
             connection,
-            "Methods",
+            "Methods by what the real state adds to HARD suffix probes",
             """
             select
-                place, oracle as method, condition, n_probes as probes, n_missing as missing,
-                n_unscored as unscored, hard_score as "HARD", hard_lift as lift,
-                hard_lift_low as "from", hard_lift_high as "to", easy_score as "EASY"
-            from oracle_leaderboard order by place
+                place, oracle as method, headline, headline_low as "from", headline_high as "to",
+                n_no_state as probes, minus_no_state as "minus no state",
+                n_other_state as "other probes",
+                minus_other_state as "minus another document's", easy_score as "EASY"
+            from oracle_leaderboard
+            where is_headline and headline is not null
+            order by place, headline desc, oracle
             """,
-            optional=("place", "unscored", "EASY"),
+            optional=("other probes", "EASY", "probes"),
         )
         print_table(
             connection,
-            "Effect of the real state on HARD probes",
+            "Methods without a place",
+            """
+            select oracle as method, no_place_reason as reason, n_unscored as unscored
+            from oracle_leaderboard
+            where is_headline and place is null
+            order by oracle
+            """,
+            optional=("unscored",),
+        )
+        print_table(
+            connection,
+            "Words and lenses: contrast accuracy, and minus that of a text reader",
             """
             select
-                oracle as method, condition as "compared with", n_probes as probes, difference,
-                difference_low as "from", difference_high as "to"
-            from oracle_state_effects where band = 'hard' order by oracle, condition
+                oracle as method, scope, target, n_contrasted as probes,
+                contrast_accuracy as accuracy, contrast_difference as difference,
+                contrast_difference_low as "from", contrast_difference_high as "to"
+            from oracle_leaderboard
+            where n_contrasted is not null and target != 'all'
+            order by oracle, scope, target
             """,
             optional=("probes",),
         )

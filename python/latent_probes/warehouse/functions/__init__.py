@@ -15,6 +15,7 @@
 ``spread_interval(sums, n, seed)``        interval of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 ``correlation_interval(sums, n, seed)``   a correlation, with its interval
+``compare_methods(sums, n, seed)``        pairs of methods, with simultaneous intervals
 
 No function calls a language model: rebuilding the warehouse never spends money.
 """

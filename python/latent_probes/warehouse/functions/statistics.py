@@ -7,10 +7,20 @@ from collections.abc import Iterable, Sequence
 import numpy
 import pyarrow
 
-from latent_probes.warehouse.functions import intervals
+from latent_probes.warehouse.functions import comparisons, intervals
 
 INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
 ESTIMATE = "STRUCT(estimate DOUBLE, low DOUBLE, high DOUBLE)"
+COMPARISON = {
+    "method": pyarrow.int64(),
+    "other_method": pyarrow.int64(),
+    "difference": pyarrow.float64(),
+    "low": pyarrow.float64(),
+    "high": pyarrow.float64(),
+}
+COMPARISONS = (
+    "STRUCT(method BIGINT, other_method BIGINT, difference DOUBLE, low DOUBLE, high DOUBLE)[]"
+)
 
 
 def mean_interval(
@@ -102,6 +112,22 @@ def correlation_interval(
     return figures(found, ["estimate", "low", "high"])
 
 
+def compare_methods(
+    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+) -> pyarrow.Array:
+    """Differences of all ordered pairs of methods for each list, with simultaneous intervals.
+
+    An item has document, method, and the method's sums of ``comparisons``.
+    """
+    found = [
+        comparisons.compared(numpy.array(of_group, float), n, seed)
+        for of_group, n, seed in zip(
+            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
+        )
+    ]
+    return pyarrow.array(found, pyarrow.list_(pyarrow.struct(COMPARISON)))
+
+
 def figures(
     found: Iterable[Sequence[float | None] | None], names: list[str]
 ) -> pyarrow.StructArray:
@@ -133,4 +159,5 @@ FUNCTIONS = (
     ("spread_interval", spread_interval, OF_DOCUMENTS, INTERVAL),
     ("alpha_interval", alpha_interval, OF_DOCUMENTS, ESTIMATE),
     ("correlation_interval", correlation_interval, OF_DOCUMENTS, ESTIMATE),
+    ("compare_methods", compare_methods, OF_DOCUMENTS, COMPARISONS),
 )
