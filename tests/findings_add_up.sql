@@ -16,6 +16,13 @@ having
 
 union all
 
+select 'looked at' as fault
+from {{ ref('finding_summary') }}
+group by scope
+having min(n_findings) != count(*) or max(n_findings) != count(*)
+
+union all
+
 select 'confusion' as fault
 from {{ ref('typicality_confusion') }}
 having coalesce(sum(n_probes), 0) != (select count(*) from {{ ref('typicality_audits') }})

@@ -220,7 +220,8 @@ def test_words_and_lenses_are_compared_by_their_letters(evaluated):
     assert evaluated.query(
         "select oracle, score_mean, contrast_accuracy, common_share > 0.99, common_share < 0.2 "
         "from oracle_scores where scope = 'lens' and target = 'all' and typicality = 'all' "
-        "and fold = 'all' and condition = 'real_state' and oracle in ('perfect', 'wrong') order by oracle"
+        "and fold = 'all' and condition = 'real_state' and oracle in ('perfect', 'wrong') "
+        "order by oracle"
     ) == [("perfect", 1.0, 1.0, True, False), ("wrong", 0.0, 0.0, False, True)]
 
 

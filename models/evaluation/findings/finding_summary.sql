@@ -40,6 +40,7 @@ summed as (
 
 select
     * exclude (share, share_interval),
+    count(*) over (partition by scope) as n_findings,
     {{ rounded('share') }} as share,
     {{ rounded('share_interval.low') }} as share_low,
     {{ rounded('share_interval.high') }} as share_high,
