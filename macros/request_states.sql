@@ -54,3 +54,27 @@
     left join {{ ref('attempts') }} as attempts on requests.request_id = attempts.request_id
     group by requests.request_id
 {%- endmacro %}
+
+{# Whether a request with these settings, as they landed, asks a model to think and to answer by a schema. #}
+{% macro thinks_by_schema(settings) -%}
+    coalesce(
+        {{ settings }} ->> '$.is_structured' = 'true'
+        and {{ settings }} ->> '$.thinking' != 'none'
+        and ({{ settings }} ->> '$.thinking_tokens')::bigint > 0,
+        false
+    )
+{%- endmacro %}
+
+{# The message with which a provider refused a request for its schema or its thinking, from a line of results in the
+   form of Anthropic's Messages API; null if it did not. #}
+{% macro schema_refusal(line) -%}
+    case
+        when
+            {{ line }} ->> '$.result.error.error.type' = 'invalid_request_error'
+            and regexp_matches(
+                {{ line }} ->> '$.result.error.error.message',
+                '(?i)thinking|schema|output_config|output_format|structured'
+            )
+            then {{ line }} ->> '$.result.error.error.message'
+    end
+{%- endmacro %}

@@ -167,6 +167,16 @@
     floor({{ text_length }} * {{ position_tolerance }})::integer
 {%- endmacro %}
 
+{# The number of words of a text. In scripts without spaces between words, each letter counts. #}
+{% macro n_words(text) -%}
+    len(
+        regexp_extract_all(
+            {{ text }},
+            '[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{N}][\p{L}\p{N}\p{M}]*'
+        )
+    )
+{%- endmacro %}
+
 {# The 4-grams of a list of words, each as a hash. #}
 {% macro four_grams(words) -%}
     list_transform(

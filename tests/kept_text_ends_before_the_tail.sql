@@ -1,15 +1,30 @@
--- What is kept of a continuation ends where its tail begins or before, and all is kept where nothing
--- is cut.
+-- What is kept of a continuation ends with its last finished sentence before its tail; without one,
+-- nothing is kept.
+with
+
+tails as (
+
+    select
+        document_id,
+        min(starts_at) as tail_starts_at,
+    from {{ ref('tail_starts') }}
+    group by document_id
+
+),
+
+ends as (
+
+    select
+        sentences.document_id,
+        max(sentences.finished_at) as finished_at,
+    from {{ ref('continuation_sentences') }} as sentences
+    left join tails using (document_id)
+    where tails.document_id is null or sentences.finished_at <= tails.tail_starts_at
+    group by sentences.document_id
+
+)
+
 select *
 from {{ ref('rollout_eligibility') }} as fitness
-where
-    kept_length > continuation_length
-    or (cut_reason is null and kept_length != continuation_length)
-    or (
-        cut_reason is not null
-        and kept_length > (
-            select min(starts_at)
-            from {{ ref('tail_starts') }} as signs
-            where signs.document_id = fitness.document_id
-        )
-    )
+left join ends using (document_id)
+where fitness.kept_length != coalesce(ends.finished_at, 0)

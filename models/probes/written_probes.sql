@@ -105,7 +105,7 @@ compared as (
             when probe.target = 'suffix' then left(documents.text, split_offset)
             else substr(documents.text, split_offset + 1)
         end as complement,
-        text_units(probe.incorrect_plausible_answer, documents.language) as answer_units,
+        text_counts(probe.incorrect_plausible_answer, documents.language) as wrong_answer,
         contains(
             lower(documents.text), {{ normalized_text('measured.probe.incorrect_plausible_answer') }}
         )
@@ -162,7 +162,7 @@ judged as (
                 probe.target = 'suffix' and atom_start < split_offset
                 or probe.target = 'prefix' and atom_end > split_offset
                 then 'atom_on_wrong_side'
-            when scope = 'sentence' and len({{ words_of('atom_text') }}) < min_atom_words
+            when scope = 'sentence' and {{ n_words('atom_text') }} < min_atom_words
                 then 'atom_too_short'
             when scope = 'paragraph' and len(atom_sentences) < 2 then 'paragraph_of_one_sentence'
             when
@@ -183,10 +183,10 @@ judged as (
                 then 'wrong_answer_is_atom'
             when wrong_answer_in_sibling then 'wrong_answer_in_sibling'
             when
-                scope = 'sentence' and len(answer_units.sentences) != 1
+                scope = 'sentence' and wrong_answer.n_sentences != 1
                 or scope = 'paragraph'
-                and (len(answer_units.paragraphs) != 1 or len(answer_units.sentences) < 2)
-                or scope = 'whole' and len(answer_units.sentences) < 2
+                and (wrong_answer.n_paragraphs != 1 or wrong_answer.n_sentences < 2)
+                or scope = 'whole' and wrong_answer.n_sentences < 2
                 then 'wrong_answer_shape_mismatch'
         end as first_reason,
     from compared

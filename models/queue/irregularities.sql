@@ -43,6 +43,14 @@ seen as (
     from {{ ref('stg_stray_results') }}
     union all
     select
+        'schema refused' as kind,
+        sum(n_refused) as n,
+        'The provider takes no schema while the model thinks; its requests went on without the schema.'
+            as meaning,
+    from {{ ref('schema_trials') }}
+    where is_refused
+    union all
+    select
         'missing result' as kind,
         count(*) as n,
         'The results do not contain the request, which might be billed; it was sent again.'

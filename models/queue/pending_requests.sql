@@ -57,14 +57,21 @@ select
     -- A model without features is asked without thinking and without a schema.
     coalesce(features.thinking, 'none') as thinking,
     stages.thinking_tokens,
-    coalesce(features.is_structured, false) as is_structured,
+    coalesce(features.is_structured, false) and not coalesce(schemas.is_refused, false) as is_structured,
     -- A model without a usable answer is tried on a few requests before it is asked many.
     coalesce(trials.n_usable, 0) = 0
     and unanswered.n_requests > {{ var('max_untried_requests') }}
-    and (unanswered.n_open > 0 or requests.place > {{ var('trial_requests') }}) as awaits_trial,
+    and (unanswered.n_open > 0 or requests.place > {{ var('trial_requests') }})
+    -- And whether it can think and answer by a schema is tried on one, unless only a few would be refused.
+    or coalesce(features.is_structured and features.thinking != 'none' and stages.thinking_tokens > 0, false)
+    and coalesce(schemas.n_answered = 0 and not schemas.is_refused, true)
+    and unanswered.n_requests > {{ var('trial_requests') }} / 2
+    and (unanswered.n_open > 0 or requests.place > 1) as awaits_trial,
 from placed as requests
 join unanswered using (stage, model)
 join {{ ref('stages') }} as stages using (stage)
 left join {{ ref('model_features') }} as features on requests.model = features.model
+left join {{ ref('schema_trials') }} as schemas
+    on requests.stage = schemas.stage and requests.model = schemas.model
 left join {{ ref('model_trials') }} as trials
     on requests.stage = trials.stage and requests.model = trials.model

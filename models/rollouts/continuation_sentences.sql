@@ -11,7 +11,7 @@
 {% set line_end = '[\\n\\r\\x0b\\x0c\\x{85}\\x{2028}\\x{2029}]' %}
 {% set rules = [
     marker_pattern(), boilerplate_pattern(), question_pattern(), line_end,
-    is_other_language('sentence'), is_prose('sentence', 'is_last'),
+    is_other_language('sentence'), is_finished('sentence'), is_prose('sentence', 'is_last'),
 ] | join | replace("'", "''") %}
 
 with
@@ -64,6 +64,20 @@ read as (
         unnest(text_parts(continuation, list_slice(list_prepend(0, ends), 1, len(starts)), starts)) as gap,
     from placed
 
+),
+
+-- Of a sentence with a marker, the part before it is the document's.
+parted as (
+
+    select
+        *,
+        case
+            when regexp_matches(sentence, '{{ marker_pattern() }}')
+                then length(regexp_extract(sentence, '(?s)^(.*?)(?:{{ marker_pattern() }})', 1))
+        end as marker_at,
+        regexp_replace(left(sentence, coalesce(marker_at, length(sentence))), '[\s\p{Z}]+$', '') as own_part,
+    from read
+
 )
 
 select
@@ -79,13 +93,11 @@ select
     n_copied_words,
     n_long_words,
     n_known_long_words,
-    case
-        when regexp_matches(sentence, '{{ marker_pattern() }}')
-            then length(regexp_extract(sentence, '(?s)^(.*?)(?:{{ marker_pattern() }})', 1))
-    end as marker_at,
+    marker_at,
+    case when {{ is_finished('own_part') }} then starts_at + length(own_part) end as finished_at,
     {{ is_other_language('sentence') }} as is_other_language,
     regexp_matches(sentence, '{{ boilerplate_pattern() }}') as is_boilerplate,
     regexp_matches(sentence, '{{ question_pattern() }}') as is_question,
     {{ is_prose('sentence', 'is_last') }} as is_prose,
-from read
+from parted
 order by document_id, position

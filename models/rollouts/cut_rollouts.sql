@@ -13,20 +13,16 @@ tails as (
 
 ),
 
--- Up to the end of the last sentence before the tail. A marker also ends the text before it.
-sentences as (
+-- A document ends with its last finished sentence before the tail, so that no atom is cut off.
+lengths as (
 
     select
-        sentences.*,
-        tails.tail_starts_at,
-        case
-            when tails.document_id is null or sentences.ends_at <= tails.tail_starts_at
-                then sentences.ends_at
-            when tails.cut_reason = 'marker' and sentences.starts_at < tails.tail_starts_at
-                then tails.tail_starts_at
-        end as kept_until,
+        sentences.document_id,
+        max(sentences.finished_at) as kept_length,
     from {{ ref('continuation_sentences') }} as sentences
     left join tails using (document_id)
+    where tails.document_id is null or sentences.finished_at <= tails.tail_starts_at
+    group by sentences.document_id
 
 ),
 
@@ -34,11 +30,13 @@ sentences as (
 shares as (
 
     select
-        *,
-        (kept_until - starts_at) / (ends_at - starts_at) as kept_share,
-        kept_until - starts_at as size,
-    from sentences
-    where kept_until > starts_at
+        sentences.*,
+        lengths.kept_length,
+        (least(sentences.ends_at, lengths.kept_length) - sentences.starts_at) as size,
+        size / (sentences.ends_at - sentences.starts_at) as kept_share,
+    from {{ ref('continuation_sentences') }} as sentences
+    join lengths using (document_id)
+    where sentences.starts_at < lengths.kept_length
 
 ),
 
@@ -46,7 +44,7 @@ kept as (
 
     select
         document_id,
-        max(kept_until) as kept_length,
+        any_value(kept_length) as kept_length,
         ceil(sum(n_words * kept_share))::bigint as n_words,
         sum(n_copied_words * kept_share) / nullif(sum(n_words * kept_share), 0) as copied_share,
         sum(if(is_other_language, 0, size)) / sum(size) as language_share,
@@ -64,11 +62,9 @@ judged as (
         rollouts.doc_id,
         rollouts.continuation_idx,
         measures.continuation_length,
-        case
-            when tails.document_id is null then measures.continuation_length
-            else coalesce(kept.kept_length, 0)
-        end as kept_length,
+        coalesce(kept.kept_length, 0) as kept_length,
         tails.cut_reason,
+        measures.n_words as n_words_measured,
         coalesce(kept.n_words, 0) as n_words,
         list_avg(measures.diversities) as diversity,
         kept.copied_share,
@@ -82,9 +78,9 @@ judged as (
 )
 
 select
-    *,
+    * exclude (n_words_measured),
     case
-        when n_words = 0 and (cut_reason is null or kept_length > 0) then 'empty_continuation'
+        when n_words_measured = 0 or (n_words = 0 and kept_length > 0) then 'empty_continuation'
         when cut_reason is null and diversity < {{ var('min_diversity') }} then 'collapsed'
         when kept_length < {{ var('min_continuation_length') }}
             then case

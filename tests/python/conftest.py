@@ -191,7 +191,8 @@ def unit_map_of(texts, prefix_length=0) -> list[dict]:
 
     unit_map = []
     for number, text in enumerate(texts, start=1):
-        sentences = spans(units.sentence_spans(text, "en"))
+        found = list(units.proper_sentence_spans(text, units.sentence_spans(text, "en")))
+        sentences = spans(found)
         unit_map.append(
             {
                 "label": f"d{number}",
@@ -202,7 +203,9 @@ def unit_map_of(texts, prefix_length=0) -> list[dict]:
                     for group in ("word_lens", "sentence", "paragraph", "whole")
                 },
                 "sentences": sentences,
-                "paragraphs": spans(units.paragraph_spans(text)),
+                "paragraphs": spans(
+                    units.proper_paragraph_spans(units.paragraph_spans(text), found)
+                ),
             }
         )
     return unit_map

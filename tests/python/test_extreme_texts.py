@@ -6,13 +6,14 @@ import json
 import time
 
 import duckdb
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_probes.common import sql
 from latent_probes.warehouse import functions
-from latent_probes.warehouse.functions import measures, units
+from latent_probes.warehouse.functions import measures, texts, units
 
 LENGTH = 100_000
 SENTENCE = "She found that it had already been opened. "
@@ -31,6 +32,11 @@ SHAPES = {
     "text around articles": "Copyright: ä. ",
     "exam questions": "Q: ü? ",
     "quotes that are never closed": "“Yes é. ",
+    "sentences in quotes": '"Yes. No. ',
+    "stops in quotes": '" . ! ',
+    "only markers of lists": "1. ",
+    "only abbreviations": "Ms. ",
+    "only capital letters with stops": "A.B. c. ",
     "sentences without white space": "彼女。",
 }
 
@@ -44,6 +50,7 @@ def of(shape: str, length: int = LENGTH) -> str:
 def test_a_text_of_any_shape_is_measured_in_linear_time(shape):
     started = time.process_time()
     (measured,) = measures.measured([SENTENCE], [of(shape)], "en").to_pylist()
+    texts.text_units(pyarrow.chunked_array([[of(shape)]]), pyarrow.chunked_array([["en"]]))
     assert sum(found["n_words"] for found in measured["sentences"]) == measured["n_words"]
     assert time.process_time() - started < 5
 

@@ -24,6 +24,7 @@ class Round:
     def __init__(self, folder, monkeypatch):
         self.home = Home(folder, folder / "home")
         self.rows = []
+        self.refusals = []
         monkeypatch.setattr(warehouse, "attach", self.attach)
 
     def land(self, batch_id, n_usable=0, unusable=(), model="m", stage="judge"):
@@ -41,6 +42,10 @@ class Round:
             for name in (named or [model])
         ]
 
+    def refuse_schema(self, batch_id, message="thinking and output_config do not go together"):
+        """Let the provider refuse the schema of a batch's request."""
+        self.refusals = [("generator", "m", message, batch_id)]
+
     def attach(self, home, connection):
         """What dbt would make of the answers."""
         connection.execute("attach ':memory:' as warehouse")
@@ -52,6 +57,14 @@ class Round:
         if self.rows:
             connection.executemany(
                 f"insert into warehouse.answers values ({', '.join('?' * 9)})", self.rows
+            )
+        connection.execute(
+            "create table warehouse.schema_trials (stage varchar, model varchar, refusal varchar, "
+            "batch_id varchar, is_refused boolean default true)"
+        )
+        for refusal in self.refusals:
+            connection.execute(
+                "insert into warehouse.schema_trials values (?, ?, ?, ?, true)", refusal
             )
         connection.execute(
             "create view warehouse.unusable_responses as "
@@ -122,6 +135,18 @@ def test_each_kind_of_unusable_answer_is_shown_once(here, capsys):
     assert "2 unusable judge answers of m: The judge's reply is not a score" in shown
     assert "1 unusable judge answers of m: The model refused." in shown
     assert "bad" not in shown
+
+
+def test_a_refused_schema_is_said_once(here, capsys):
+    watch = trials.Watch(here.home)
+    here.land("b1")
+    here.refuse_schema("b1")
+    watch.look()
+    here.land("b2", 20)
+    watch.look()
+    said = capsys.readouterr().out
+    assert said.count("m takes no JSON schema while it thinks (thinking and output_config") == 1
+    assert "generator requests go on without the schema" in said
 
 
 def test_what_awaits_the_trial_of_its_model_is_not_sent():

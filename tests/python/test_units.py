@@ -84,6 +84,11 @@ def paragraphs(text):
     return pieces(text, units.paragraph_spans(text))
 
 
+def proper_sentences(text, language="en"):
+    spans = units.sentence_spans(text, language)
+    return pieces(text, units.proper_sentence_spans(text, spans))
+
+
 def token_spans(text):
     return units.token_spans([text], *QWEN)[0]
 
@@ -105,6 +110,19 @@ def test_spans_hold_no_white_space_at_their_ends(text):
     assert is_trimmed(text, units.word_spans(text))
     assert is_trimmed(text, units.sentence_spans(text, "en"))
     assert is_trimmed(text, units.paragraph_spans(text))
+
+
+@modest
+@given(
+    wild_text
+    | st.text(
+        st.characters(max_codepoint=0x24F) | st.sampled_from("’‐€“e\u0301\u2070"), max_size=40
+    )
+)
+def test_words_of_latin_text_are_those_of_any_text(text):
+    spans = [match.span() for match in units.WORD.finditer(text)]
+    assert units.word_spans(text) == spans
+    assert units.lower_words(text, spans) == [text[start:end].lower() for start, end in spans]
 
 
 @modest
@@ -171,6 +189,71 @@ def test_sentences_are_cut_out_exactly():
         "Yes",
         "No",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("4. She went home. He stayed.", ["4. She went home.", "He stayed."]),
+        ("(a) He left. (b) She stayed.", ["(a) He left.", "(b) She stayed."]),
+        ("It was him, said Ms. Kiely. He left.", ["It was him, said Ms. Kiely.", "He left."]),
+        ("See Fig. 3 and Vol. 4 of it. He left.", ["See Fig. 3 and Vol. 4 of it.", "He left."]),
+        ("A State Bd. of Tax ruled. He left.", ["A State Bd. of Tax ruled.", "He left."]),
+        ("I read the book. then I left.", ["I read the book.", "then I left."]),
+        (
+            "“I am here. I will go,” he said. She left.",
+            ["“I am here.", "I will go,” he said.", "She left."],
+        ),
+        ('He said "Go now. Please." She left.', ['He said "Go now.', 'Please."', "She left."]),
+        ("The “U.S. Army” came. He left.", ["The “U.S. Army” came.", "He left."]),
+        ('"Where is it?" he asked. She left.', ['"Where is it?" he asked.', "She left."]),
+    ],
+)
+def test_a_sentence_is_cut_at_no_marker_or_abbreviation_and_a_quotation_at_each(text, found):
+    assert sentences(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("CHAPTER ONE\n4. She went home.\n5.", ["She went home."]),
+        ("- It is big.\n(b) It is small.\nII. Go on!", ["It is big.", "It is small.", "Go on!"]),
+        ("He left. Suddenly she saw a", ["He left."]),
+        ("It was the year of Mr.", []),
+        ("Yes. It was big. “No!”", ["It was big."]),
+        ("She went home (late).[3] He stayed…", ["She went home (late).[3]", "He stayed…"]),
+        ("J. Smith left. A new one came:", ["J. Smith left."]),
+        ("彼女は去った。彼は来た", ["彼女は去った。"]),
+    ],
+)
+def test_a_proper_sentence_is_finished_and_has_words(text, found):
+    assert proper_sentences(text) == found
+
+
+@modest
+@given(wild_text)
+def test_proper_sentences_are_ends_of_sentences_and_paragraphs_join_them(text):
+    lines = list(units.paragraph_spans(text))
+    spans = list(units.sentence_spans(text, "en"))
+    proper = list(units.proper_sentence_spans(text, spans))
+    assert is_in_order(text, proper)
+    assert is_trimmed(text, proper)
+    starts = {end: start for start, end in spans}
+    assert all(starts[end] <= start for start, end in proper)
+    paragraphs = list(units.proper_paragraph_spans(lines, proper))
+    assert is_in_order(text, paragraphs)
+    inside = [[span for span in proper if a <= span[0] and span[1] <= b] for a, b in paragraphs]
+    assert [span for found in inside for span in found] == proper
+    assert paragraphs == [(found[0][0], found[-1][1]) for found in inside]
+
+
+@modest
+@given(
+    st.sampled_from(["en", "de", "ja", "el", "hy", "zz"]),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters=".!?;:")),
+)
+def test_a_line_of_ascii_without_a_stop_is_one_sentence(language, text):
+    assert units.sentences_of(text, language) == ([(0, len(text))] if text else [])
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r", "\n\n", *LINE_ENDS])
@@ -259,8 +342,16 @@ def test_sql_finds_the_units_that_python_finds(sql, texts):
         assert [span["word"] for span in row["words"]] == [
             word.lower() for word in pieces(text, spans)
         ]
-        assert as_pairs(row["sentences"]) == list(units.sentence_spans(text, "en"))
-        assert as_pairs(row["paragraphs"]) == list(units.paragraph_spans(text))
+        sentences = list(units.proper_sentence_spans(text, units.sentence_spans(text, "en")))
+        assert as_pairs(row["sentences"]) == sentences
+        lines = units.paragraph_spans(text)
+        assert as_pairs(row["paragraphs"]) == list(units.proper_paragraph_spans(lines, sentences))
+
+
+def test_sql_counts_sentences_however_they_end(sql):
+    texts = ["He left", "He left. She\nstayed", "", None]
+    counts = sql("select text_counts(unnest(?::varchar[]), 'en')", texts)
+    assert [tuple(row[0].values()) for row in counts] == [(1, 1), (3, 2), (0, 0), (0, 0)]
 
 
 @settings(modest, max_examples=30)

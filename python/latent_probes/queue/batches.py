@@ -35,7 +35,7 @@ from pathlib import Path
 import duckdb
 
 from latent_probes import landing
-from latent_probes.common import connections, files, limits, terminal
+from latent_probes.common import connections, files, limits, sql, terminal
 from latent_probes.common.home import Home
 from latent_probes.landing import Batch
 from latent_probes.providers import (
@@ -428,16 +428,22 @@ def fault_of(batch: Batch, listed: ListedBatch | None, counts: dict[str, int]) -
 
 def dominant_error(connection: duckdb.DuckDBPyConnection, batch: Batch) -> str | None:
     """The permanent error that most requests of a batch have, if any."""
+    thinks = sql.macro("thinks_by_schema", "requests.settings")
+    refusal = sql.macro("schema_refusal", "body")
     error, n_errors, n_attempts, has_success = landing.one(
         connection,
-        """
+        f"""
         with errors as (
             select
                 body ->> '$.result.error.error.type' as type,
                 body ->> '$.result.error.error.message' as message,
             from responses
             join requests using (request_id, attempt)
-            where requests.batch_id = $batch_id and responses.outcome = 'errored'
+            where
+                requests.batch_id = $batch_id
+                and responses.outcome = 'errored'
+                -- These are asked again without the schema.
+                and not ({thinks} and {refusal} is not null)
         ),
         counted as (
             select concat_ws(': ', type, message) as error, count(*) as n_errors

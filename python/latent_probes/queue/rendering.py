@@ -165,6 +165,8 @@ def shown_lines(shown: dict, text: str) -> Iterator[str]:
     The end of the shared beginning is marked, on a line of its own if it is between two lines.
     """
     label, border = shown["label"], shown["prefix_length"]
+    # All at once: a fence can be over several lines.
+    text = defused(text)
     paragraphs = [
         (span["starts_at"], f"[{label}.p{number}]")
         for number, span in enumerate(shown["paragraphs"], start=1)
@@ -177,10 +179,10 @@ def shown_lines(shown: dict, text: str) -> Iterator[str]:
             yield MARK
         while paragraphs and paragraphs[-1][0] <= start:
             yield paragraphs.pop()[1]
-        line = defused(text[start:end])
+        line = text[start:end]
         if start < border < end:
             is_marked = True
-            line = defused(text[start:border]) + MARK + defused(text[border:end])
+            line = text[start:border] + MARK + text[border:end]
         yield f"{unit_id}{line}"
     if not is_marked:
         yield MARK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from latent_probes import landing, warehouse
-from latent_probes.common import terminal
+from latent_probes.common import connections, terminal
 from latent_probes.common.home import Home
 from latent_probes.providers import names
 
@@ -50,6 +50,7 @@ class Watch:
                 {"batches": new},
             )
             refuse_other_models(connection)
+            say_refused_schemas(connection, new)
             refuse_failed_trials(connection, new)
             for stage, model, meaning, n, text in connection.execute(
                 "select stage, asked_model, meaning, count(*), first(text) from unusable "
@@ -77,6 +78,19 @@ def refuse_other_models(connection: duckdb.DuckDBPyConnection) -> None:
     )
     if found:
         raise UnusableError(names.remedy(*found))
+
+
+def say_refused_schemas(connection: duckdb.DuckDBPyConnection, batches: list[str]) -> None:
+    """Say which models do not take a schema while they think, as these batches showed."""
+    for stage, model, refusal in connection.execute(
+        "select stage, model, refusal from warehouse.schema_trials "
+        "where is_refused and list_contains($batches, batch_id) order by all",
+        {"batches": batches},
+    ).fetchall():
+        terminal.say(
+            f"{model} takes no JSON schema while it thinks ({connections.shown(refusal)}): "
+            f"{stage} requests go on without the schema"
+        )
 
 
 def refuse_failed_trials(connection: duckdb.DuckDBPyConnection, batches: list[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
@@ -55,14 +55,14 @@ class Words(NamedTuple):
 
 def words_of(texts: Sequence[str]) -> Words:
     """The words of ``texts``; equal words have equal codes."""
-    found = [list(units.word_spans(text)) for text in texts]
+    found = [units.word_spans(text) for text in texts]
     words = [
-        text[start:end].lower()
+        word
         for text, spans in zip(texts, found, strict=True)
-        for start, end in spans
+        for word in units.lower_words(text, spans)
     ]
     flat = numpy.fromiter(
-        (place for spans in found for span in spans for place in span),
+        chain.from_iterable(chain.from_iterable(found)),
         numpy.int64,
         2 * len(words),
     )

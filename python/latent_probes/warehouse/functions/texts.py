@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
+
 import numpy
 import pyarrow
 
@@ -10,6 +13,7 @@ from latent_probes.warehouse.functions import measures, units
 SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
 WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
 UNITS = f"STRUCT(words {WORDS}, sentences {SPANS}, paragraphs {SPANS})"
+COUNTS = "STRUCT(n_sentences INTEGER, n_paragraphs INTEGER)"
 MEASURED_SENTENCES = (
     "STRUCT(starts_at INTEGER, ends_at INTEGER, n_words INTEGER, n_repeated_words INTEGER, "
     "n_copied_words INTEGER, n_long_words INTEGER, n_known_long_words INTEGER, "
@@ -27,12 +31,14 @@ def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray) -> 
     normal_forms: list[str] = []
     for text, language in zip(texts.to_pylist(), languages.to_pylist(), strict=True):
         text = text or ""
-        found = list(units.prose_word_spans(text))
+        lines = list(units.paragraph_spans(text))
+        found = units.prose_word_spans(text, lines)
         words.append(found)
         # With the normalized form, models do not have to cut words out of the text again.
-        normal_forms.extend(text[start:end].lower() for start, end in found)
-        sentences.append(list(units.sentence_spans(text, language)))
-        paragraphs.append(list(units.paragraph_spans(text)))
+        normal_forms.extend(units.lower_words(text, found))
+        divided = units.sentences_in(text, lines, language)
+        sentences.append(list(units.proper_sentence_spans(text, divided)))
+        paragraphs.append(list(units.proper_paragraph_spans(lines, sentences[-1])))
     return pyarrow.StructArray.from_arrays(
         [
             span_lists(words, word=pyarrow.array(normal_forms, pyarrow.string())),
@@ -41,6 +47,28 @@ def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray) -> 
         ],
         names=["words", "sentences", "paragraphs"],
     )
+
+
+def text_counts(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray) -> pyarrow.Array:
+    """Struct of the numbers of sentences and paragraphs of each text, however they end."""
+    pairs = [
+        (text or "", language)
+        for text, language in zip(texts.to_pylist(), languages.to_pylist(), strict=True)
+    ]
+    return pyarrow.StructArray.from_arrays(
+        [
+            pyarrow.array([ilen(units.sentence_spans(*pair)) for pair in pairs], pyarrow.int32()),
+            pyarrow.array(
+                [ilen(units.paragraph_spans(text)) for text, _ in pairs], pyarrow.int32()
+            ),
+        ],
+        names=["n_sentences", "n_paragraphs"],
+    )
+
+
+def ilen(items: Iterable[object]) -> int:
+    """The number of items."""
+    return sum(1 for _ in items)
 
 
 def text_units_method(languages: pyarrow.ChunkedArray) -> pyarrow.Array:
@@ -117,7 +145,7 @@ def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> py
     offsets = numpy.zeros(len(rows) + 1, dtype=numpy.int32)
     numpy.cumsum([len(row) for row in rows], out=offsets[1:])
     flat = numpy.fromiter(
-        (place for row in rows for span in row for place in span),
+        chain.from_iterable(chain.from_iterable(rows)),
         numpy.int32,
         2 * offsets[-1],
     )
@@ -131,6 +159,7 @@ def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> py
 # SQL name, function, parameter types and result type.
 FUNCTIONS = (
     ("text_units", text_units, ["VARCHAR"] * 2, UNITS),
+    ("text_counts", text_counts, ["VARCHAR"] * 2, COUNTS),
     ("text_units_method", text_units_method, ["VARCHAR"], "VARCHAR"),
     ("text_measures", text_measures, ["VARCHAR"] * 3, MEASURES),
     ("text_measures_method", text_measures_method, ["VARCHAR"], "VARCHAR"),

@@ -7,16 +7,20 @@ or trailing white space.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import regex
 import sentencex
+
+from latent_probes.common import sql
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -25,6 +29,9 @@ Span = tuple[int, int]
 
 # Letters and digits with their combining marks; inner apostrophes and hyphens belong to the word.
 WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
+# The same in a text of Latin letters and punctuation, where it takes half the time.
+LATIN_WORD = re.compile(r"[A-Za-z0-9ª²³µ¹º¼-¾À-ÖØ-öø-ɏ]+(?:['’\-‐][A-Za-z0-9ª²³µ¹º¼-¾À-ÖØ-öø-ɏ]+)*")
+OTHER = re.compile("[^\x00-ɏ\u2000-\u206f€]")
 # Tags such as `<em>` and entities such as `&nbsp;`.
 MARKUP = regex.compile(
     r"""</?[a-z][a-z0-9]*(?:\s+[\w:-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?)*\s*/?>"""
@@ -35,26 +42,66 @@ MARKUP = regex.compile(
 LIST_MARKER = regex.compile(r"\(?(?:\p{N}{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)](?=\s)")
 # Extracted web text has no blank lines, so a paragraph is a line.
 LINE = regex.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
+# What ends a finished sentence, and abbreviations that end none.
+SENTENCE_END = regex.compile(sql.macro("sentence_end"))
+TITLE_END = regex.compile(sql.macro("title_end"))
+# It is looked for in this many characters, more than any has.
+TITLE_LENGTH = 10
+# Abbreviations before a number.
+NUMBERED_END = regex.compile(r"(?i)\b(?:approx|art|chap?|eds?|eqs?|figs?|nos?|pp?|sect?|vols?)\.$")
+# A last word that can be abbreviated: with a capital letter, or a full stop inside.
+NAME_END = regex.compile(r"(?:^|[\s(])[\"“]?(?:\p{Lu}\S*|\S+\.\S+)\.$")
+LETTER = regex.compile(r"\p{L}")
+# Of ASCII, what can end a sentence.
+STOP = re.compile("[.!?;:]")
+QUOTE = regex.compile(r'["“”„«»]')
+# What can be the end of a sentence, and the beginning of the next one.
+INNER_END = regex.compile(r"[.!?…]\s++[“‘'\"(\[]*\p{Lu}")
+# The same before a sentence, with bullets and what follows, and without `J.` before a name.
+MARKER = regex.compile(
+    r"(?:(?:[(\[]?\d{1,3}[.)\]]|\(?[A-Za-z]\)|[IVXLC]{2,5}[.)]|[-*•–—▪◦·‣])\s++)+"
+)
+# At least two words, where words have spaces between them.
+TWO_WORDS = regex.compile(
+    r"\p{L}\S*+\s[^\p{L}]*+\p{L}|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{2}"
+)
 # sentencex takes quadratic time for a paragraph that is not ASCII. One that is longer than any
 # eligible prefix or continuation is read in parts.
 PART_LENGTH = 20_000
 
-METHOD = f"words 2, sentencex {importlib.metadata.version('sentencex')}"
+METHOD = f"units 2, sentencex {importlib.metadata.version('sentencex')}"
 
 
-def word_spans(text: str) -> Iterator[Span]:
+def word_spans(text: str) -> list[Span]:
     """Words of ``text``, in order."""
-    return (match.span() for match in WORD.finditer(text))
+    words = LATIN_WORD if text.isascii() or not OTHER.search(text) else WORD
+    return [match.span() for match in words.finditer(text)]
 
 
-def prose_word_spans(text: str) -> Iterator[Span]:
-    """Words of ``text`` without those of markup and of list markers, in order."""
-    lines = (start for start, _ in paragraph_spans(text))
-    skipped = [match for start in lines if (match := LIST_MARKER.match(text, start))]
+def lower_words(text: str, spans: Iterable[Span]) -> list[str]:
+    """The words at ``spans`` of ``text``, in lower case."""
+    lowered = text.lower()
+    if len(lowered) == len(text) and "Σ" not in text:
+        # Each character has its own lower case, so all at once is the same.
+        return [lowered[start:end] for start, end in spans]
+    return [text[start:end].lower() for start, end in spans]
+
+
+def prose_word_spans(text: str, lines: Iterable[Span] | None = None) -> list[Span]:
+    """Words of ``text`` without those of markup and of list markers, in order.
+
+    ``lines`` are its ``paragraph_spans``, if they are known.
+    """
+    starts = (start for start, _ in (paragraph_spans(text) if lines is None else lines))
+    skipped = [match for start in starts if (match := LIST_MARKER.match(text, start))]
     if "<" in text or "&" in text:
         skipped.extend(MARKUP.finditer(text))
-    places = {place for match in skipped for place in range(*match.span())}
-    return (span for span in word_spans(text) if span[0] not in places)
+    words = word_spans(text)
+    kept, place = [], 0
+    for start, end in sorted(match.span() for match in skipped):
+        kept += words[place : bisect.bisect_left(words, (start,), place)]
+        place = bisect.bisect_left(words, (end,), place)
+    return [*kept, *words[place:]] if skipped else words
 
 
 def paragraph_spans(text: str) -> Iterator[Span]:
@@ -66,21 +113,125 @@ def paragraph_spans(text: str) -> Iterator[Span]:
 
 
 def sentence_spans(text: str, language: str) -> Iterator[Span]:
-    """Sentences of ``text``, which never cross the end of a paragraph.
+    """Sentences of ``text``, and headings and other text between them as if they were some.
 
-    ``language`` is an ISO 639-1 code; ``sentencex`` uses English rules for unknown languages.
+    They never cross the end of a paragraph. ``language`` is an ISO 639-1 code; ``sentencex`` uses
+    English rules for unknown languages.
     """
-    for paragraph_start, paragraph_end in paragraph_spans(text):
-        for start, end in boundaries(text[paragraph_start:paragraph_end], language):
+    return sentences_in(text, paragraph_spans(text), language)
+
+
+def sentences_in(text: str, paragraphs: Iterable[Span], language: str) -> Iterator[Span]:
+    """The ``sentence_spans`` in some paragraphs of ``text``."""
+    for paragraph_start, paragraph_end in paragraphs:
+        for start, end in divided(text[paragraph_start:paragraph_end], language):
             span = trimmed(text, paragraph_start + start, paragraph_start + end)
             if span:
                 yield span
 
 
-def boundaries(paragraph: str, language: str) -> Iterator[Span]:
-    """Sentences of one paragraph, with the white space between them."""
+def proper_sentence_spans(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Those of the ``sentence_spans`` of ``text`` that are finished and have two words or more.
+
+    Without the markers of lists. Headings, markers and unfinished sentences are left out.
+    """
+    for start, end in spans:
+        if is_finished(text, start, end) and TWO_WORDS.search(text, start, end):
+            # Most sentences begin with a word, of which two characters tell.
+            if not (text[start].isalpha() and text[start + 1].islower()):
+                marker = MARKER.match(text, start, end)
+                start = marker.end() if marker else start
+            yield start, end
+
+
+def proper_paragraph_spans(paragraphs: Iterable[Span], sentences: Sequence[Span]) -> Iterator[Span]:
+    """Paragraphs of a text, from the first to the last of their proper ``sentences``."""
+    place = 0
+    for _, end in paragraphs:
+        first = place
+        while place < len(sentences) and sentences[place][1] <= end:
+            place += 1
+        if place > first:
+            yield sentences[first][0], sentences[place - 1][1]
+
+
+def is_finished(text: str, start: int, end: int) -> bool:
+    """Whether the text from ``start`` to ``end`` ends with a finished sentence."""
+    if text[end - 1] == ".":
+        return not ends_with_title(text, start, end)
+    return text[end - 1] in "!?" or bool(SENTENCE_END.search(text, max(start, end - 20), end))
+
+
+def ends_with_title(text: str, start: int, end: int) -> bool:
+    """Whether the text from ``start`` to ``end`` ends with an abbreviation before a name."""
+    return bool(TITLE_END.search(text[max(start, end - TITLE_LENGTH) : end]))
+
+
+def divided(paragraph: str, language: str) -> Iterator[Span]:
+    """Sentences of one paragraph, with the white space between them.
+
+    A marker or an abbreviation belongs to the sentence that follows it. A quotation of several
+    sentences is as many.
+    """
+    if paragraph.isascii() and not STOP.search(paragraph):
+        yield 0, len(paragraph)
+        return
+    has_quotes = QUOTE.search(paragraph) is not None
+    first = None
+    for start, end in boundaries(paragraph, language):
+        first = start if first is None else first
+        if end < len(paragraph) and is_continued(paragraph, start, end):
+            continue
+        if has_quotes:
+            yield from quoted_sentences(paragraph, first, end, language)
+        else:
+            yield first, end
+        first = None
+
+
+def is_continued(paragraph: str, start: int, end: int) -> bool:
+    """Whether the sentence from ``start`` to ``end`` of a paragraph goes on after it."""
+    if not (paragraph[start].isalpha() or LETTER.search(paragraph, start, end)):
+        return True
+    following = paragraph[end : end + 9].lstrip()[:1]
+    while end > start and paragraph[end - 1].isspace():
+        end -= 1
+    if paragraph[end - 1] != ".":
+        return False
+    return (
+        ends_with_title(paragraph, start, end)
+        or (following.islower() and bool(NAME_END.search(paragraph[max(start, end - 30) : end])))
+        or (following.isdigit() and bool(NUMBERED_END.search(paragraph[max(start, end - 9) : end])))
+    )
+
+
+def quoted_sentences(paragraph: str, start: int, end: int, language: str) -> Iterator[Span]:
+    """The sentence from ``start`` to ``end`` of a paragraph, divided inside of its quotations.
+
+    ``sentencex`` divides no quotation; without its marks, it does.
+    """
+    if INNER_END.search(paragraph, start, end) and QUOTE.search(paragraph, start, end):
+        quoting, n_quotes, before, last = paragraph[start:end], 0, 0, end - start
+        for _, inner in boundaries(QUOTE.sub(" ", quoting), language):
+            n_quotes += len(QUOTE.findall(quoting, before, inner))
+            if n_quotes % 2 and inner < last and not is_continued(quoting, before, inner):
+                yield start, end - last + inner
+                start = end - last + inner
+            before = inner
+    yield start, end
+
+
+def boundaries(paragraph: str, language: str) -> Iterable[Span]:
+    """Sentences of one paragraph as ``sentencex`` finds them, in linear time."""
+    if len(paragraph) <= PART_LENGTH or paragraph.isascii():
+        return sentences_of(paragraph, language)
+    return boundaries_of_parts(paragraph, language)
+
+
+def boundaries_of_parts(paragraph: str, language: str) -> Iterator[Span]:
+    """The same, of a paragraph that is read in parts."""
     start = 0
-    while len(paragraph) - start > PART_LENGTH and not paragraph.isascii():
+    while len(paragraph) - start > PART_LENGTH:
         part = sentences_of(paragraph[start : start + PART_LENGTH], language)
         # The last sentence continues in the next part, unless it fills this one.
         for span in part[:-1] or [(0, PART_LENGTH)]:
@@ -98,9 +249,10 @@ def sentences_of(paragraph: str, language: str) -> list[Span]:
 
 def trimmed(text: str, start: int, end: int) -> Span | None:
     """The span without surrounding white space; None if there is nothing else."""
-    piece = text[start:end]
-    start += len(piece) - len(piece.lstrip())
-    end -= len(piece) - len(piece.rstrip())
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
     return (start, end) if start < end else None
 
 
