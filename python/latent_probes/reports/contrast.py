@@ -15,8 +15,8 @@ def show(home: Home) -> None:
             "Contrast: log P(atom) vs log P(wrong answer), lenses pooled over lengths",
             """
             select
-                method, scope, target, n_probes as probes, n_effective as effective, accuracy,
-                accuracy_low as low,
+                method, scope, target, n_probes as probes, round(n_effective)::bigint as effective,
+                accuracy, accuracy_low as low,
                 accuracy_high as high, auc, margin_mean as "mean margin",
                 text_only_accuracy as "text-only",
             from contrast

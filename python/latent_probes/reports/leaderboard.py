@@ -42,11 +42,12 @@ def show(home: Home) -> None:
             """
             select
                 oracle as method, scope, target, n_contrasted as probes,
-                contrast_accuracy as accuracy, contrast_difference as difference,
+                round(n_contrasted_effective)::bigint as effective, contrast_accuracy as accuracy,
+                contrast_difference as difference,
                 contrast_difference_low as "from", contrast_difference_high as "to"
             from oracle_leaderboard
-            where n_contrasted is not null and target != 'all'
+            where n_contrasted is not null and target != 'all' and fold = 'all'
             order by oracle, scope, target
             """,
-            optional=("probes",),
+            optional=("probes", "effective"),
         )
