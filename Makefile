@@ -44,6 +44,7 @@ bench: .venv/installed
 	$(BIN)/python bench/leaderboard.py
 	$(BIN)/python bench/choices.py
 	$(BIN)/python bench/lenses.py
+	$(BIN)/python bench/giveaways.py
 	$(BIN)/python bench/overlaps.py
 	$(BIN)/python bench/defects.py
 	$(BIN)/python bench/drawn_atoms.py demo

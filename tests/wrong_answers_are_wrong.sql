@@ -1,14 +1,52 @@
--- The incorrect plausible answer is not the atom and stands in none of the shown siblings;
--- a lens of fewer than four tokens stands in every text and is only not the atom.
-select
-    probes.probe_id,
-from {{ ref('published_probes') }} as probes
-join {{ ref('shown_documents') }} as shown using (round_number, doc_id)
-join {{ ref('documents') }} as siblings using (document_id)
+-- The incorrect plausible answer is not the atom, and no landed continuation contains it after the shared
+-- beginning; but a word can occur far from the atom's place, and a lens of fewer than four tokens anywhere.
+with
+
+answers as (
+
+    select
+        probes.*,
+        documents.prefix_length,
+        documents.text_length,
+        trim(lower(probes.incorrect_plausible_answer), e' \t\r\n') as wrong_answer,
+        {{ max_shift('documents.text_length', 'settings.position_tolerance') }} as farthest,
+        greatest(probes.atom_start - farthest - documents.prefix_length, 0) as near_start,
+        greatest(probes.atom_end + farthest - documents.prefix_length, 0) as near_end,
+    from {{ ref('probes') }} as probes
+    join {{ ref('documents') }} as documents using (document_id)
+    join {{ ref('round_settings') }} as settings using (round_number)
+
+)
+
+select answers.probe_id
+from answers
+join {{ ref('published_probes') }} as published using (probe_id)
+where answers.wrong_answer = trim(lower(published.atom_text), e' \t\r\n')
+
+union all
+
+select probe_id
+from (
+    select
+        answers.*,
+        -- Of the document itself, what is kept.
+        if(
+            answers.document_id = rollouts.document_id,
+            left(rollouts.continuation, answers.text_length - answers.prefix_length),
+            rollouts.continuation
+        ) as continuation,
+    from answers
+    join {{ ref('stg_rollouts') }} as rollouts using (source_model, doc_id)
+)
 where
-    trim(lower(probes.incorrect_plausible_answer), e' \t\r\n')
-    = trim(lower(probes.atom_text), e' \t\r\n')
-    or not (probes.scope = 'lens' and probes.n_tokens_actual < 4)
-    and position(
-        trim(lower(probes.incorrect_plausible_answer), e' \t\r\n') in lower(siblings.text)
-    ) > 0
+    (
+        (is_written or n_tokens >= 4)
+        and position(wrong_answer in lower(continuation)) > 0
+    )
+    or (
+        scope = 'word'
+        and list_contains(
+            {{ words_of('substr(continuation, near_start + 1, near_end - near_start)') }},
+            wrong_answer
+        )
+    )

@@ -55,8 +55,6 @@ select
 from numbered
 anti join {{ ref('stop_words') }} as stop_words on numbered.word.word = stop_words.word
 where
-    regexp_matches(numbered.word.word, '\p{L}')
-    -- Initials and the like.
-    and not regexp_full_match(numbered.word.word, '\p{Latin}')
+    {{ can_be_content('numbered.word.word') }}
 group by all
 order by numbered.round_number, numbered.doc_id, numbered.side

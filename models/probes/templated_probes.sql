@@ -37,7 +37,6 @@ select
     atoms.verbalizer_prompt,
     atoms.atom_text as target_response,
     wrong.wrong_answer as incorrect_plausible_answer,
-    wrong.plausibility as wrong_answer_plausibility,
     coalesce(
         atoms.rejection_reason, case when wrong.wrong_answer is null then 'no_wrong_answer' end
     ) as rejection_reason,

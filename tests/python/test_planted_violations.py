@@ -190,8 +190,10 @@ VIOLATIONS = {
         "update rollout_eligibility set kept_length = kept_length + 1 where cut_reason is null"
     ],
     "wrong_answers_are_wrong": [
-        *PUBLISHED,
-        f"update published_probes set incorrect_plausible_answer = left(doc, 20) {ONE_SUFFIX}",
+        # What a continuation begins with that the round does not show.
+        "update probes set incorrect_plausible_answer = (select max(left(rollouts.continuation, "
+        "30)) from stg_rollouts as rollouts where rollouts.doc_id = probes.doc_id) "
+        "where scope = 'lens' and n_tokens >= 4"
     ],
 }
 

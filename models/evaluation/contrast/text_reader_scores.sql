@@ -15,4 +15,6 @@ local_models as (
 )
 
 select * from local_models
+union all by name
+select * from {{ ref('rule_readers') }}
 order by reader, measure, probe_id

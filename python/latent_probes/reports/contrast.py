@@ -21,7 +21,7 @@ def show(home: Home) -> None:
                 text_only_accuracy as "text-only",
             from contrast
             where
-                measure = 'total' and target != 'all' and typicality = 'all'
+                measure in ('total', 'rule') and target != 'all' and typicality = 'all'
                 and lens_length in ('none', 'pooled')
             order by method, scope, target
             """,

@@ -17,6 +17,7 @@
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval
 ``correlation_interval(sums, n, seed)``   a correlation, with its interval
 ``compare_methods(sums, n, seed)``        pairs of methods, with simultaneous intervals
+``balancing_weights(differences, with)``  weights under which draws do not differ
 
 No function calls a language model: rebuilding the warehouse never spends money.
 """

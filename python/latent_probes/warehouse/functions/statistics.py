@@ -1,4 +1,4 @@
-"""Intervals as columns, over lists of each document's sums."""
+"""Intervals and weights as columns, over lists of each document's sums or candidates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy
 import pyarrow
 
-from latent_probes.warehouse.functions import comparisons, intervals
+from latent_probes.warehouse.functions import choices, comparisons, intervals
 
 INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
 ESTIMATE = "STRUCT(estimate DOUBLE, low DOUBLE, high DOUBLE)"
@@ -65,6 +65,22 @@ def mean_intervals(
     ]
     ends = pyarrow.struct({"low": pyarrow.float64(), "high": pyarrow.float64()})
     return pyarrow.array(found, pyarrow.list_(ends))
+
+
+def balancing_weights(
+    differences: pyarrow.ChunkedArray, with_reference: pyarrow.ChunkedArray
+) -> pyarrow.Array:
+    """A list of coefficients for each list of groups of candidates, rounded."""
+    found = [
+        choices.balancing_weights(groups, reference)
+        for groups, reference in zip(
+            *(column.to_pylist() for column in (differences, with_reference)), strict=True
+        )
+    ]
+    return pyarrow.array(
+        [None if row is None else [round(value, 6) for value in row] for row in found],
+        pyarrow.list_(pyarrow.float64()),
+    )
 
 
 def spread_interval(
@@ -156,6 +172,7 @@ FUNCTIONS = (
         *("mean_intervals", mean_intervals),
         *(["DOUBLE[][]", "DOUBLE[]", "BIGINT", "BIGINT"], f"{INTERVAL}[]"),
     ),
+    ("balancing_weights", balancing_weights, ["DOUBLE[][][]", "BOOLEAN"], "DOUBLE[]"),
     ("spread_interval", spread_interval, OF_DOCUMENTS, INTERVAL),
     ("alpha_interval", alpha_interval, OF_DOCUMENTS, ESTIMATE),
     ("correlation_interval", correlation_interval, OF_DOCUMENTS, ESTIMATE),
