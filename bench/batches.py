@@ -397,6 +397,8 @@ def our_encode(bench: Bench) -> float:
             custom_id=name,
             stage="answerer",
             model=MODEL,
+            input_hash="input",
+            prompt_hash="wording",
             max_tokens=MAX_TOKENS,
             thinking="none",
             thinking_tokens=0,

@@ -64,6 +64,8 @@ def request_of(model, stage, **changes):
         "custom_id": f"{stage}-{model}-1",
         "stage": stage,
         "model": model,
+        "input_hash": "input",
+        "prompt_hash": "wording",
         "max_tokens": max_tokens,
         "thinking": thinking,
         "thinking_tokens": thinking_tokens,

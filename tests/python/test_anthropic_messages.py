@@ -95,6 +95,8 @@ def request_of(number, prompt="Hello", **changes):
         "custom_id": f"judge-{number:032x}-1",
         "stage": "judge",
         "model": MODEL,
+        "input_hash": "input",
+        "prompt_hash": "wording",
         "max_tokens": 16,
         "thinking": "none",
         "thinking_tokens": 0,

@@ -53,6 +53,7 @@ class Service:
     max_requests = 1_000
     max_bytes = 1 << 20
     poll_seconds = 30.0
+    is_recording = False
     asks_when_collected = False
     settle_seconds = 120.0
     message_sql = landing.MESSAGES_API

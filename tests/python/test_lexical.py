@@ -64,6 +64,8 @@ def request(stage, custom_id="request-1", prompt=None):
         custom_id=custom_id,
         stage=stage,
         model="lexical",
+        input_hash="input",
+        prompt_hash="wording",
         max_tokens=100,
         thinking="none",
         thinking_tokens=0,
