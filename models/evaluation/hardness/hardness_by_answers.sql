@@ -90,9 +90,24 @@ summed as (
         count(*) as n_documents,
         sum(unsolved) / sum(n_probes) as unsolved,
         {{ share_interval('unsolved', 'n_probes') }} as unsolved_interval,
-        sum(re_solved) / nullif(sum(unsolved), 0) as re_solved,
+    from by_document
+    group by scope, solve_threshold, new_answers, n_answers, n_new_answers
+
+),
+
+-- Documents without an unsolved probe say nothing about them.
+of_unsolved as (
+
+    select
+        scope,
+        solve_threshold,
+        new_answers,
+        n_answers,
+        n_new_answers,
+        sum(re_solved) / sum(unsolved) as re_solved,
         {{ share_interval('re_solved', 'unsolved') }} as re_solved_interval,
     from by_document
+    where unsolved > 0 and n_new_answers > 0
     group by scope, solve_threshold, new_answers, n_answers, n_new_answers
 
 )
@@ -109,8 +124,9 @@ select
     {{ rounded('unsolved') }} as unsolved,
     {{ rounded('unsolved_interval.low') }} as unsolved_low,
     {{ rounded('unsolved_interval.high') }} as unsolved_high,
-    case when n_new_answers > 0 then {{ rounded('re_solved') }} end as re_solved,
-    case when n_new_answers > 0 then {{ rounded('re_solved_interval.low') }} end as re_solved_low,
-    case when n_new_answers > 0 then {{ rounded('re_solved_interval.high') }} end as re_solved_high,
+    {{ rounded('re_solved') }} as re_solved,
+    {{ rounded('re_solved_interval.low') }} as re_solved_low,
+    {{ rounded('re_solved_interval.high') }} as re_solved_high,
 from summed
+left join of_unsolved using (scope, solve_threshold, new_answers, n_answers, n_new_answers)
 order by scope, solve_threshold, new_answers, n_answers, n_new_answers
