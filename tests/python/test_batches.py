@@ -1,6 +1,7 @@
 """The life of a batch: nothing is lost and nothing is sent twice, whatever the service does."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -772,6 +773,30 @@ def land_errors(home, service, n_requests, *errors, before=0):
         )
     ]
     return batches.collect(home, service)
+
+
+@pytest.mark.parametrize(
+    ("thinking", "message", "stops"),
+    [
+        ("budget", "output_config.format: not with thinking", False),
+        ("adaptive", "Structured outputs are not supported", False),
+        ("none", "output_config.format: not supported", True),
+        ("budget", "max_tokens is too large", True),
+    ],
+)
+def test_a_refused_schema_stops_no_run(home, service, thinking, message, stops):
+    """It is asked again without the schema."""
+    settings = {"thinking": thinking, "thinking_tokens": 8000, "is_structured": True}
+    with landing.opened(home.landing) as connection:
+        planted_and_handed_in(home, service, n_requests=1)
+        connection.execute("update requests set settings = ?", [json.dumps(settings)])
+    (name,) = ids("ours", 1)
+    service.held[-1].contents = [lines(errored(name, "invalid_request_error", message))]
+    if stops:
+        with pytest.raises(ProviderError, match=re.escape(message)):
+            batches.collect(home, service)
+    else:
+        assert batches.collect(home, service) == 1
 
 
 @pytest.mark.parametrize("kind", ["invalid_request_error", "authentication_error", "not_heard_of"])

@@ -220,6 +220,7 @@ def test_a_sentence_is_cut_at_no_marker_or_abbreviation_and_a_quotation_at_each(
         ("- It is big.\n(b) It is small.\nII. Go on!", ["It is big.", "It is small.", "Go on!"]),
         ("He left. Suddenly she saw a", ["He left."]),
         ("It was the year of Mr.", []),
+        ("The chairman of the board\n went home. then he slept.", ["then he slept."]),
         ("Yes. It was big. “No!”", ["It was big."]),
         ("She went home (late).[3] He stayed…", ["She went home (late).[3]", "He stayed…"]),
         ("J. Smith left. A new one came:", ["J. Smith left."]),

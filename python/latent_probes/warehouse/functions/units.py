@@ -69,7 +69,7 @@ TWO_WORDS = regex.compile(
 # eligible prefix or continuation is read in parts.
 PART_LENGTH = 20_000
 
-METHOD = f"units 2, sentencex {importlib.metadata.version('sentencex')}"
+METHOD = f"units 3, sentencex {importlib.metadata.version('sentencex')}"
 
 
 def word_spans(text: str) -> list[Span]:
@@ -133,9 +133,12 @@ def sentences_in(text: str, paragraphs: Iterable[Span], language: str) -> Iterat
 def proper_sentence_spans(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     """Those of the ``sentence_spans`` of ``text`` that are finished and have two words or more.
 
-    Without the markers of lists. Headings, markers and unfinished sentences are left out.
+    Without the markers of lists. Headings, markers, unfinished sentences, and the ends of sentences
+    that are divided into lines are left out.
     """
     for start, end in spans:
+        if text[start].islower() and begins_line(text, start):
+            continue
         if is_finished(text, start, end) and TWO_WORDS.search(text, start, end):
             # Most sentences begin with a word, of which two characters tell.
             if not (text[start].isalpha() and text[start + 1].islower()):
@@ -153,6 +156,15 @@ def proper_paragraph_spans(paragraphs: Iterable[Span], sentences: Sequence[Span]
             place += 1
         if place > first:
             yield sentences[first][0], sentences[place - 1][1]
+
+
+def begins_line(text: str, place: int) -> bool:
+    """Whether nothing but white space is before ``place`` in its line."""
+    while place and text[place - 1].isspace():
+        place -= 1
+        if LINE.match(text[place]) is None:
+            return True
+    return place == 0
 
 
 def is_finished(text: str, start: int, end: int) -> bool:
