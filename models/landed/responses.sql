@@ -24,6 +24,7 @@ read as (
             }
         end as message,
         landed.body is null or ({{ has_whole_usage('landed.body') }}) as is_whole,
+        landed.body ->> '$.result.message.usage.output_tokens_details.thinking_tokens' as thinking,
     from {{ ref('stg_responses') }} as landed
     join {{ ref('stg_requests') }} as requests
         on landed.request_id = requests.request_id and landed.attempt = requests.attempt
@@ -39,6 +40,7 @@ told as (
         {{ without_thinking('message.text') }} as text,
         message.usage,
         is_whole and {{ is_stated('message.usage', 'message.text') }} as has_usage,
+        case when regexp_full_match(thinking, '\d{1,9}') then thinking::bigint end as stated_thinking_tokens,
     from read
 
 ),
@@ -72,6 +74,8 @@ select
     -- Unknown is not nothing: without complete usage, input and output are null.
     case when has_usage then usage.input_tokens end as input_tokens,
     case when has_usage then usage.output_tokens end as output_tokens,
+    case when has_usage and stated_thinking_tokens <= usage.output_tokens then stated_thinking_tokens end
+        as thinking_tokens,
     {%- for kind in ['cache_write_one_hour', 'cache_write_five_minutes', 'cache_read'] %}
     if(has_usage, coalesce(usage.{{ kind }}_tokens, 0), 0) as {{ kind }}_tokens,
     {%- endfor %}

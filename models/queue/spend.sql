@@ -17,6 +17,7 @@ asked as (
         count(*) filter (where responses.outcome = 'succeeded' and responses.input_tokens is null)
             as n_without_usage,
         {{ sums_of_tokens('responses') }}
+        sum(responses.thinking_tokens)::bigint as thinking_tokens,
     from {{ ref('stg_requests') }} as requests
     join {{ ref('stg_batches') }} as batches using (batch_id)
     left join {{ ref('responses') }} as responses
