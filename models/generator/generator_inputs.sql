@@ -33,8 +33,10 @@ select
                 'splits': {
                     'word_lens': shown.word_lens_splits,
                     'sentence': shown.sentence_splits,
-                    'paragraph': shown.paragraph_splits,
-                    'whole': shown.whole_splits
+                    'paragraph_suffix': shown.paragraph_suffix_splits,
+                    'paragraph_prefix': shown.paragraph_prefix_splits,
+                    'whole_suffix': shown.whole_suffix_splits,
+                    'whole_prefix': shown.whole_prefix_splits
                 },
                 'sentences': units.sentences,
                 'paragraphs': units.paragraphs

@@ -66,26 +66,30 @@ select
     'd' || position as label,
     word_lens_splits,
     sentence_splits,
-    -- With a paragraph of at least two sentences that is part of a side.
+    -- With a paragraph of at least two sentences that is part of the side.
+    {% for target, is_on_side, n_on_side in [
+        ('suffix', 'y.first > x', 'n_sentences - x'),
+        ('prefix', 'y.last <= x', 'x'),
+    ] -%}
     list_filter(
         sentence_splits,
-        lambda x: list_bool_or(
-            list_transform(
+        lambda x: len(
+            list_filter(
                 paragraphs,
                 lambda y: y.last > y.first
-                and (
-                    y.first > x and y.last - y.first + 1 < n_sentences - x
-                    or y.last <= x and y.last - y.first + 1 < x
-                )
+                and {{ is_on_side }}
+                and y.last - y.first + 1 < {{ n_on_side }}
             )
-        )
-    ) as paragraph_splits,
-    -- With parts of at least two paragraphs on a side.
+        ) > 0
+    ) as paragraph_{{ target }}_splits,
+    {% endfor -%}
+    -- With parts of at least two paragraphs on the side.
+    {% for target, is_on_side in [('suffix', 'y.last > x'), ('prefix', 'y.first <= x')] -%}
     list_filter(
         sentence_splits,
-        lambda x: len(list_filter(paragraphs, lambda y: y.last > x)) >= 2
-        or len(list_filter(paragraphs, lambda y: y.first <= x)) >= 2
-    ) as whole_splits,
+        lambda x: len(list_filter(paragraphs, lambda y: {{ is_on_side }})) >= 2
+    ) as whole_{{ target }}_splits,
+    {% endfor -%}
     len(word_lens_splits) > 0 as can_be_chosen,
 from split
 order by round_number, doc_id, position

@@ -200,7 +200,14 @@ def unit_map_of(texts, prefix_length=0) -> list[dict]:
                 "can_be_chosen": len(sentences) - 3 >= 4,
                 "splits": {
                     group: list(range(3 + (group == "word_lens"), len(sentences) - 2))
-                    for group in ("word_lens", "sentence", "paragraph", "whole")
+                    for group in (
+                        "word_lens",
+                        "sentence",
+                        "paragraph_suffix",
+                        "paragraph_prefix",
+                        "whole_suffix",
+                        "whole_prefix",
+                    )
                 },
                 "sentences": sentences,
                 "paragraphs": spans(

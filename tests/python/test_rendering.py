@@ -293,31 +293,49 @@ def with_splits(**splits):
     return rendering.render("generator", inputs | {"unit_map": json.dumps(unit_map)})
 
 
-def test_the_splits_of_a_document_are_named_for_each_group_of_scopes():
-    prompt = with_splits(paragraph=[3, 5, 6], whole=[4])
+def test_the_splits_of_a_document_are_named_by_scope_and_target():
+    prompt = with_splits(paragraph_suffix=[3], paragraph_prefix=[5, 6], whole_prefix=[])
     assert (
         '<document id="d1">\n'
         "split for word_lens: inside d1.s4 to d1.s6\n"
         "split for sentence: after d1.s3 to d1.s6\n"
-        "split for paragraph: after d1.s3, d1.s5 to d1.s6\n"
-        "split for whole: after d1.s4\n"
+        "split for paragraph, suffix: after d1.s3\n"
+        "split for paragraph, prefix: after d1.s5 to d1.s6\n"
+        "split for whole, suffix: after d1.s3 to d1.s6\n"
+        "split for whole, prefix: none\n"
         "\n<model_starts_here/>\n[d1.p1]\n[d1.s1] "
     ) in prompt
     assert lexical.read_documents(prompt)["d1"]["splits"] == {
         "word_lens": [4, 5, 6],
         "sentence": [3, 4, 5, 6],
         "paragraph": [3, 5, 6],
-        "whole": [4],
+        "whole": [3, 4, 5, 6],
     }
 
 
-def test_a_document_that_makes_a_scope_impossible_says_so():
-    prompt = with_splits(paragraph=[], whole=[])
-    assert (
-        "\nsplit for paragraph: none, so no paragraph probe here\n"
-        "split for whole: none, so no whole probe here\n\n"
-    ) in prompt
+def test_a_scope_that_the_document_does_not_allow_is_declined_in_the_rules_and_in_the_example():
+    prompt = with_splits(whole_suffix=[], whole_prefix=[])
     assert lexical.read_documents(prompt)["d1"]["splits"]["whole"] == []
+    assert 'write "none" and decline the probes of that scope' in prompt
+    example = json.loads(re.sub(r"\{…\}", "{}", prompt.rsplit("\n", 1)[1]))
+    assert example["splits"]["paragraph"] == "none"
+    for name, probe in example["probes"].items():
+        assert (probe == {"declined": "…"}) == name.startswith("paragraph")
+
+
+def test_no_rule_of_the_prompt_makes_another_one_impossible():
+    """A whole prefix cannot begin after the mark; an answer of one or two sentences is limited."""
+    prompt = generator_prompt(TEXT)
+    assert "For `prefix`, choose sentences and paragraphs after the mark" in prompt
+    assert "A whole side before the split includes the text before the mark" in prompt
+    assert "as long as" not in prompt
+    assert "no wrong answer" not in prompt
+
+
+def test_a_continuation_that_ends_too_early_counts_neither_way():
+    prompt = generator_prompt(*[TEXT] * 4)
+    assert "A continuation that ends before that place, as shown, counts neither way." in prompt
+    assert "in at least 3 of them (in all, if fewer reach it)" in prompt
 
 
 def test_a_document_that_cannot_be_split_says_so():

@@ -155,7 +155,8 @@ def fenced(prompt: str, name: str) -> str:
 def read_documents(prompt: str) -> dict[str, dict]:
     """The documents of a generator prompt: sentences and paragraphs by id, and the splits.
 
-    ``splits`` has the numbers of the sentences that each group of scopes can be split at.
+    ``splits`` has the numbers of the sentences that each group of scopes can be split at, for
+    either target.
     """
     documents = {}
     for label, body in regex.findall(r'(?s)<document id="(d\d+)">\n(.*?)\n</document>', prompt):
@@ -169,12 +170,13 @@ def read_documents(prompt: str) -> dict[str, dict]:
             elif current is not None and (found := regex.match(r"\[(d\d+\.s\d+)\] (.*)", line)):
                 sentences[found[1]] = found[2].replace("<model_starts_here/>", "")
                 current.append(found[1])
-            elif current is None and (found := regex.match(r"split for (\w+): (.*)", line)):
-                splits[found[1]] = [
+            elif current is None and (found := regex.match(r"split for (\w+).*?: (.*)", line)):
+                numbers = {
                     number
                     for first, last in regex.findall(r"d\d+\.s(\d+)(?: to d\d+\.s(\d+))?", found[2])
                     for number in range(int(first), int(last or first) + 1)
-                ]
+                }
+                splits[found[1]] = sorted(numbers.union(splits.get(found[1], [])))
         documents[label] = {"sentences": sentences, "paragraphs": paragraphs, "splits": splits}
     return documents
 

@@ -142,10 +142,16 @@ def shown_document(shown: dict, text: str) -> dict:
         "label": label,
         "can_be_chosen": shown["can_be_chosen"],
         "splits": {
-            group: ", ".join(ranges(label, numbers)) for group, numbers in shown["splits"].items()
+            group: split_places(label, group, numbers) for group, numbers in shown["splits"].items()
         },
         "lines": list(shown_lines(shown, text)),
     }
+
+
+def split_places(label: str, group: str, numbers: list[int]) -> str:
+    """Where a document can be split for a group of scopes, or one of its targets."""
+    where = "inside" if group == "word_lens" else "after"
+    return f"{where} {', '.join(ranges(label, numbers))}" if numbers else "none"
 
 
 def ranges(label: str, numbers: list[int]) -> Iterator[str]:
