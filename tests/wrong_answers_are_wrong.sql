@@ -1,5 +1,6 @@
--- The incorrect plausible answer is not the atom, and no landed continuation contains it after the shared
--- beginning; but a word can occur far from the atom's place, and a lens of fewer than four tokens anywhere.
+-- The incorrect plausible answer is not the atom, and no continuation that landed before the round started
+-- contains it after the shared beginning; but a word can occur far from the atom's place, and a lens of fewer
+-- than four tokens anywhere.
 with
 
 answers as (
@@ -36,7 +37,21 @@ from (
             rollouts.continuation
         ) as continuation,
     from answers
-    join {{ ref('stg_rollouts') }} as rollouts using (source_model, doc_id)
+    join (
+        select
+            round_number,
+            doc_id,
+            other_document_id,
+        from {{ ref('other_continuations') }}
+        union all
+        select
+            round_number,
+            doc_id,
+            document_id,
+        from {{ ref('chosen_documents') }}
+    ) as landed
+        on answers.round_number = landed.round_number and answers.doc_id = landed.doc_id
+    join {{ ref('stg_rollouts') }} as rollouts on landed.other_document_id = rollouts.document_id
 )
 where
     (

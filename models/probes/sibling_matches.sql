@@ -80,17 +80,10 @@ siblings as (
         others.prefix_length,
         rollouts.prefix || left(rollouts.continuation, eligibility.kept_length) as text,
     from {{ ref('other_continuations') }} as others
-    join {{ ref('round_documents') }} as shown
-        on
-            others.round_number = shown.round_number
-            and others.doc_id = shown.doc_id
-            and list_contains(
-                list_concat(shown.continuation_idxs, shown.further_idxs),
-                others.other_continuation_idx
-            )
     join {{ ref('stg_rollouts') }} as rollouts on others.other_document_id = rollouts.document_id
     join {{ ref('rollout_eligibility') }} as eligibility
         on others.other_document_id = eligibility.document_id
+    where others.is_shown
 
 ),
 

@@ -106,8 +106,10 @@ compared as (
             else substr(documents.text, split_offset + 1)
         end as complement,
         text_counts(probe.incorrect_plausible_answer, documents.language) as wrong_answer,
+        -- What the shared beginning says excludes nothing.
         contains(
-            lower(documents.text), {{ normalized_text('measured.probe.incorrect_plausible_answer') }}
+            lower(substr(documents.text, documents.prefix_length + 1)),
+            {{ normalized_text('measured.probe.incorrect_plausible_answer') }}
         )
         or exists (
             from {{ ref('other_continuations') }} as others
@@ -179,7 +181,9 @@ judged as (
                 then 'verbalizer_contains_atom'
             when contains(complement, atom_text) then 'atom_in_complement'
             when
-                {{ normalized_text('probe.incorrect_plausible_answer') }} = {{ normalized_text('atom_text') }}
+                contains(
+                    lower(atom_text), {{ normalized_text('probe.incorrect_plausible_answer') }}
+                )
                 then 'wrong_answer_is_atom'
             when wrong_answer_in_sibling then 'wrong_answer_in_sibling'
             when
