@@ -9,10 +9,13 @@
 {%- endmacro %}
 
 {# Whether a question speaks of how its probe was made: of the prefix, the suffix or the split as a part of the
-   document. Ordinary senses are no fault: what a couple split, the split between two parties, which prefix a
-   number has, and any of these words that occurs in the document itself. #}
+   document. Ordinary senses are no fault: what a couple split, the split between two parties, the prefix of a
+   number, and any of these words that occurs in the document itself. #}
 {% macro mentions_split(question, document) -%}
     {%- set side = '(?:pre|suf)fix(?:es)?' -%}
+    {%- set near = 'at|after|before|beyond|past|across|until|to|from|around|near|following|preceding|follows|precedes' -%}
+    {%- set text = '(?:\\w+ )?(?:document|text|passage|story|tale|article|essay|page|post|excerpt|narrative|account|piece)s?\\b' -%}
+    {%- set spelled = '(?:words?|names?|titles?|numbers?|codes?|terms?|verbs?|nouns?|adjectives?|units?|plurals?)\\b' -%}
     (
         regexp_matches(
             {{ question }},
@@ -20,22 +23,36 @@
             '|\bsplit[- ](?:point|position|offset|location|boundary)\b'
             '|\bsplit (?:of|in) (?:the|this) (?:document|text|passage)\b'
         )
-        or regexp_matches(
-            regexp_replace({{ question }}, '(?i)\b{{ side }} (?:of|for|to|meaning|code|[^\w\s])', '', 'g'),
-            '(?i)\b(?:the|this|that|its|given|shared|visible|shown|in|from|and|or) (?:\w+ )?{{ side }}\b'
+        or (
+            regexp_matches({{ question }}, '(?i)\b{{ side }} (?:of|in|to) (?:the|this|that|our) {{ text }}')
+            or regexp_matches(
+                -- Those of something that is spelled.
+                regexp_replace(
+                    {{ question }},
+                    '(?i)\b{{ side }} (?:meaning|code|["“‘«''-]|\d|(?:of|for|to) (?:["“‘«''\d]|(?-i:\p{Lu})|(?:\w+ ){0,3}{{ spelled }}))',
+                    '',
+                    'g'
+                ),
+                '(?i)\b(?:the|this|that|its|given|shared|visible|shown|in|from|and|or) (?:\w+ )?{{ side }}\b'
+            )
         )
         and not contains(lower({{ document }}), 'prefix')
         and not contains(lower({{ document }}), 'suffix')
-        or regexp_matches(
-            regexp_replace(
+        or (
+            regexp_matches(
                 {{ question }},
-                '(?i)\bsplit[- ](?:between|of|in|with|from|into|among|over|within|off|up|second|decision)\b',
-                '',
-                'g'
-            ),
-            '(?i)\b(?:at|after|before|beyond|past|across|until|to|from|around|near|following|preceding|follows|precedes)'
-            ' (?:the|this|that) split\b'
-            '|\b(?:document|text|passage) (?:is|was|gets) split\b'
+                '(?i)\b(?:{{ near }}) (?:the|this|that) split (?:(?:of|in) (?:the|this|that|our) {{ text }}|with (?:respect|regard|reference)\b)'
+            )
+            or regexp_matches(
+                regexp_replace(
+                    {{ question }},
+                    '(?i)\bsplit[- ](?:between|of|in|with|from|into|among|over|within|off|up|second|decision)\b',
+                    '',
+                    'g'
+                ),
+                '(?i)\b(?:{{ near }}) (?:the|this|that) split\b'
+                '|\b(?:document|text|passage) (?:is|was|gets) split\b'
+            )
         )
         and not contains(lower({{ document }}), 'split')
     )

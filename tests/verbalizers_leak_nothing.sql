@@ -1,15 +1,10 @@
--- No question mentions how the probe was made, unless the document has the word itself, and none contains its
--- atom (lens templates exempt).
+-- No question speaks of how its probe was made, and none contains its atom (lens templates exempt).
 select
     doc_id,
     slot_idx,
 from {{ ref('train') }}
 where
-    regexp_matches(
-        lower(verbalizer_prompt),
-        '\b(in|from) the (prefix|suffix)\?|\b(after|before|at) the split\?'
-    )
-    and not regexp_matches(lower(doc), 'prefix|suffix|split')
+    {{ mentions_split('verbalizer_prompt', 'doc') }}
     or scope = 'word'
     and list_contains(
         string_split_regex(lower(verbalizer_prompt), '[^\p{L}\p{N}\p{M}''’-]+'), lower(atom_text)

@@ -19,6 +19,11 @@ ORDINARY = [
     "What suffix marks the plural?",
     "Does the prefix 'un-' change its meaning?",
     "How did the prefixed title change?",
+    "What happened after the split in the party?",
+    "Who led them after the split with Rome, before the split between the churches?",
+    "Which country has the prefix for Germany, and what is the prefix of the phone number?",
+    "What does the suffix of the second word mean?",
+    "What is the prefix of 49?",
 ]
 ABOUT_THE_PROBE = [
     "What happens after the split?",
@@ -29,6 +34,13 @@ ABOUT_THE_PROBE = [
     "What in the shared prefix prepares the verdict?",
     "Where is the split point?",
     "Which claim does the suffix text make?",
+    "What is established in the prefix of the document?",
+    "What does the suffix of this text reveal?",
+    "What does the prefix to this short story prepare?",
+    "What is said in the prefix for the reader?",
+    "What happens after the split in this story?",
+    "What follows the split with respect to Anna?",
+    "What comes after the split of this text?",
 ]
 
 
