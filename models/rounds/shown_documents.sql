@@ -23,8 +23,10 @@ measured as (
         shown.*,
         documents.document_id,
         documents.text_hash,
+        documents.text,
         documents.text_length,
         documents.prefix_length,
+        units.sentences,
         len(units.sentences) as n_sentences,
         -- The first sentence that ends in text written by the source model.
         len(
@@ -44,25 +46,39 @@ measured as (
 
 ),
 
--- Sentences with enough complete ones on both sides; for a split inside a sentence, without it.
+-- Sentences with enough complete ones on both sides (for a split inside a sentence, without it) and a
+-- place: white space after the sentence, or after a word of it that does not end before the model's text.
 split as (
 
     select
-        *,
-        range(
-            greatest(first_own_sentence, min_sentences_beside_split),
-            n_sentences - min_sentences_beside_split + 1
+        * exclude (min_sentences_beside_split, first_own_sentence, text, sentences),
+        list_filter(
+            range(
+                greatest(first_own_sentence, min_sentences_beside_split),
+                n_sentences - min_sentences_beside_split + 1
+            ),
+            lambda x: regexp_full_match(substr(text, sentences[x].ends_at + 1, 1), '[\s\p{Z}]')
         ) as sentence_splits,
-        range(
-            greatest(first_own_sentence, min_sentences_beside_split + 1),
-            n_sentences - min_sentences_beside_split + 1
+        list_filter(
+            range(
+                greatest(first_own_sentence, min_sentences_beside_split + 1),
+                n_sentences - min_sentences_beside_split + 1
+            ),
+            lambda x: regexp_matches(
+                {{ text_between(
+                    'text',
+                    'greatest(sentences[x].starts_at, prefix_length - 1)',
+                    'sentences[x].ends_at + 1'
+                ) }},
+                '[\p{L}\p{M}\p{N}][\s\p{Z}]'
+            )
         ) as word_lens_splits,
     from measured
 
 )
 
 select
-    * exclude (min_sentences_beside_split, first_own_sentence, paragraphs, sentence_splits, word_lens_splits),
+    * exclude (paragraphs, sentence_splits, word_lens_splits),
     'd' || position as label,
     word_lens_splits,
     sentence_splits,
@@ -90,6 +106,6 @@ select
         lambda x: len(list_filter(paragraphs, lambda y: {{ is_on_side }})) >= 2
     ) as whole_{{ target }}_splits,
     {% endfor -%}
-    len(word_lens_splits) > 0 as can_be_chosen,
+    len(word_lens_splits) > 0 and len(sentence_splits) > 0 as can_be_chosen,
 from split
 order by round_number, doc_id, position
