@@ -184,6 +184,12 @@
     floor({{ text_length }} * {{ position_tolerance }})::integer
 {%- endmacro %}
 
+{# Whether a continuation, of which some code points are shown, does not end before a place of a document of the
+   same prefix. #}
+{% macro reaches(prefix_length, length, place) -%}
+    {{ prefix_length }} + {{ length }} > {{ place }}
+{%- endmacro %}
+
 {# The number of words of a text. In scripts without spaces between words, each letter counts. #}
 {% macro n_words(text) -%}
     len(

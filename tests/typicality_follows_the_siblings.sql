@@ -1,12 +1,14 @@
 -- A word or lens is typical if enough siblings contain it, atypical if none does, and otherwise without a
--- label; every suffix probe was compared with at least two others.
+-- label; every drawn suffix probe was compared with at least two others.
 select probe_id
 from {{ ref('probes') }}
 join {{ ref('round_settings') }} as settings using (round_number)
 where
     target = 'suffix'
     and (
-        coalesce(siblings_compared < 2, true)
+        siblings_compared is null
+        or not is_written
+        and siblings_compared < 2
         or not is_written
         and case coalesce(typicality, 'neither')
             when 'typical'

@@ -17,7 +17,16 @@ select
     shown.text_length,
     shown.text_hash,
     len(round_documents.continuation_idxs) - 1 as n_others,
-    n_others + len(round_documents.further_idxs) as n_compared,
+    list_transform(
+        list_filter(
+            list_zip(
+                list_concat(round_documents.continuation_idxs, round_documents.further_idxs),
+                list_concat(round_documents.kept_lengths, round_documents.further_lengths)
+            ),
+            lambda x: x[1] != shown.continuation_idx
+        ),
+        lambda x: x[2]
+    ) as other_lengths,
 from {{ ref('generator_outputs') }} as outputs
 join {{ ref('documents') }} as shown on outputs.chosen.document_id = shown.document_id
 join {{ ref('round_documents') }} as round_documents

@@ -11,7 +11,8 @@ asked as (
         chosen.text_length,
         chosen.sentences,
         chosen.paragraphs,
-        chosen.n_compared,
+        chosen.prefix_length,
+        chosen.other_lengths,
         settings.min_atom_words,
         kinds.slot_idx,
         kinds.scope,
@@ -133,7 +134,9 @@ judged as (
     select
         *,
         case
-            when not {{ is_blank('probe.declined') }} then 'declined'
+            -- A complete probe that has the field, too, such as `"declined": false`, is a probe.
+            when not {{ is_blank('probe.declined') }} and {{ is_blank('probe.verbalizer_prompt') }}
+                then 'declined'
             when split_rejection_reason is not null then split_rejection_reason
             when probe is null then 'probe_missing'
             when coalesce(probe.target not in ('prefix', 'suffix'), true) then 'invalid_target'
@@ -213,7 +216,17 @@ select
     end as signed_index,
     case when judged.probe.target = 'suffix' then nullif(judged.probe.typicality, 'neither') end
         as typicality,
-    case when judged.probe.target = 'suffix' then judged.n_compared end as siblings_compared,
+    -- A continuation that ends before the atom's place counts neither way.
+    case
+        when judged.probe.target = 'suffix'
+            then
+                len(
+                    list_filter(
+                        judged.other_lengths,
+                        lambda x: {{ reaches('judged.prefix_length', 'x', 'judged.atom_start') }}
+                    )
+                )
+    end as siblings_compared,
     judged.probe.verbalizer_prompt,
     judged.probe.target_response,
     judged.probe.incorrect_plausible_answer,
@@ -221,7 +234,7 @@ select
     case when judged.probe.target = 'suffix' then judged.probe.distribution_check end
         as distribution_check,
     judged.probe.difficulty_check,
-    {{ text_or_null('judged.probe.declined') }} as reason_declined,
+    case when judged.first_reason = 'declined' then judged.probe.declined end as reason_declined,
     coalesce(
         judged.first_reason,
         case
