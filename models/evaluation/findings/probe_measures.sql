@@ -72,9 +72,17 @@ measured as (
             'wrong_answer_copied_from_sibling'
         ]) as finding,
         unnest([
-            -- A label can be wrong in one direction only.
-            if(claimed_typicality = 'typical', (n_siblings - n_recurring) / n_siblings, 0),
-            if(claimed_typicality = 'atypical', n_recurring / n_siblings, 0),
+            -- A label can be wrong in one direction only. Null if none was shown that reaches the atom.
+            case
+                when n_typical is null then null
+                when claimed_typicality = 'typical' then 1 - least(n_shown_recurring / n_typical, 1)
+                else 0
+            end,
+            case
+                when n_typical is null then null
+                when claimed_typicality = 'atypical' then least(n_shown_recurring / n_typical, 1)
+                else 0
+            end,
             wrong_answer_in_sibling,
             wrong_answer_copied_from_sibling
         ]) as value,

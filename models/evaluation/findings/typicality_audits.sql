@@ -11,7 +11,9 @@ asked as (
         probes.doc_id,
         coalesce(probes.typicality, 'neither') as typicality,
         documents.continuation_idx,
-        shown.continuation_idxs,
+        documents.prefix_length,
+        probes.atom_start,
+        list_concat(shown.continuation_idxs, shown.further_idxs) as shown_idxs,
         words.atom_words,
         words.wrong_answer_words,
         {{ words_of('probes.incorrect_plausible_answer') }} as wrong_answer,
@@ -32,6 +34,7 @@ siblings as (
         rollouts.source_model,
         rollouts.doc_id,
         rollouts.continuation_idx,
+        fitness.kept_length,
         {{ words_of('left(rollouts.continuation, fitness.kept_length)') }} as words,
         {{ four_grams('words') }} as grams,
     from {{ ref('stg_rollouts') }} as rollouts
@@ -42,15 +45,36 @@ siblings as (
 
 ),
 
+further as (
+
+    select
+        round_number,
+        doc_id,
+        continuation_idx,
+        text,
+        {{ words_of('text') }} as words,
+    from {{ ref('further_siblings') }}
+
+),
+
 compared as (
 
     select
         asked.round_number,
         asked.probe_id,
         asked.typicality,
-        list_contains(asked.continuation_idxs, siblings.continuation_idx) as was_shown,
+        -- A continuation that ends before the atom's place, as shown, counts neither way.
+        list_contains(asked.shown_idxs, siblings.continuation_idx)
+        and {{ reaches(
+            'asked.prefix_length',
+            'coalesce(length(further.text), siblings.kept_length)',
+            'asked.atom_start'
+        ) }} as was_shown,
         {{ contained_share('asked.atom_words', 'siblings.words') }}
         >= {{ var('min_recurrence_overlap') }} as recurs,
+        -- In the part that was shown.
+        {{ contained_share('asked.atom_words', 'coalesce(further.words, siblings.words)') }}
+        >= {{ var('min_recurrence_overlap') }} as recurs_as_shown,
         {{ contained_share('asked.wrong_answer_words', 'siblings.words') }} as wrong_share,
         {{ contained_share('asked.wrong_grams', 'siblings.grams') }} as copied_share,
     from siblings
@@ -59,6 +83,11 @@ compared as (
             siblings.source_model = asked.source_model
             and siblings.doc_id = asked.doc_id
             and siblings.continuation_idx != asked.continuation_idx
+    left join further
+        on
+            asked.round_number = further.round_number
+            and asked.doc_id = further.doc_id
+            and siblings.continuation_idx = further.continuation_idx
 
 ),
 
@@ -71,7 +100,7 @@ counted as (
         count(*) as n_siblings,
         count(*) filter (where recurs) as n_recurring,
         count(*) filter (where was_shown) as n_siblings_shown,
-        count(*) filter (where was_shown and recurs) as n_shown_recurring,
+        count(*) filter (where was_shown and recurs_as_shown) as n_shown_recurring,
         max(wrong_share) as wrong_answer_in_sibling,
         max(copied_share) as wrong_answer_copied_from_sibling,
     from compared
@@ -81,10 +110,11 @@ counted as (
 
 select
     counted.*,
+    nullif(least(n_siblings_shown, settings.typical_siblings), 0) as n_typical,
     -- By the generator's rule, from the siblings it was shown.
     case
         when n_siblings_shown = 0 then null
-        when n_shown_recurring >= least(n_siblings_shown, settings.typical_siblings) then 'typical'
+        when n_shown_recurring >= n_typical then 'typical'
         when n_shown_recurring = 0 then 'atypical'
         else 'neither'
     end as measured_as_shown,
