@@ -65,15 +65,15 @@
     )
 {%- endmacro %}
 
-{# The message with which a provider refused a request for its schema or its thinking, from a line of results in the
-   form of Anthropic's Messages API; null if it did not. #}
+{# The message with which a provider refused a request for its schema, from a line of results in the form of
+   Anthropic's Messages API; null if it did not. Other faults of thinking are not mended by leaving out the schema. #}
 {% macro schema_refusal(line) -%}
     case
         when
             {{ line }} ->> '$.result.error.error.type' = 'invalid_request_error'
             and regexp_matches(
                 {{ line }} ->> '$.result.error.error.message',
-                '(?i)thinking|schema|output_config|output_format|structured'
+                '(?i)schema|structured.?output|output_format|output_config(?:\.format|[^.\w]|$)'
             )
             then {{ line }} ->> '$.result.error.error.message'
     end

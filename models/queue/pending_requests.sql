@@ -72,6 +72,11 @@ join unanswered using (stage, model)
 join {{ ref('stages') }} as stages using (stage)
 left join {{ ref('model_features') }} as features on requests.model = features.model
 left join {{ ref('schema_trials') }} as schemas
-    on requests.stage = schemas.stage and requests.model = schemas.model
+    on
+        requests.stage = schemas.stage
+        and requests.model = schemas.model
+        and features.thinking = schemas.thinking
+        and stages.thinking_tokens = schemas.thinking_tokens
+        and stages.max_tokens = schemas.max_tokens
 left join {{ ref('model_trials') }} as trials
     on requests.stage = trials.stage and requests.model = trials.model

@@ -1,4 +1,5 @@
--- One row per stage and model that was asked to think and to answer by a schema: whether that was refused.
+-- One row per stage, model and settings that were asked to think and to answer by a schema: whether that was
+-- refused.
 {{ config(materialized='view') }}
 
 with
@@ -8,6 +9,9 @@ asked as (
     select
         requests.stage,
         requests.model,
+        requests.settings ->> '$.thinking' as thinking,
+        (requests.settings ->> '$.thinking_tokens')::bigint as thinking_tokens,
+        (requests.settings ->> '$.max_tokens')::bigint as max_tokens,
         requests.batch_id,
         batches.state,
         landed.outcome,
@@ -23,6 +27,9 @@ asked as (
 select
     stage,
     model,
+    thinking,
+    thinking_tokens,
+    max_tokens,
     count(*) filter (where outcome is null and state != 'released') as n_open,
     count(*) filter (where outcome = 'succeeded') as n_answered,
     count(refusal) as n_refused,
@@ -31,4 +38,4 @@ select
     -- One answer shows that the refusals had another cause.
     n_refused > 0 and n_answered = 0 as is_refused,
 from asked
-group by stage, model
+group by stage, model, thinking, thinking_tokens, max_tokens

@@ -781,7 +781,8 @@ def land_errors(home, service, n_requests, *errors, before=0):
         ("budget", "output_config.format: not with thinking", False),
         ("adaptive", "Structured outputs are not supported", False),
         ("none", "output_config.format: not supported", True),
-        ("budget", "max_tokens is too large", True),
+        ("budget", "max_tokens must be greater than thinking.budget_tokens", True),
+        ("adaptive", "output_config.effort: not supported", True),
     ],
 )
 def test_a_refused_schema_stops_no_run(home, service, thinking, message, stops):
