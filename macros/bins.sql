@@ -10,3 +10,8 @@
         min(lower_bound) filter (where band = 'easy') as easy_threshold,
     from {{ ref('score_bins') }}
 {%- endmacro %}
+
+{# The typicality by which a probe is counted: `neither` where a suffix probe has none. Null for prefix targets. #}
+{% macro typicality_group(probes) -%}
+    case when {{ probes }}.target = 'suffix' then coalesce({{ probes }}.typicality, 'neither') end
+{%- endmacro %}

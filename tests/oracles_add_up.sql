@@ -26,6 +26,20 @@ found as (
     where typicality = 'all' and fold = 'all' and band = 'all'
     group by oracle, condition
 
+),
+
+by_typicality as (
+
+    select
+        oracle,
+        condition,
+        scope,
+        sum(n_probes) filter (where typicality = 'all') as n_suffix,
+        sum(n_probes) filter (where typicality != 'all') as n_by_typicality,
+    from {{ ref('oracle_scores') }}
+    where scope != 'all' and target = 'suffix' and fold = 'all' and band = 'all'
+    group by oracle, condition, scope
+
 )
 
 select
@@ -38,6 +52,15 @@ where
     oracle != 'text-only answerer' and expected.n_written is distinct from coalesce(found.n_all, 0)
     or found.n_by_scope is distinct from found.n_all
     or found.n_by_target is distinct from found.n_all
+
+union all
+
+select
+    oracle,
+    condition,
+    'typicality' as fault,
+from by_typicality
+where n_by_typicality is distinct from n_suffix
 
 union all
 

@@ -32,7 +32,7 @@ select
     probes.doc_id,
     probes.scope,
     probes.target,
-    probes.typicality,
+    {{ typicality_group('probes') }} as typicality,
     probes.n_tokens,
     probes.is_nested,
 from measured

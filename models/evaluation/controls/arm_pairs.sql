@@ -28,7 +28,7 @@ select
     probes.doc_id,
     probes.scope,
     probes.target,
-    probes.typicality,
+    {{ typicality_group('probes') }} as typicality,
 from paired
 join {{ ref('probes') }} as probes using (probe_id)
 order by paired.round_number, paired.probe_id, paired.arm

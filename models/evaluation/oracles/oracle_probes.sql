@@ -108,7 +108,7 @@ select
     probes.scope,
     probes.is_written,
     probes.target,
-    probes.typicality,
+    {{ typicality_group('probes') }} as typicality,
     probes.is_nested,
     folds.fold,
     bins.band,
