@@ -63,7 +63,7 @@ summed as (
         {{ share_interval('agreement', 'n_agreeing') }} as agreement_interval,
         sum(n_text_only_scored)::bigint as n_text_only_scored,
         sum(blind) / nullif(sum(n_text_only_scored), 0) as text_only_mean,
-        {{ mean_interval('blind', 'n_text_only_scored') }} as blind_mean_interval,
+        {{ share_interval('blind', 'n_text_only_scored') }} as blind_mean_interval,
     from by_document
     group by scope, typicality, recurrence
 

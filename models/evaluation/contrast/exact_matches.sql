@@ -38,12 +38,12 @@ summed as (
         {{ effective_number('figure', 'squared_figure', 'n_probes') }} as n_effective,
         count(*) as n_documents,
         sum(n_exact) / sum(n_probes) as exact_share,
-        {{ mean_interval('n_exact', 'n_probes') }} as exact_interval,
+        {{ share_interval('n_exact', 'n_probes') }} as exact_interval,
         sum(n_begun) / sum(n_probes) as starts_with_share,
-        {{ mean_interval('n_begun', 'n_probes') }} as begun_interval,
+        {{ share_interval('n_begun', 'n_probes') }} as begun_interval,
         sum(common_tokens) / sum(n_probes) as common_tokens,
         sum(common_share) / sum(n_probes) as common_share,
-        {{ mean_interval('common_share', 'n_probes') }} as common_interval,
+        {{ share_interval('common_share', 'n_probes') }} as common_interval,
     from by_document
     group by model, dtype, scope, target
 
