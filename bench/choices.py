@@ -1,8 +1,10 @@
 """What choosing the best text reader costs a method, simulated: bench/choices.py [DOCUMENTS]
 
 A method and text readers prefer the atom at random, so the method's accuracy minus that of a reader
-is 0 on average; or one reader is better than the others by .1, and it is -.1. The reader is chosen
-on the same probes, as it was, or on the other half of the documents (model `contrast_baselines`).
+is 0 on average; or one reader is better than the others by .1, and it is -.1; or each reader is
+right in exactly half of the probes, as rules are for which wrong answers are balanced, so the best
+in one half of the documents is bad in the other. The reader is chosen on the same probes, as it
+was, or on the other half of the documents (model `contrast_baselines`).
 DOCUMENTS is the number of documents per simulation (default: 50), each with three probes.
 """
 
@@ -19,6 +21,7 @@ import pyarrow
 from latent_probes import warehouse
 from latent_probes.common.home import Home
 from latent_probes.publication.queries import without_database
+from latent_probes.warehouse import functions
 
 ROOT = Path(__file__).parents[1]
 N_SIMULATIONS = 300
@@ -54,7 +57,7 @@ join after using (scope)
 """
 
 
-def margins(n_documents: int, better: float) -> pyarrow.Table:
+def margins(n_documents: int, better: float, is_balanced: bool) -> pyarrow.Table:
     """One row per simulation (as a scope), method and probe."""
     draw = numpy.random.default_rng(1)
     n_rows = N_SIMULATIONS * (1 + N_READERS) * n_documents * N_PROBES
@@ -63,6 +66,13 @@ def margins(n_documents: int, better: float) -> pyarrow.Table:
     document, rest = rest % n_documents, rest // n_documents
     method, simulation = rest % (1 + N_READERS), rest // (1 + N_READERS)
     rates = numpy.where(method == 1, 0.5 + better, 0.5)
+    chance = draw.random(n_rows)
+    accuracy = chance < rates
+    if is_balanced:
+        # By rank: half of the probes of a reader in a simulation.
+        by_reader = chance.reshape(-1, n_documents * N_PROBES)
+        ranks = by_reader.argsort(axis=1).argsort(axis=1)
+        accuracy = numpy.where(method > 0, (ranks < ranks.shape[1] / 2).ravel(), accuracy)
     documents = numpy.char.add(numpy.char.add(simulation.astype(str), "-"), document.astype(str))
     return pyarrow.table(
         {
@@ -74,15 +84,18 @@ def margins(n_documents: int, better: float) -> pyarrow.Table:
             "probe_id": numpy.char.add(numpy.char.add(documents, "-"), probe.astype(str)),
             "scope": simulation.astype(str),
             "target": ["suffix"] * n_rows,
-            "accuracy": (draw.random(n_rows) < rates).astype(float),
+            "accuracy": accuracy.astype(float),
         }
     )
 
 
-def differences(home: Home, n_documents: int, better: float) -> tuple[float, ...]:
+def differences(
+    home: Home, n_documents: int, better: float, is_balanced: bool
+) -> tuple[float, ...]:
     """Mean and standard deviation of the difference: reader of the same probes, of other ones."""
     with duckdb.connect() as connection:
-        connection.register("contrast_margins", margins(n_documents, better))
+        functions.register(connection)
+        connection.register("contrast_margins", margins(n_documents, better, is_balanced))
         connection.execute(
             "create table document_halves as select source_model, doc_id, "
             "row_number() over (order by doc_id) % 2 + 1 as half "
@@ -101,8 +114,12 @@ def main() -> None:
     print(f"{'readers':24} {'truth':>6}  {'same probes':>16}  {'other documents':>16}")
     with tempfile.TemporaryDirectory() as folder:
         home = Home(ROOT, Path(folder))
-        for readers, better in (("alike", 0.0), ("one better by .1", BETTER)):
-            before, before_sd, after, after_sd = differences(home, n_documents, better)
+        for readers, better, is_balanced in (
+            ("alike", 0.0, False),
+            ("one better by .1", BETTER, False),
+            ("balanced", 0.0, True),
+        ):
+            before, before_sd, after, after_sd = differences(home, n_documents, better, is_balanced)
             cells = (f"{before:+.3f} ({before_sd:.3f})", f"{after:+.3f} ({after_sd:.3f})")
             print(f"{readers:24} {0 - better:>+6.2f}  {cells[0]:>16}  {cells[1]:>16}")
 
