@@ -3,7 +3,7 @@ select
     audits.round_number,
     probes.scope,
     audits.claimed_typicality,
-    audits.measured_as_shown,
+    coalesce(audits.measured_as_shown, 'not compared') as measured_as_shown,
     audits.measured_typicality,
     count(*) as n_probes,
     sum(audits.n_recurring)::bigint as n_recurring,
