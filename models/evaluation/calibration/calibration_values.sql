@@ -45,6 +45,8 @@ valued as (
         'finalize rate' as measure,
         (state = 'probe')::integer as value,
     from written
+    -- A slot that the document does not allow is no fault of the answer.
+    where rejection_reason is distinct from 'declined'
     union all
     select
         written.calibration_level,
