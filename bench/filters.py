@@ -222,7 +222,12 @@ JUDGED = """
                 'empty_continuation'
             ) as is_flagged,
             length(labels.continuation) as n_characters,
-            if(is_flagged and exclusion_reason is not null, 0, kept_length) as n_kept
+            -- An unfinished end that every document loses is no tail.
+            case
+                when not is_flagged then n_characters
+                when exclusion_reason is not null then 0
+                else kept_length
+            end as n_kept
         from labels
         join rollout_eligibility as fitness using (source_model, doc_id, continuation_idx)
     )

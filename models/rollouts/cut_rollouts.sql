@@ -13,30 +13,19 @@ tails as (
 
 ),
 
--- A document ends with its last finished sentence before the tail, so that no atom is cut off.
-lengths as (
-
-    select
-        sentences.document_id,
-        max(sentences.finished_at) as kept_length,
-    from {{ ref('continuation_sentences') }} as sentences
-    left join tails using (document_id)
-    where tails.document_id is null or sentences.finished_at <= tails.tail_starts_at
-    group by sentences.document_id
-
-),
-
--- For a sentence divided by a marker, the share before it.
-shares as (
+-- Sentences before the tail; of one that is divided by a marker, the share before it. A document ends with
+-- the last finished one, so that no atom is cut off.
+sentences as (
 
     select
         sentences.*,
-        lengths.kept_length,
-        (least(sentences.ends_at, lengths.kept_length) - sentences.starts_at) as size,
+        least(sentences.ends_at, coalesce(tails.tail_starts_at, sentences.ends_at)) - sentences.starts_at
+            as size,
         size / (sentences.ends_at - sentences.starts_at) as kept_share,
+        max(sentences.finished_at) over (partition by sentences.document_id) as kept_length,
     from {{ ref('continuation_sentences') }} as sentences
-    join lengths using (document_id)
-    where sentences.starts_at < lengths.kept_length
+    left join tails using (document_id)
+    where tails.document_id is null or sentences.starts_at < tails.tail_starts_at
 
 ),
 
@@ -45,11 +34,12 @@ kept as (
     select
         document_id,
         any_value(kept_length) as kept_length,
-        ceil(sum(n_words * kept_share))::bigint as n_words,
+        coalesce(ceil(sum(n_words * kept_share) filter (where starts_at < kept_length)), 0)::bigint
+            as n_words,
         sum(n_copied_words * kept_share) / nullif(sum(n_words * kept_share), 0) as copied_share,
         sum(if(is_other_language, 0, size)) / sum(size) as language_share,
         sum(if(is_prose, size, 0)) / sum(size) as prose_share,
-    from shares
+    from sentences
     group by document_id
 
 ),
