@@ -23,7 +23,7 @@ by_document as (
 
 ),
 
--- With an interval: at least five documents under each condition.
+-- With an interval (at least five documents) and without many gaps, under each condition.
 numbered as (
 
     select
@@ -36,7 +36,7 @@ numbered as (
     semi join (
         select scope, target, fold, oracle
         from {{ ref('oracle_state_effects') }}
-        where band = 'hard' and difference_low is not null
+        where band = 'hard' and difference_low is not null and is_complete
         group by scope, target, fold, oracle
         having count(*) = 2
     ) as ranked using (scope, target, fold, oracle)

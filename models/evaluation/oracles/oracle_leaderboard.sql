@@ -14,8 +14,8 @@ groups as (
         bool_or(condition = 'real_state') as has_real_state,
         bool_or(condition = 'no_state') as has_no_state,
         bool_or(condition = 'other_document_state') as has_other_state,
-        sum(n_probes) filter (where band = 'all') as n_probes,
-        sum(n_missing) filter (where band = 'all') as n_missing,
+        sum(n_probes) filter (where band = 'all' and condition = 'real_state') as n_probes,
+        sum(n_missing) filter (where band = 'all' and condition = 'real_state') as n_missing,
         sum(n_probes - n_scored) filter (where band = 'all') as n_unscored,
     from {{ ref('oracle_scores') }}
     where typicality = 'all'
@@ -79,8 +79,8 @@ joined as (
         groups.target,
         groups.fold,
         groups.scope = 'all' and groups.target = 'suffix' and groups.fold = 'all' as is_headline,
-        groups.n_probes,
-        groups.n_missing,
+        coalesce(groups.n_probes, 0) as n_probes,
+        coalesce(groups.n_missing, 0) as n_missing,
         groups.n_unscored,
         coalesce(hard.n_scored, 0) as n_hard,
         hard.score_mean as hard_score,
@@ -90,11 +90,15 @@ joined as (
         easy.score_mean as easy_score,
         coalesce(no_state.n_probes, 0) as n_no_state,
         no_state.n_equal as n_equal_no_state,
+        no_state.n_missing as n_missing_no_state,
+        no_state.n_empty as n_empty_no_state,
         no_state.difference as minus_no_state,
         no_state.difference_low as minus_no_state_low,
         no_state.difference_high as minus_no_state_high,
         coalesce(other_state.n_probes, 0) as n_other_state,
         other_state.n_equal as n_equal_other_state,
+        other_state.n_missing as n_missing_other_state,
+        other_state.n_empty as n_empty_other_state,
         other_state.difference as minus_other_state,
         other_state.difference_low as minus_other_state_low,
         other_state.difference_high as minus_other_state_high,
@@ -118,6 +122,10 @@ joined as (
             when not groups.has_no_state then 'no answers from no_state'
             when not groups.has_other_state then 'no answers from other_document_state'
             when groups.scope in ('word', 'lens') then 'no bands: see contrast'
+            when not no_state.is_complete and not other_state.is_complete
+                then 'too few answers from no_state and other_document_state'
+            when not no_state.is_complete then 'too few answers from no_state'
+            when not other_state.is_complete then 'too few answers from other_document_state'
             when n_no_state = 0 or n_other_state = 0 then 'no HARD probe is scored'
             when headline_low is null then 'fewer than five documents'
         end as no_place_reason,
@@ -195,11 +203,15 @@ select
     headline_high,
     n_no_state,
     n_equal_no_state,
+    n_missing_no_state,
+    n_empty_no_state,
     minus_no_state,
     minus_no_state_low,
     minus_no_state_high,
     n_other_state,
     n_equal_other_state,
+    n_missing_other_state,
+    n_empty_other_state,
     minus_other_state,
     minus_other_state_low,
     minus_other_state_high,

@@ -17,22 +17,44 @@ summed as (
         sum(difference) / sum(n_probes) as difference,
         {{ mean_interval('difference', 'n_probes') }} as difference_interval,
     from {{ ref('oracle_document_effects') }}
+    where n_probes > 0
+    group by oracle, condition, scope, target, fold, band
+
+),
+
+gaps as (
+
+    select
+        oracle,
+        condition,
+        scope,
+        target,
+        fold,
+        band,
+        sum(n_missing)::bigint as n_missing,
+        sum(n_empty)::bigint as n_empty,
+    from {{ ref('oracle_document_effects') }}
     group by oracle, condition, scope, target, fold, band
 
 )
 
 select
-    oracle,
-    condition,
-    scope,
-    target,
-    fold,
-    band,
-    n_probes,
-    n_equal,
-    n_documents,
-    {{ rounded('difference') }} as difference,
-    {{ rounded('difference_interval.low') }} as difference_low,
-    {{ rounded('difference_interval.high') }} as difference_high,
-from summed
-order by oracle, condition, scope, target, fold, band
+    gaps.oracle,
+    gaps.condition,
+    gaps.scope,
+    gaps.target,
+    gaps.fold,
+    gaps.band,
+    coalesce(summed.n_probes, 0) as n_probes,
+    coalesce(summed.n_equal, 0) as n_equal,
+    gaps.n_missing,
+    gaps.n_empty,
+    gaps.n_missing + gaps.n_empty
+    <= {{ var('max_unanswered_share') }} * (coalesce(summed.n_probes, 0) + gaps.n_missing) as is_complete,
+    coalesce(summed.n_documents, 0) as n_documents,
+    {{ rounded('summed.difference') }} as difference,
+    {{ rounded('summed.difference_interval.low') }} as difference_low,
+    {{ rounded('summed.difference_interval.high') }} as difference_high,
+from gaps
+left join summed using (oracle, condition, scope, target, fold, band)
+order by gaps.oracle, gaps.condition, gaps.scope, gaps.target, gaps.fold, gaps.band

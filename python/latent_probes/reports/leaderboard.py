@@ -18,23 +18,28 @@ def show(home: Home) -> None:
                 place, oracle as method, headline, headline_low as "from", headline_high as "to",
                 n_no_state as probes, minus_no_state as "minus no state",
                 n_other_state as "other probes",
-                minus_other_state as "minus another document's", easy_score as "EASY"
+                minus_other_state as "minus another document's",
+                n_missing_no_state + n_missing_other_state as missing,
+                n_empty_no_state + n_empty_other_state as empty, easy_score as "EASY"
             from oracle_leaderboard
             where is_headline and headline is not null
             order by place, headline desc, oracle
             """,
-            optional=("other probes", "EASY", "probes"),
+            optional=("other probes", "EASY", "probes", "empty", "missing"),
         )
         print_table(
             connection,
             "Methods without a place",
             """
-            select oracle as method, no_place_reason as reason, n_unscored as unscored
+            select
+                oracle as method, no_place_reason as reason, n_unscored as unscored,
+                n_missing_no_state + n_missing_other_state as missing,
+                n_empty_no_state + n_empty_other_state as empty
             from oracle_leaderboard
             where is_headline and place is null
             order by oracle
             """,
-            optional=("unscored",),
+            optional=("empty", "missing", "unscored"),
         )
         print_table(
             connection,

@@ -107,6 +107,7 @@ RULES = {
     "max_wrong_answer_candidates": whole(1, 1000),
     "goal_score_max_mean": SHARE,
     "min_finalize_rate": SHARE,
+    "max_unanswered_share": SHARE,
     "bootstrap_replicates": whole(1, 1_000_000),
     "bootstrap_seed": whole(0, 2**32 - 1),
     "max_messages_in_flight": whole(1, 1000),
