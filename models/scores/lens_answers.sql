@@ -164,7 +164,8 @@ select
     case
         when common_end is null then 0
         when common_end = ends[-1] then len(ends)
-        else list_position(ends, common_end)
+        -- Tokens can end at the same place: the bytes of one character.
+        else len(list_filter(ends, lambda place: place <= common_end))
     end as n_common_tokens,
     n_common_tokens / n_tokens as common_share,
 from common

@@ -194,7 +194,7 @@ def test_only_questions_are_answered_up_to_the_end_of_a_line(tiny):
             assert "\n" not in before.lstrip()
 
 
-def test_the_answer_to_a_lens_has_its_length_and_can_have_several_lines(tiny):
+def test_the_answer_to_a_lens_has_its_length_or_room_for_its_end_and_can_have_several_lines(tiny):
     text = replace(SUFFIX, scope="lens", atom=" fell\n\nThen it stood")
     reading = readings.reading_of(tiny.tokenizer, text, 512)
     ids, _ = reading.candidates
@@ -202,6 +202,11 @@ def test_the_answer_to_a_lens_has_its_length_and_can_have_several_lines(tiny):
     reader = likelihoods.Reader(tiny)
     assert not reader.has_ended(ids[:-1], reading)
     assert reader.has_ended(ids, reading)
+    before = readings.reading_of(tiny.tokenizer, replace(text, target="prefix"), 512)
+    assert before.longest_answer == len(ids) + readings.MORE_TOKENS
+    assert not reader.has_ended(ids, before)
+    assert not reader.has_ended([*ids, *ids[:1]], before)
+    assert reader.has_ended([*ids, *tiny.tokenizer.encode("\n")], before)
     of_a_word = replace(reading, text=replace(text, scope="word"))
     assert reader.has_ended(ids[:-1], of_a_word)
 

@@ -210,12 +210,13 @@ class Reader:
     def has_ended(self, answer: list[int], reading: Reading) -> bool:
         """Whether an answer has reached its maximum length, the end of its line or of the text.
 
-        The answer to a lens can have several lines.
+        The answer to a lens can have several lines until it is as long as the atom.
         """
         if len(answer) >= reading.longest_answer or (answer and answer[-1] in self.model.ends):
             return True
         if reading.text.scope == "lens":
-            return False
+            n_atom = len(reading.candidates[0])
+            return "\n" in self.model.tokenizer.decode(answer[n_atom:])
         return "\n" in self.model.tokenizer.decode(answer).lstrip()
 
     def tensor(self, values: Sequence[int] | Sequence[Sequence[int]]) -> torch.Tensor:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Version of the tokenization and prompt; changing it gives new scores.
-METHOD = "reading 2"
-# Maximum answer length: tokens beyond those of the atom, and in all. The answer to a lens is asked
-# for with its length, and has that of the atom.
+METHOD = "reading 3"
+# Maximum answer length: tokens beyond those of the atom, and in all. A lens is asked for with its
+# length, so its answer has that of the atom; before the split it is compared from its end, which
+# has more room.
 MORE_TOKENS = 8
 LONGEST_ANSWER = 96
 # Placeholder, to find the complement's position in the template.
@@ -47,7 +48,8 @@ class Reading:
     """The token ids of one probe in one form.
 
     ``candidates`` are the atom and the wrong answer; ``longest_answer`` is the maximum length of
-    the generated answer, 0 if none is generated. It also ends with its line, except for a lens.
+    the generated answer, 0 if none is generated. It also ends with its line; of a lens, with the
+    line after as many tokens as the atom has.
     """
 
     text: Text
@@ -77,7 +79,7 @@ def reading_of(tokenizer: PreTrainedTokenizerBase, text: Text, longest: int) -> 
     if text.form != "question":
         longest_answer = 0
     elif text.scope == "lens":
-        longest_answer = len(candidates[0])
+        longest_answer = len(candidates[0]) + (MORE_TOKENS if text.target == "prefix" else 0)
     else:
         longest_answer = min(len(candidates[0]) + MORE_TOKENS, LONGEST_ANSWER)
     head, shown, question_text = parts(text)
