@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from importlib import resources
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -56,3 +60,11 @@ def test_probes_of_a_document_that_are_alike_count_as_fewer(documents, expected)
             f"select {number} from (values {rows}) as documents (n_right, n_probes)"
         ).fetchall()
     assert found == expected
+
+
+def test_no_count_of_probes_is_called_an_effective_number():
+    columns = (Path(__file__).parents[2] / "models/_columns.md").read_text()
+    described = re.findall(r"(?s){% docs (\w+) %}(.*?){% enddocs %}", columns)
+    assert [name for name, text in described if "effective" in text] == []
+    card = resources.files("latent_probes.publication").joinpath("card.md.jinja").read_text()
+    assert "effective number" not in card

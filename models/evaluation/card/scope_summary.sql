@@ -17,7 +17,7 @@ counted as (
         count(*) as n_slots,
         count(*) filter (where is_probe) as n_probes,
         -- Null for the other scopes.
-        sum((not is_nested)::integer)::bigint as n_distinct,
+        sum((not is_nested)::integer)::bigint as n_not_nested,
         count(*) filter (where not is_probe) as n_rejected,
     from slots
     group by scope

@@ -4,7 +4,7 @@ select
     min(train.slot_idx)::bigint as scope_order,
     coalesce(train.typicality, 'neither') as typicality,
     count(*) as n_probes,
-    sum((not train.is_nested)::integer)::bigint as n_distinct,
+    sum((not train.is_nested)::integer)::bigint as n_not_nested,
     count(*) filter (where scored.band = 'hard') as n_hard,
     count(*) filter (where scored.band = 'middle') as n_middle,
     count(*) filter (where scored.band = 'easy') as n_easy,
