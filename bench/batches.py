@@ -398,6 +398,7 @@ def our_encode(bench: Bench) -> float:
             stage="answerer",
             model=MODEL,
             input_hash="input",
+            shown_hash="shown",
             prompt_hash="wording",
             max_tokens=MAX_TOKENS,
             thinking="none",

@@ -61,10 +61,14 @@ seen as (
     select
         'not recorded' as kind,
         count(*) as n,
-        'The recording that was replayed has no answer to this input, so its probe has no score.'
+        'The recording has no response to the request: its slots are rejected, or its probe has no score.'
             as meaning,
-    from {{ ref('attempts') }}
-    where state = 'not_recorded'
+    from (
+        select request_id
+        from {{ ref('attempts') }}
+        group by request_id
+        having arg_max(state, attempt) = 'not_recorded'
+    )
     union all
     select
         'recorded under another wording' as kind,

@@ -1,5 +1,5 @@
--- One row per request that should be asked now, or once the trial of its model has succeeded, or that any
--- provider but a recording can still be asked.
+-- One row per request that should be asked now, or once the trial of its model has succeeded. Nothing waits
+-- for those that a recording lacks, but any other provider can be asked.
 {{ config(materialized='view') }}
 
 with
@@ -51,7 +51,6 @@ select
     requests.model,
     requests.input_hash,
     requests.input_characters,
-    requests.state = 'not_recorded' as is_not_recorded,
     stages.stage_order,
     stages.max_tokens,
     -- A model without features is asked without thinking and without a schema.

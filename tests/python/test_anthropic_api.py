@@ -65,6 +65,7 @@ def request_of(model, stage, **changes):
         "stage": stage,
         "model": model,
         "input_hash": "input",
+        "shown_hash": "shown",
         "prompt_hash": "wording",
         "max_tokens": max_tokens,
         "thinking": thinking,

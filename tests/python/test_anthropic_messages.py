@@ -96,6 +96,7 @@ def request_of(number, prompt="Hello", **changes):
         "stage": "judge",
         "model": MODEL,
         "input_hash": "input",
+        "shown_hash": "shown",
         "prompt_hash": "wording",
         "max_tokens": 16,
         "thinking": "none",

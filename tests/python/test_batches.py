@@ -54,7 +54,7 @@ class Service:
     max_requests = 1_000
     max_bytes = 1 << 20
     poll_seconds = 30.0
-    is_recording = False
+    recording_hash = None
     asks_when_collected = False
     settle_seconds = 120.0
     message_sql = landing.MESSAGES_API
@@ -218,7 +218,7 @@ def plant(home, service, name="ours", n_requests=3, faults=0, mark=True):
             select
                 '{name}-' || number as request_id, 1 as attempt, 'judge' as stage,
                 1 as round_number, 'm' as model, 'p' as prompt_hash, 'i' as input_hash,
-                null as settings, null as unit_map,
+                's' as shown_hash, null as settings, null as unit_map,
                 if(number >= {n_requests}, $fault, null) as fault,
             from range({n_requests + faults}) as numbers (number)
             """,

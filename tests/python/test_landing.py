@@ -94,8 +94,8 @@ def intend(connection, batch_id, *attempts, round_number=1, faults=(), mark=None
         """
         create or replace temp table intended (
             request_id varchar, attempt bigint, stage varchar, round_number bigint,
-            model varchar, prompt_hash varchar, input_hash varchar, settings varchar,
-            unit_map varchar, fault varchar
+            model varchar, prompt_hash varchar, input_hash varchar, shown_hash varchar,
+            settings varchar, unit_map varchar, fault varchar
         )
         """
     )
@@ -103,7 +103,7 @@ def intend(connection, batch_id, *attempts, round_number=1, faults=(), mark=None
         fault = FAULT if request_id in faults else None
         connection.execute(
             "insert into intended "
-            "values (?, ?, 'generator', ?, 'lexical', 'p', 'i', '{}', '[1]', ?)",
+            "values (?, ?, 'generator', ?, 'lexical', 'p', 'i', 's', '{}', '[1]', ?)",
             [request_id, attempt, round_number, fault],
         )
     batch = {

@@ -65,6 +65,7 @@ def request(stage, custom_id="request-1", prompt=None):
         stage=stage,
         model="lexical",
         input_hash="input",
+        shown_hash="shown",
         prompt_hash="wording",
         max_tokens=100,
         thinking="none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def line(**changes) -> dict:
     """A recorded response."""
     return {
         "request_id": "answerer-1",
-        "input_hash": "input",
+        "input_hash": "shown",
         "prompt_hash": "wording",
         "stage": "answerer",
         "model": "model",
@@ -37,6 +38,7 @@ def results(folder: Path, lines: list[dict], *asked: dict) -> list[dict]:
         "stage": "answerer",
         "model": "model",
         "input_hash": "input",
+        "shown_hash": "shown",
         "prompt_hash": "wording",
         "max_tokens": 9,
         "thinking": "none",
@@ -73,19 +75,20 @@ def test_another_wording_is_answered_and_keeps_its_hash(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"input_hash": "other"}, {"model": "other"}, {"custom_id": "answerer-2-1"}]
+    "asked", [{"shown_hash": "other"}, {"model": "other"}, {"custom_id": "answerer-2-1"}]
 )
 def test_another_question_is_not_answered(tmp_path, asked):
-    assert results(tmp_path, [line()], asked) == [{"type": "not_recorded"}]
+    (result,) = results(tmp_path, [line()], asked)
+    recording = hashlib.sha256((tmp_path / "a recording [1].jsonl").read_bytes()).hexdigest()
+    assert result == {"type": "not_recorded", "recording": recording}
 
 
 def test_attempts_get_the_recorded_responses_in_their_order(tmp_path):
     lines = [line(text="first", stop_reason="max_tokens"), line(text="second")]
     asked = [{"custom_id": f"answerer-1-{attempt}"} for attempt in (1, 2, 3)]
     found = results(tmp_path, lines, *asked)
-    assert [result["type"] for result in found] == ["succeeded", "succeeded", "not_recorded"]
-    texts = [result["message"]["content"][0]["text"] for result in found[:2]]
-    assert texts == ["first", "second"]
+    texts = [result["message"]["content"][0]["text"] for result in found]
+    assert texts == ["first", "second", "second"]
 
 
 def test_an_unknown_usage_stays_unknown(tmp_path):

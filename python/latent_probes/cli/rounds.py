@@ -43,7 +43,7 @@ Recording = Annotated[
     typer.Option(
         "--recording",
         metavar="FILE",
-        help="With --provider recorded: the file to replay. Default: sample/responses.jsonl.",
+        help="With --provider recorded: the file to replay, instead of sample/responses.jsonl.",
     ),
 ]
 

@@ -110,7 +110,7 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
             insert into requests by name
             select
                 request_id, attempt, $batch_id as batch_id, stage, round_number, model,
-                prompt_hash, input_hash, settings, unit_map,
+                prompt_hash, input_hash, shown_hash, settings, unit_map,
             from intended
             """,
             {"batch_id": batch["batch_id"]},

@@ -131,6 +131,9 @@ create table if not exists requests (
     model varchar not null,
     prompt_hash varchar not null,
     input_hash varchar not null,
+    -- Hash of all that the prompt shows, whatever its wording; null for what was sent before
+    -- version 8.
+    shown_hash varchar,
     unit_map json,
     -- The request's settings besides the prompt: limits of answer and thinking tokens, and whether
     -- a schema is enforced.
@@ -423,5 +426,6 @@ alter table responses add column if not exists usage struct(
         "started_round_documents",
         ("further_idxs", "bigint[]", "[]"),
         ("further_lengths", "bigint[]", "[]"),
-    ),
+    )
+    + "alter table requests add column if not exists shown_hash varchar;",
 }

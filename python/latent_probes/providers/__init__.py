@@ -64,13 +64,14 @@ class Request:
     ``thinking`` is how its model is told how much to think: by a ``budget`` of
     ``thinking_tokens``, ``adaptive``, or ``none``: not at all. ``schema`` is the JSON schema of
     the answer, for a model that can be held to one, else None. ``input_hash`` identifies the input,
-    ``prompt_hash`` the wording of the prompt.
+    ``shown_hash`` all that the prompt shows, and ``prompt_hash`` its wording.
     """
 
     custom_id: str
     stage: str
     model: str
     input_hash: str
+    shown_hash: str
     prompt_hash: str
     max_tokens: int
     thinking: str
@@ -109,8 +110,9 @@ class Provider(Protocol):
     max_requests: int
     max_bytes: int
     poll_seconds: float
-    # Whether answers are replayed: no model is tried first, and none asked again.
-    is_recording: bool
+    # Hash of the recording that is replayed, if any: no model is tried first, and what it lacks is
+    # asked only once.
+    recording_hash: str | None
     # Whether a submitted batch costs nothing until its results are downloaded.
     asks_when_collected: bool
     # An accepted batch appears in the list within this many seconds.

@@ -60,7 +60,7 @@ class AnthropicBatches:
     max_requests = 10_000
     max_bytes = 64 << 20
     poll_seconds = 30.0
-    is_recording = False
+    recording_hash = None
     asks_when_collected = False
     settle_seconds = 120.0
     message_sql = landing.MESSAGES_API

@@ -58,7 +58,7 @@ class AnthropicMessages:
     max_requests = 10_000
     max_bytes = 64 << 20
     poll_seconds = 10.0
-    is_recording = False
+    recording_hash = None
     asks_when_collected = True
     # Submitted batches are on disk.
     settle_seconds = 0.0

@@ -48,7 +48,7 @@ class Lexical:
     max_requests = 10_000
     max_bytes = 256 << 20
     poll_seconds = 0.1
-    is_recording = False
+    recording_hash = None
     asks_when_collected = True
     # Submitted batches are on disk.
     settle_seconds = 0.0

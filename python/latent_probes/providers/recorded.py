@@ -2,10 +2,11 @@
 
 A recording is a file of JSON lines, as `run --record` writes it, one per response, in the order of
 attempts: request_id, input_hash, prompt_hash, stage, model (the one asked), response_model (the one
-that signed), date, text, stop_reason, and usage in tokens or null. Another input than the recorded
-one is not answered: its result is ``not_recorded``. Another wording of the prompt is, and the
-response keeps the hash of the recorded one. Attempts at a request get its recorded responses in
-their order.
+that signed), date, text, stop_reason, and usage in tokens or null. ``input_hash`` is the
+request's hash of all that the prompt shows. Another input than the recorded one is not answered:
+its result is ``not_recorded``. Another wording of the prompt is, and the response keeps the hash of
+the recorded one. Attempts at a request get its recorded responses in their order, and then the last
+one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import duckdb
 
 from latent_probes import landing
 from latent_probes.common import sql
-from latent_probes.common.files import atomic_write
+from latent_probes.common.files import atomic_write, hash_of
 from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, Request
 from latent_probes.providers.spool import Spool
@@ -52,7 +53,6 @@ class Recorded:
     max_requests = 100_000
     max_bytes = 1 << 30
     poll_seconds = 0.1
-    is_recording = True
     asks_when_collected = True
     # Submitted batches are on disk.
     settle_seconds = 0.0
@@ -61,6 +61,11 @@ class Recorded:
     def __init__(self, folder: Path, recording: Path):
         self.spool = Spool(folder, "recorded")
         self.recording = recording
+
+    @property
+    def recording_hash(self) -> str | None:
+        """The hash of the recording."""
+        return hash_of(self.recording) if self.recording.is_file() else None
 
     def serves(self, model: str) -> bool:
         """Only models whose responses were recorded."""
@@ -74,6 +79,7 @@ class Recorded:
                 "custom_id": request.custom_id,
                 "model": request.model,
                 "input_hash": request.input_hash,
+                "shown_hash": request.shown_hash,
                 "prompt_hash": request.prompt_hash,
             }
         ).encode()
@@ -101,13 +107,16 @@ class Recorded:
                     *,
                     regexp_extract(custom_id, '^(.+)-([0-9]+)$', ['request_id', 'attempt']) as name,
                 from read_json({body}, format = 'newline_delimited', columns = {{
-                    custom_id: 'varchar', model: 'varchar', input_hash: 'varchar'
+                    custom_id: 'varchar',
+                    model: 'varchar',
+                    input_hash: 'varchar',
+                    shown_hash: 'varchar'
                 }})
             )
             select
                 json_object('custom_id', asked.custom_id, 'result', if(
                     recorded.request_id is null,
-                    json_object('type', 'not_recorded'),
+                    json_object('type', 'not_recorded', 'recording', $recording),
                     json_object(
                         'type', 'succeeded',
                         'prompt_hash', recorded.prompt_hash,
@@ -124,11 +133,13 @@ class Recorded:
             left join recorded
                 on
                     asked.name.request_id = recorded.request_id
-                    and asked.name.attempt::bigint = recorded.place
+                    and least(asked.name.attempt::bigint, recorded.n_places) = recorded.place
                     and asked.model = recorded.model
-                    and asked.input_hash = recorded.input_hash
+                    -- Requests from before version 8 of the landing file have only the other hash.
+                    and recorded.input_hash in (asked.shown_hash, asked.input_hash)
             order by asked.custom_id
-            """
+            """,
+            {"recording": self.recording_hash or ""},
         )
         with atomic_write(results) as partial:
             partial.write_text("".join(f"{line}\n" for (line,) in rows), encoding="utf-8")
@@ -154,9 +165,8 @@ class Recorded:
                     create temp table recorded as
                     select
                         *,
-                        row_number() over (
-                            partition by request_id, model order by number
-                        ) as place,
+                        row_number() over (same order by number) as place,
+                        count(*) over same as n_places,
                     from (
                         select *, row_number() over () as number
                         from read_json(
@@ -166,6 +176,7 @@ class Recorded:
                             columns = {COLUMNS}
                         )
                     )
+                    window same as (partition by request_id, model, input_hash)
                     """
                 )
                 return connection.execute(query, values or {}).fetchall()

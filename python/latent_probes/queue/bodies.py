@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import pyarrow
@@ -19,18 +21,20 @@ ROWS_AT_ONCE = 256
 
 @dataclass
 class Sent:
-    """The requests of a body: id, unit map and fault of each.
+    """The requests of a body: id, hash of what is shown, unit map and fault of each.
 
     A request with a fault could not be encoded and is not in the body.
     """
 
     request_ids: list[str] = field(default_factory=list)
+    shown_hashes: list[str | None] = field(default_factory=list)
     unit_maps: list[str | None] = field(default_factory=list)
     faults: list[str | None] = field(default_factory=list)
 
-    def add(self, request_id: str, unit_map: str | None, fault: str | None) -> None:
+    def add(self, request_id: str, shown: str, unit_map: str | None, fault: str | None) -> None:
         """Add a request."""
         self.request_ids.append(request_id)
+        self.shown_hashes.append(shown)
         self.unit_maps.append(unit_map)
         self.faults.append(fault)
 
@@ -43,6 +47,7 @@ class Sent:
         """The requests as a table."""
         columns = {
             "request_id": self.request_ids,
+            "shown_hash": self.shown_hashes,
             "unit_map": self.unit_maps,
             "fault": self.faults,
         }
@@ -97,20 +102,26 @@ def encoded(
                 thinking=row.pop("thinking"),
                 thinking_tokens=row.pop("thinking_tokens"),
                 schema=schema if row.pop("is_structured") else None,
+                shown_hash=shown_hash(row),
                 prompt=rendering.render(stage, row),
             )
             try:
                 line = provider.encode(request)
             except EncodingError as error:
-                sent.add(request_id, unit_map, fault(request, error))
+                sent.add(request_id, request.shown_hash, unit_map, fault(request, error))
                 continue
             n_bytes += len(line) + 1
             is_full = n_lines > 0 and n_bytes > provider.max_bytes and n_lines not in taken
             if not is_full:
                 n_lines += 1
-                sent.add(request_id, unit_map, None)
+                sent.add(request_id, request.shown_hash, unit_map, None)
                 advance(1)
                 yield line
+
+
+def shown_hash(values: dict[str, Any]) -> str:
+    """The hash of the values from which a prompt is rendered."""
+    return hashlib.md5(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def fault(request: Request, error: EncodingError) -> str:

@@ -23,13 +23,7 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
     another.
     """
     pending = connection.execute(
-        """
-        select distinct model, stage, round_number
-        from warehouse.pending_requests
-        where not ($is_recording and is_not_recorded)
-        order by all
-        """,
-        {"is_recording": provider.is_recording},
+        "select distinct model, stage, round_number from warehouse.pending_requests order by all"
     ).fetchall()
     unserved = [row for row in pending if not provider.serves(row[0])]
     if unserved and len(unserved) == len(pending):
@@ -52,7 +46,7 @@ def requests(
 ) -> pyarrow.Table:
     """The pending requests that the provider serves, in the order of asking.
 
-    Without those that await the trial of their model, or that a recording is known to lack. With
+    Without those that await the trial of their model, or that the recording is known to lack. With
     ``max_cost``, only the first ones, whose maximum answer lengths fit under it.
     """
     connection.execute(
@@ -67,15 +61,25 @@ def requests(
             ) as max_usd_so_far,
         from warehouse.pending_requests as pending
         join warehouse.pending_prices as prices using (request_id)
+        left join (
+            select request_id, arg_max(body ->> '$.result.recording', attempt) as recording
+            from responses
+            where outcome = 'not_recorded'
+            group by request_id
+        ) as lacking using (request_id)
         where
             prices.provider = $provider
             and list_contains($served, pending.model)
-            and not if($is_recording, pending.is_not_recorded, pending.awaits_trial)
+            and if(
+                $recording is null,
+                not pending.awaits_trial,
+                lacking.recording is distinct from $recording
+            )
         """,
         {
             "provider": provider.name,
             "served": served_models(connection, provider),
-            "is_recording": provider.is_recording,
+            "recording": provider.recording_hash,
         },
     )
     room = None

@@ -22,7 +22,7 @@ def record(home: Home, file: Path) -> None:
             copy (
                 select
                     requests.request_id,
-                    requests.input_hash,
+                    coalesce(requests.shown_hash, requests.input_hash) as input_hash,
                     -- Of a response that was itself replayed, as it was recorded.
                     coalesce(
                         responses.body ->> '$.result.prompt_hash', requests.prompt_hash

@@ -255,6 +255,7 @@ def intend(
         select
             chosen.*,
             ? as prompt_hash,
+            sent.shown_hash,
             json_object(
                 'max_tokens', max_tokens,
                 'thinking', thinking,
