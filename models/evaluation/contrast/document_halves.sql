@@ -1,5 +1,5 @@
 -- One row per document with probes: its half, 1 or 2. What is chosen or fitted on one half is reported on
--- the other. Near duplicates are in the same half.
+-- the other. Near duplicates are in the same half, and further documents change nobody's.
 with
 
 documents as (
@@ -12,23 +12,12 @@ documents as (
     from {{ ref('probes') }} as probes
     left join {{ ref('folds') }} as folds using (source_model, doc_id)
 
-),
-
-clusters as (
-
-    select
-        cluster,
-        row_number() over (order by {{ identity(["'halves'", 'cluster']) }}) % 2 + 1 as half,
-    from documents
-    group by cluster
-
 )
 
 select
-    documents.source_model,
-    documents.doc_id,
-    documents.cluster,
-    clusters.half,
+    source_model,
+    doc_id,
+    cluster,
+    {{ seeded_integer(["'halves'", 'cluster']) }} % 2 + 1 as half,
 from documents
-join clusters using (cluster)
-order by documents.source_model, documents.doc_id
+order by source_model, doc_id
