@@ -56,14 +56,14 @@ summed as (
         sum(n_unscored)::bigint as n_unscored,
         count(*) filter (where n_probes > 0) as n_documents,
         sum(again) / nullif(sum(n_probes), 0) as recurrence_mean,
-        {{ share_interval('again', 'n_probes') }} as again_mean_interval,
+        {{ share_interval('again', 'n_probes') }} as recurrence_mean_interval,
         sum(recurrence_share) / nullif(sum(n_probes), 0) as recurrence_share,
-        {{ share_interval('recurrence_share', 'n_probes') }} as again_share_interval,
+        {{ share_interval('recurrence_share', 'n_probes') }} as recurrence_share_interval,
         sum(agreement) / nullif(sum(n_agreeing), 0) as agreement,
         {{ share_interval('agreement', 'n_agreeing') }} as agreement_interval,
         sum(n_text_only_scored)::bigint as n_text_only_scored,
         sum(blind) / nullif(sum(n_text_only_scored), 0) as text_only_mean,
-        {{ share_interval('blind', 'n_text_only_scored') }} as blind_mean_interval,
+        {{ share_interval('blind', 'n_text_only_scored') }} as text_only_mean_interval,
     from by_document
     group by scope, typicality, recurrence
 
@@ -77,11 +77,11 @@ select
     n_unscored,
     n_documents,
     {{ rounded('recurrence_mean') }} as recurrence_mean,
-    {{ rounded('again_mean_interval.low') }} as recurrence_mean_low,
-    {{ rounded('again_mean_interval.high') }} as recurrence_mean_high,
+    {{ rounded('recurrence_mean_interval.low') }} as recurrence_mean_low,
+    {{ rounded('recurrence_mean_interval.high') }} as recurrence_mean_high,
     {{ rounded('recurrence_share') }} as recurrence_share,
-    {{ rounded('again_share_interval.low') }} as recurrence_share_low,
-    {{ rounded('again_share_interval.high') }} as recurrence_share_high,
+    {{ rounded('recurrence_share_interval.low') }} as recurrence_share_low,
+    {{ rounded('recurrence_share_interval.high') }} as recurrence_share_high,
     {{ rounded('agreement') }} as agreement,
     {{ rounded('agreement_interval.low') }} as agreement_low,
     {{ rounded('agreement_interval.high') }} as agreement_high,
@@ -90,7 +90,7 @@ select
     case when not is_written then {{ rounded('sqrt(agreement)') }} end as best_score_max,
     n_text_only_scored,
     {{ rounded('text_only_mean') }} as text_only_mean,
-    {{ rounded('blind_mean_interval.low') }} as text_only_mean_low,
-    {{ rounded('blind_mean_interval.high') }} as text_only_mean_high,
+    {{ rounded('text_only_mean_interval.low') }} as text_only_mean_low,
+    {{ rounded('text_only_mean_interval.high') }} as text_only_mean_high,
 from summed
 order by scope, typicality, recurrence
