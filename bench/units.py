@@ -6,7 +6,8 @@ FILE is a JSONL file of rollouts (`prefix`, `continuation`) or of pages (`text`)
 sample. At most 300 rows of each are read. A unit is a sentence that can be an atom. The table
 counts units that should be none, by patterns that segmentation does not use: of fewer than five
 words, a marker of a list, cut after an abbreviation, open (not finished), several sentences in a
-quotation; and texts whose last unit is open. CPU time is the least of five runs.
+quotation; and texts whose last unit is open. `parts` is the share of words that begin right after
+another one, without white space between them. CPU time is the least of five runs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow
@@ -56,6 +58,17 @@ def units_of(given: list[str]) -> list[list[tuple[int, int]]]:
     return [[(span["starts_at"], span["ends_at"]) for span in row] for row in rows]
 
 
+def parts(given: list[str]) -> str:
+    """The share of words with no white space between them and the word before."""
+    n_words = n_parts = 0
+    for text in given:
+        words = units.prose_word_spans(text)
+        n_words += len(words)
+        gaps = pairwise(words)
+        n_parts += sum(not re.search(r"\s", text[end:start]) for (_, end), (start, _) in gaps)
+    return f"{n_parts / max(1, n_words):.2%}"
+
+
 def share(found: Found, holds: Callable[[str, str], bool]) -> str:
     """The share of units for which something holds."""
     return f"{sum(holds(*one) for one in found) / max(1, len(found)):.1%}"
@@ -75,7 +88,18 @@ def main() -> None:
     """Print a row of figures for each file."""
     files = [Path(name) for name in sys.argv[1:]] or [ROOT / "sample" / "rollouts.jsonl"]
     print(units.METHOD)
-    names = ("units", "/text", "<5 words", "marker", "abbr", "open", "quoted", "ends", "s/MB")
+    names = (
+        "units",
+        "/text",
+        "<5 words",
+        "marker",
+        "abbr",
+        "open",
+        "quoted",
+        "ends",
+        "parts",
+        "s/MB",
+    )
     print(f"{'file':<16}" + "".join(f"{name:>{len(name) + 2}}" for name in names))
     for file in files:
         given = read(file)
@@ -91,6 +115,7 @@ def main() -> None:
             share(found, lambda unit, after: not FINISHED.search(unit)),
             share(found, lambda unit, after: INNER.search(unit) is not None),
             share(lasts, lambda unit, after: not FINISHED.search(unit)),
+            parts(given),
             f"{seconds_per_megabyte(given):.2f}",
         )
         print(

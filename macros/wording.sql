@@ -202,7 +202,10 @@
 
 {# Whether a word can be a content word: it has a letter, and is no initial or the like. #}
 {% macro can_be_content(word) -%}
-    (regexp_matches({{ word }}, '\p{L}') and not regexp_full_match({{ word }}, '\p{Latin}'))
+    (
+        regexp_matches({{ word }}, '\p{L}')
+        and not regexp_full_match({{ word }}, '\p{Latin}(?:[.]\p{Latin})*[.]?')
+    )
 {%- endmacro %}
 
 {# The 4-grams of a list of words, each as a hash. #}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import duckdb
 import pytest
 
@@ -72,7 +74,19 @@ def test_a_word_of_the_document_is_meant_as_the_document_means_it():
         ("1. One\n (b) two\niv) three\n\t12) twelve\n2020. Then", "One two three twelve 2020 Then"),
         ("It was item 4. She left. (c) by nobody", "It was item 4 She left c by nobody"),
         ("a don't-care 5-year plan", "a don't-care 5-year plan"),
+        ("It cost $1,000,000 in March, 2.5 % more", "It cost 1,000,000 in March 2.5 more"),
+        ("At 10:30, the U.S. won; e.g., 3:0.", "At 10:30 the U.S. won e.g. 3:0"),
+        ("J.R.R. Tolkien, plan B. A man", "J.R.R. Tolkien plan B A man"),
+        ("In 1990, 2,000-year v1.5x2.5 a.b.cd", "In 1990 2,000-year v1.5x2.5 a.b. cd"),
+        ("if x<y and z>w then <input disabled> a<b or c>d", "if x y and z w then a b or c d"),
     ],
 )
 def test_markup_and_list_markers_are_no_words(text, words):
     assert [text[start:end] for start, end in units.prose_word_spans(text)] == words.split()
+
+
+@pytest.mark.parametrize("part", ["a.", "1,", " a", "1.5x", ".a\u0301"])
+def test_words_of_a_text_of_any_length_are_found_in_linear_time(part):
+    started = time.process_time()
+    units.prose_word_spans("<input" + part * 20_000)
+    assert time.process_time() - started < 3

@@ -32,9 +32,21 @@ WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐][\p{L}\p{N}][
 # The same in a text of Latin letters and punctuation, where it takes half the time.
 LATIN_WORD = re.compile(r"[A-Za-z0-9ª²³µ¹º¼-¾À-ÖØ-öø-ɏ]+(?:['’\-‐][A-Za-z0-9ª²³µ¹º¼-¾À-ÖØ-öø-ɏ]+)*")
 OTHER = re.compile("[^\x00-ɏ\u2000-\u206f€]")
-# Tags such as `<em>` and entities such as `&nbsp;`.
+# What joins two words into one: in numbers such as `1,000` or `10:30`, between letters as in `U.S.`
+JOINT = regex.compile(
+    r"(?<=\p{N})[.,:/](?=\p{N})"
+    r"|(?<=(?<![\p{L}\p{N}\p{M}])\p{L}\p{M}*)(?P<stop>\.)(?=\p{L}\p{M}*+(?![\p{L}\p{N}\p{M}]))"
+)
+# Tags such as `<em>` and entities such as `&nbsp;`. Only some tags have attributes without a value:
+# nothing in `if x<y and z>w` is one.
+VALUE = r"""\s*+=\s*+(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>]++)"""
+SWITCHED = (
+    "input|option|button|select|textarea|script|video|audio|iframe|ol|details|dialog|form|img|track|"
+    "t[dhr]|table|object|link|style|fieldset|optgroup"
+)
 MARKUP = regex.compile(
-    r"""</?[a-z][a-z0-9]*(?:\s+[\w:-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?)*\s*/?>"""
+    rf"</?[a-z][a-z0-9]*+(?:\s++[\w:-]++{VALUE})*+\s*+/?>"
+    rf"|<(?:{SWITCHED})(?:\s++[\w:-]++(?:{VALUE})?+)*+\s*+/?>"
     r"|&(?:[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,6});",
     regex.IGNORECASE,
 )
@@ -69,7 +81,7 @@ TWO_WORDS = regex.compile(
 # eligible prefix or continuation is read in parts.
 PART_LENGTH = 20_000
 
-METHOD = f"units 3, sentencex {importlib.metadata.version('sentencex')}"
+METHOD = f"units 4, sentencex {importlib.metadata.version('sentencex')}"
 
 
 def word_spans(text: str) -> list[Span]:
@@ -88,20 +100,36 @@ def lower_words(text: str, spans: Iterable[Span]) -> list[str]:
 
 
 def prose_word_spans(text: str, lines: Iterable[Span] | None = None) -> list[Span]:
-    """Words of ``text`` without those of markup and of list markers, in order.
+    """Words of ``text`` as people count them, in order: without markup and list markers.
 
-    ``lines`` are its ``paragraph_spans``, if they are known.
+    ``1,000`` and ``U.S.`` are one word each. ``lines`` are its ``paragraph_spans``, if known.
     """
     starts = (start for start, _ in (paragraph_spans(text) if lines is None else lines))
     skipped = [match for start in starts if (match := LIST_MARKER.match(text, start))]
     if "<" in text or "&" in text:
         skipped.extend(MARKUP.finditer(text))
-    words = word_spans(text)
+    words = joined_words(text, word_spans(text))
     kept, place = [], 0
     for start, end in sorted(match.span() for match in skipped):
         kept += words[place : bisect.bisect_left(words, (start,), place)]
         place = bisect.bisect_left(words, (end,), place)
     return [*kept, *words[place:]] if skipped else words
+
+
+def joined_words(text: str, words: list[Span]) -> list[Span]:
+    """The ``words`` of ``text``, with the parts of a number or of an abbreviation as one word."""
+    kept: list[Span] = []
+    place = 0
+    for match in JOINT.finditer(text):
+        after = bisect.bisect_left(words, (match.end(),), place)
+        # The word before can itself be joined: `1,000,000`.
+        start = kept.pop()[0] if after == place else words[after - 1][0]
+        kept += words[place : after - 1]
+        end = words[after][1]
+        # `U.S.` ends with a full stop.
+        kept.append((start, end + (match["stop"] is not None and text.startswith(".", end))))
+        place = after + 1
+    return [*kept, *words[place:]] if kept else words
 
 
 def paragraph_spans(text: str) -> Iterator[Span]:
