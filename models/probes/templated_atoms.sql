@@ -9,7 +9,8 @@ candidates as (
 
 ),
 
-eligible as (
+-- Materialized: the windows would carry the complete text of each document with every candidate.
+written as materialized (
 
     select
         candidates.* exclude (atom_text, letter_case),
@@ -18,16 +19,6 @@ eligible as (
             candidates.atom_text,
             {{ text_between('documents.text', 'candidates.atom_start', 'candidates.atom_end') }}
         ) as written,
-        sum({{ index_weight('candidates.n') }}) over (
-            partition by
-                candidates.round_number, candidates.doc_id, candidates.scope, candidates.target
-            order by candidates.n
-        ) as weight_so_far,
-        row_number() over (
-            partition by
-                candidates.round_number, candidates.doc_id, candidates.scope, candidates.target
-            order by candidates.n
-        ) as rank,
     from candidates
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
     join {{ ref('documents') }} as documents on chosen.document_id = documents.document_id
@@ -38,6 +29,20 @@ eligible as (
             candidates.scope = 'lens'
             or not list_contains({{ words_of('templates.template') }}, lower(candidates.atom_text))
         )
+
+),
+
+eligible as (
+
+    select
+        *,
+        sum({{ index_weight('n') }}) over (
+            partition by round_number, doc_id, scope, target order by n
+        ) as weight_so_far,
+        row_number() over (
+            partition by round_number, doc_id, scope, target order by n
+        ) as rank,
+    from written
 
 ),
 
