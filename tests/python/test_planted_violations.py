@@ -182,9 +182,9 @@ VIOLATIONS = {
     "words_are_counted_outward": [
         "update probes set signed_index = signed_index + 1 where scope = 'word'"
     ],
-    # As if only typical and atypical lenses were drawn.
+    # As if lenses of few tokens, of which most are neither typical nor atypical, were not drawn.
     "indices_follow_the_stated_draw": [
-        "update templated_atoms set n = 2 * n + 3 where scope = 'lens' and target = 'suffix'"
+        "update templated_atoms set n = n + 6 where scope = 'lens' and target = 'suffix' and n < 4"
     ],
     "kept_text_ends_before_the_tail": [
         "update rollout_eligibility set kept_length = kept_length + 1 where cut_reason is null"
