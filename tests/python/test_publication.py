@@ -380,7 +380,8 @@ def test_a_config_that_does_not_exist_is_not_listed_and_what_exists_was_measured
 def test_rows_that_the_card_does_not_show_were_measured_all_the_same(published):
     with queries.opened(published) as figures:
         said = card.table(figures, "Lift", "arm_lift", {"arm": "arm"}, where="scope = 'none'")
-        assert said == "Lift (`arm_lift`): none of its 42 rows is of this kind."
+        ((n_rows,),) = figures.sql("select count(*) from arm_lift").fetchall()
+        assert said == f"Lift (`arm_lift`): none of its {n_rows} rows is of this kind."
         assert card.table(figures, "A", "band_changes", {"band": "a"}) == (
             "A (`band_changes`): not measured."
         )
@@ -600,6 +601,7 @@ def test_a_slot_that_is_not_decided_is_waited_for(finished):
 
 
 def test_a_score_that_is_to_come_is_waited_for(finished):
+    ((n_probes,),) = finished.query("select count(*) from probe_scores")
     said = refused(
         finished,
         "create table changed as from probe_scores",
@@ -607,7 +609,8 @@ def test_a_score_that_is_to_come_is_waited_for(finished):
         "alter table changed rename to probe_scores",
         "update probe_scores set unscored_reason = 'pending', scores = null",
     )
-    assert "the scores of 118 probes" in said
+    assert n_probes > 100
+    assert f"the scores of {n_probes} probes" in said
 
 
 def test_a_round_that_has_not_started_is_not_waited_for(finished):
