@@ -11,7 +11,7 @@
     from {{ ref('score_bins') }}
 {%- endmacro %}
 
-{# The typicality by which a probe is counted: `neither` where a suffix probe has none. Null for prefix targets. #}
+{# The typicality by which a probe is counted: `neither` where a suffix probe has none, `none` for prefix targets. #}
 {% macro typicality_group(probes) -%}
-    case when {{ probes }}.target = 'suffix' then coalesce({{ probes }}.typicality, 'neither') end
+    if({{ probes }}.target = 'suffix', coalesce({{ probes }}.typicality, 'neither'), 'none')
 {%- endmacro %}

@@ -10,7 +10,6 @@ groups as (
         sum(n_probes) filter (where scope = 'all') as n_all,
         sum(n_probes) filter (where scope != 'all' and target = 'all') as n_by_scope,
         sum(n_probes) filter (where target != 'all' and typicality = 'all') as n_by_target,
-        sum(n_probes) filter (where target = 'suffix' and typicality = 'all') as n_suffix,
         sum(n_probes) filter (where typicality != 'all') as n_by_typicality,
     from {{ ref('arm_lift') }}
     group by arm, measure
@@ -36,7 +35,7 @@ where
     groups.n_all is distinct from scores_of_arms.n_scored
     or groups.n_by_scope is distinct from groups.n_all
     or groups.n_by_target is distinct from groups.n_all
-    or groups.n_by_typicality is distinct from groups.n_suffix
+    or groups.n_by_typicality is distinct from groups.n_all
 
 union all
 

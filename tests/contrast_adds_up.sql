@@ -13,9 +13,6 @@ groups as (
             where target != 'all' and typicality = 'all' and lens_length in ('none', 'pooled')
         ) as n_by_target,
         sum(n_probes) filter (where target = 'all' and lens_length != 'pooled') as n_by_length,
-        sum(n_probes) filter (
-            where target = 'suffix' and typicality = 'all' and lens_length in ('none', 'pooled')
-        ) as n_suffix,
         sum(n_probes) filter (where typicality != 'all' and lens_length in ('none', 'pooled'))
             as n_by_typicality,
     from {{ ref('contrast') }}
@@ -49,7 +46,7 @@ where
     groups.n_all is distinct from compared.n_compared
     or groups.n_by_target is distinct from groups.n_all
     or groups.n_by_length is distinct from groups.n_all
-    or groups.n_by_typicality is distinct from groups.n_suffix
+    or groups.n_by_typicality is distinct from groups.n_all
 
 union all
 

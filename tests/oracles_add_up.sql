@@ -34,11 +34,12 @@ by_typicality as (
         oracle,
         condition,
         scope,
-        sum(n_probes) filter (where typicality = 'all') as n_suffix,
+        target,
+        sum(n_probes) filter (where typicality = 'all') as n_probes,
         sum(n_probes) filter (where typicality != 'all') as n_by_typicality,
     from {{ ref('oracle_scores') }}
-    where scope != 'all' and target = 'suffix' and fold = 'all' and band = 'all'
-    group by oracle, condition, scope
+    where scope != 'all' and target != 'all' and fold = 'all' and band = 'all'
+    group by oracle, condition, scope, target
 
 )
 
@@ -60,7 +61,7 @@ select
     condition,
     'typicality' as fault,
 from by_typicality
-where n_by_typicality is distinct from n_suffix
+where n_by_typicality is distinct from n_probes
 
 union all
 

@@ -168,6 +168,7 @@ def of_arms(made: Simulations) -> Iterator[tuple[str, float]]:
         scope="s",
         target="t",
         typicality="t",
+        atom_origin="t",
         score_mean=scores.mean(axis=1),
         score_max=scores.max(axis=1),
         complement_score_mean=complement.mean(axis=1),

@@ -1,6 +1,6 @@
 -- One row per method, measure and group of probes: how often the atom is preferred to the wrong answer, by
 -- what margin, and how the text readers that were chosen on other documents do on the same probes.
-{% set group = 'method, measure, scope, target, typicality, lens_length' -%}
+{% set group = 'method, measure, scope, target, typicality, atom_origin, lens_length' -%}
 with
 
 candidates as (

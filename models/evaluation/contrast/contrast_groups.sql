@@ -1,5 +1,6 @@
 -- One row per method, probe, measure and group that the probe counts in. Groups: scope; scope and target;
--- scope, target and typicality. Lenses count both by length and pooled over lengths (see lens_length).
+-- scope, target, typicality and origin of the atom. Lenses count both by length and pooled over lengths (see
+-- lens_length).
 {{ config(materialized='view') }}
 
 select
@@ -9,6 +10,7 @@ select
     margins.scope,
     case when kinds.by_target then margins.target else 'all' end as target,
     case when kinds.by_typicality then margins.typicality else 'all' end as typicality,
+    case when kinds.by_typicality then margins.atom_origin else 'all' end as atom_origin,
     case
         when margins.scope != 'lens' then 'none'
         when kinds.by_length then margins.n_tokens::varchar
@@ -33,6 +35,5 @@ join (
     (true, true, true)
 ) as kinds (by_target, by_typicality, by_length)
     on
-        -- Prefix targets have no typicality: their finest group is that of the target.
         (not kinds.by_typicality or margins.typicality is not null)
         and (not kinds.by_length or margins.scope = 'lens')

@@ -33,6 +33,7 @@ select
     probes.scope,
     probes.target,
     {{ typicality_group('probes') }} as typicality,
+    probes.atom_origin,
     probes.n_tokens,
     probes.is_nested,
 from measured

@@ -1,5 +1,6 @@
 -- One row per arm, answerer, measure and group of probes: the arm's result, and its difference from the
--- complement arm on the same probes. Groups: all; scope; scope and target; scope, target and typicality.
+-- complement arm on the same probes. Groups: all; scope; scope and target; scope, target, typicality and
+-- origin of the atom.
 with
 
 bands as (
@@ -37,6 +38,7 @@ by_document as (
         coalesce(scope, 'all') as scope,
         coalesce(target, 'all') as target,
         coalesce(typicality, 'all') as typicality,
+        coalesce(atom_origin, 'all') as atom_origin,
         count(*) as n_probes,
         sum(value) as value,
         sum(complement_value) as complement_value,
@@ -47,9 +49,8 @@ by_document as (
             (arm, answerer_model, measure, source_model, doc_id),
             (arm, answerer_model, measure, source_model, doc_id, scope),
             (arm, answerer_model, measure, source_model, doc_id, scope, target),
-            (arm, answerer_model, measure, source_model, doc_id, scope, target, typicality)
+            (arm, answerer_model, measure, source_model, doc_id, scope, target, typicality, atom_origin)
         )
-    -- Prefix targets have no typicality: their finest group is that of the target.
     having grouping(typicality) = 1 or typicality is not null
 
 ),
@@ -63,6 +64,7 @@ summed as (
         scope,
         target,
         typicality,
+        atom_origin,
         sum(n_probes)::bigint as n_probes,
         count(*) as n_documents,
         sum(value) / sum(n_probes) as estimate,
@@ -71,7 +73,7 @@ summed as (
         sum(difference) / sum(n_probes) as difference,
         {{ mean_interval('difference', 'n_probes') }} as difference_interval,
     from by_document
-    group by arm, answerer_model, measure, scope, target, typicality
+    group by arm, answerer_model, measure, scope, target, typicality, atom_origin
 
 )
 
@@ -82,6 +84,7 @@ select
     scope,
     target,
     typicality,
+    atom_origin,
     n_probes,
     n_documents,
     {{ rounded('estimate') }} as estimate,
@@ -92,4 +95,4 @@ select
     {{ rounded('difference_interval.low') }} as difference_low,
     {{ rounded('difference_interval.high') }} as difference_high,
 from summed
-order by arm, answerer_model, measure, scope, target, typicality
+order by arm, answerer_model, measure, scope, target, typicality, atom_origin

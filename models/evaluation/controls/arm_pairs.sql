@@ -29,6 +29,7 @@ select
     probes.scope,
     probes.target,
     {{ typicality_group('probes') }} as typicality,
+    probes.atom_origin,
 from paired
 join {{ ref('probes') }} as probes using (probe_id)
 order by paired.round_number, paired.probe_id, paired.arm

@@ -109,6 +109,7 @@ select
     probes.is_written,
     probes.target,
     {{ typicality_group('probes') }} as typicality,
+    probes.atom_origin,
     probes.is_nested,
     folds.fold,
     bins.band,

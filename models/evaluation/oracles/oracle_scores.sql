@@ -1,6 +1,7 @@
 -- One row per method, condition, group of probes and band, and for all bands: its scores, and its lift over
 -- the text-only baseline. Groups: all scopes scored by the judge, and each scope; of these, each target; of
--- these, each typicality or, for all typicalities, each fold. Lenses are pooled over lengths.
+-- these, each typicality and origin of the atom or, for all of them, each fold. Lenses are pooled over
+-- lengths.
 with
 
 by_document as (
@@ -12,6 +13,7 @@ by_document as (
         coalesce(scope, 'all') as scope,
         coalesce(target, 'all') as target,
         coalesce(typicality, 'all') as typicality,
+        coalesce(atom_origin, 'all') as atom_origin,
         coalesce(fold, 'all') as fold,
         coalesce(band, 'all') as band,
         source_model,
@@ -48,7 +50,7 @@ by_document as (
             (scope),
             (target),
             (scope, target),
-            (scope, target, typicality),
+            (scope, target, typicality, atom_origin),
             (fold),
             (scope, fold),
             (target, fold),
@@ -71,6 +73,7 @@ summed as (
         scope,
         target,
         typicality,
+        atom_origin,
         fold,
         band,
         count(*) as n_documents,
@@ -100,7 +103,7 @@ summed as (
         sum(common_share) / nullif(sum(n_lenses), 0) as common_share,
         {{ share_interval('common_share', 'n_lenses') }} as common_share_interval,
     from by_document
-    group by oracle, condition, scope, target, typicality, fold, band
+    group by oracle, condition, scope, target, typicality, atom_origin, fold, band
 
 )
 
@@ -110,6 +113,7 @@ select
     scope,
     target,
     typicality,
+    atom_origin,
     fold,
     band,
     n_documents,
@@ -143,4 +147,4 @@ select
     {{ rounded('common_share_interval.low') }} as common_share_low,
     {{ rounded('common_share_interval.high') }} as common_share_high,
 from summed
-order by oracle, condition, scope, target, typicality, fold, band
+order by oracle, condition, scope, target, typicality, atom_origin, fold, band
