@@ -3,7 +3,9 @@
 In simulated tables (default: 100 tables of 200 lenses) the source model draws each text from a
 known distribution, once as the atom and five times again. Agreement and bands are computed by the
 warehouse. Naming the most probable text scores more than the agreement A and at most its square
-root; a band whose figures come from the draws that set it shows more than the truth.
+root; a band whose figures come from the draws that set it shows more than the truth. Then the same
+for words, of which half are function words: there is a probe only where the atom is none. Draws of
+function words are left out; if they counted as disagreement, both ends would be too low.
 """
 
 from __future__ import annotations
@@ -24,12 +26,13 @@ from simulated_tables import SEED, Simulations  # noqa: E402
 from latent_probes.common.home import Home  # noqa: E402
 
 N_TEXTS = 30
+N_FUNCTION_WORDS = 15
 N_DRAWS = 5
 N_PROBES = 200
 
 
 def drawn(n_probes: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-    """Distributions of texts (one row per probe), the atoms, and what is drawn again."""
+    """Distributions of texts (one row per split), the atoms, and what is drawn again."""
     draw = numpy.random.default_rng(SEED)
     # From nearly decided splits to open ones.
     concentrations = numpy.exp(draw.uniform(-4.5, -1, n_probes))
@@ -40,28 +43,29 @@ def drawn(n_probes: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     return shares, texts[:, 0], texts[:, 1:]
 
 
-def rows_of(
-    home: Home, atoms: numpy.ndarray, again: numpy.ndarray, n_tables: int
-) -> tuple[list[dict], list[dict]]:
+def rows_of(home: Home, is_same: pyarrow.Array, n_tables: int) -> tuple[list[dict], list[dict]]:
     """The rows of `commitment` and of `commitment_summary`, a table being a scope."""
     made = Simulations(home, 1, 1)
-    n_probes = len(atoms)
-    probes = numpy.arange(n_probes)
+    n_rows = len(is_same)
+    probes = numpy.arange(n_rows // N_DRAWS)
+    n_probes = len(probes)
     tables = (probes * n_tables // n_probes).astype(str)
-    is_same = (again == atoms[:, None]).ravel()
+    keys = {
+        "probe_id": numpy.repeat(probes, N_DRAWS),
+        "continuation_idx": numpy.tile(numpy.arange(N_DRAWS), n_probes),
+    }
     given = {
         "resample_passages": pyarrow.table(
             {
-                "round_number": numpy.ones(is_same.size, int),
-                "probe_id": numpy.repeat(probes, N_DRAWS),
-                "continuation_idx": numpy.tile(numpy.arange(N_DRAWS), n_probes),
-                "is_written": numpy.zeros(is_same.size, bool),
-                "is_empty": numpy.zeros(is_same.size, bool),
-                "was_cut": numpy.zeros(is_same.size, bool),
-                "has_atom": is_same,
-                "is_same": is_same,
+                **keys,
+                "round_number": numpy.ones(n_rows, int),
+                "is_written": numpy.zeros(n_rows, bool),
+                "is_empty": numpy.zeros(n_rows, bool),
+                "was_cut": numpy.zeros(n_rows, bool),
+                "has_atom": is_same.fill_null(False),
             }
         ),
+        "resample_answers": pyarrow.table({**keys, "is_same": is_same}),
         "judge_scores": pyarrow.table(
             {
                 "probe_id": numpy.zeros(0, int),
@@ -86,15 +90,11 @@ def rows_of(
     return made.rows("commitment", **given), made.rows("commitment", "commitment_summary", **given)
 
 
-def main() -> None:
-    """Print the figures, each beside the truth."""
-    n_tables = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    shares, atoms, again = drawn(n_tables * N_PROBES)
-    with tempfile.TemporaryDirectory() as folder:
-        probes, tables = rows_of(Home(ROOT, Path(folder)), atoms, again, n_tables)
+def print_agreement(tables: list[dict], shares: numpy.ndarray) -> None:
+    """Print agreement and the best score, each beside the truth."""
     of_all = [row for row in tables if row["recurrence"] == "all" and row["typicality"] == "all"]
-    agreement = (shares**2).sum(axis=1).reshape(n_tables, -1).mean(axis=1)
-    best = shares.max(axis=1).reshape(n_tables, -1).mean(axis=1)
+    agreement = (shares**2).sum(axis=1).reshape(len(of_all), -1).mean(axis=1)
+    best = shares.max(axis=1).reshape(len(of_all), -1).mean(axis=1)
     of_all.sort(key=lambda row: int(row["scope"]))
 
     def mean(name: str) -> float:
@@ -118,6 +118,35 @@ def main() -> None:
     print(f"tables whose interval of A covers it               {below:.1%}")
     print(f"tables whose ends, with their intervals, hold it   {within:.1%}")
     print()
+
+
+def print_words(home: Home, n_tables: int) -> None:
+    """Print the same for words, of which the first half are function words."""
+    n_probes = n_tables * N_PROBES
+    shares, atoms, again = drawn(4 * n_probes)
+    is_asked = numpy.flatnonzero(atoms >= N_FUNCTION_WORDS)[:n_probes]
+    shares, atoms, again = shares[is_asked], atoms[is_asked], again[is_asked]
+    content = shares[:, N_FUNCTION_WORDS:]
+    content = content / content.sum(axis=1, keepdims=True)
+    is_same = (again == atoms[:, None]).ravel()
+    is_draw = (again >= N_FUNCTION_WORDS).ravel()
+    print("words, draws of function words left out")
+    print_agreement(rows_of(home, pyarrow.array(is_same, mask=~is_draw), n_tables)[1], content)
+    print("words, draws of function words counted as disagreement")
+    print_agreement(rows_of(home, pyarrow.array(is_same), n_tables)[1], content)
+
+
+def main() -> None:
+    """Print the figures, each beside the truth."""
+    n_tables = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    shares, atoms, again = drawn(n_tables * N_PROBES)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(ROOT, Path(folder))
+        is_same = pyarrow.array((again == atoms[:, None]).ravel())
+        probes, tables = rows_of(home, is_same, n_tables)
+        print("lenses")
+        print_agreement(tables, shares)
+        print_words(home, n_tables)
     print(f"{'band':8} {'probes':>7} {'truth':>7} {'other half':>11}   ", end="")
     print("band and figure from all five: truth, figure")
     chance = shares[numpy.arange(len(atoms)), atoms]

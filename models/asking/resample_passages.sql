@@ -1,6 +1,5 @@
 -- One row per suffix probe and resampled continuation of its split: the passage that is compared and, for
--- words and lenses, whether the atom recurs in it, at a comparable position as among siblings, and whether
--- the answer to the question would be the same.
+-- words and lenses, whether the atom recurs in it, at a comparable position as among siblings.
 with
 
 placed as (
@@ -20,8 +19,6 @@ placed as (
             as was_cut,
         {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }}
             as atom_text,
-        {{ text_between('documents.text', 'probes.split_offset', 'probes.atom_start') }}
-            as text_before,
         documents.text_length * settings.position_tolerance as farthest,
         greatest(0, floor(probes.atom_start - probes.split_offset - farthest))::bigint
             as window_start,
@@ -49,10 +46,6 @@ cut as (
         {{ word_end('continuation', 'window_end') }} as passage_length,
         left(continuation, passage_length) as passage,
         {{ text_between('continuation', 'window_start', 'window_end') }} as near,
-        -- Counted in one way in both texts.
-        {{ words_of(without_hyphens('text_before')) }} as words_before,
-        {{ words_of(without_hyphens('atom_text')) }} as atom_words,
-        {{ words_of(without_hyphens('continuation')) }} as words,
     from placed
 
 )
@@ -69,7 +62,8 @@ select
     {{ is_blank('passage') }} as is_empty,
     was_cut,
     case
-        when scope = 'lens' then starts_with(continuation, atom_text)
+        when scope = 'lens'
+            then starts_with({{ lens_text('continuation') }}, {{ lens_text('atom_text') }})
         when scope = 'word'
             then
                 contains(
@@ -77,14 +71,5 @@ select
                     ' ' || array_to_string({{ words_of('atom_text') }}, ' ') || ' '
                 )
     end as has_atom,
-    case
-        when scope = 'lens' then starts_with(continuation, atom_text)
-        -- Unknown if the model was stopped before it had written as many words.
-        when
-            scope = 'word'
-            and len(atom_words) > 0
-            and not (was_stopped and len(words) < len(words_before) + len(atom_words))
-            then words[len(words_before) + 1:len(words_before) + len(atom_words)] = atom_words
-    end as is_same,
 from cut
 order by round_number, probe_id, continuation_idx

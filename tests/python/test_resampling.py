@@ -111,7 +111,12 @@ class Repeating:
 def test_what_is_said_again_is_found_in_every_scope(sampled):
     """Of five continuations, three are those of the document itself."""
     here = Home(sampled.folder, sampled.home)
-    texts = [text for (text,) in sampled.query("select distinct text from documents")]
+    texts = [
+        text
+        for (text,) in sampled.query(
+            "select text from documents semi join resample_splits using (document_id)"
+        )
+    ]
     model = Repeating(texts, repeats=3)
     assert resampling.resample_splits(here, model, "gemma-3-270m", 5, 100, 1, None)[0] > 0
     sampled.runs(*OFFLINE)
@@ -126,6 +131,11 @@ def test_what_is_said_again_is_found_in_every_scope(sampled):
     assert {scope for scope, *_ in rows} == {"lens", "paragraph", "sentence", "whole", "word"}
     for scope, n_probes, n_scored, lowest, highest in rows:
         assert (n_scored, lowest, highest) == (n_probes, 0.6, 0.6), scope
+    # Read as an answer, each of the three is the atom.
+    assert sampled.query(
+        "select min(n_same), max(n_same) from (select count(*) filter (where is_same) as n_same "
+        "from resample_answers group by probe_id)"
+    ) == [(3, 3)]
     assert sampled.query(
         "select sum(n_probes)::bigint from commitment_summary "
         "where scope != 'all' and typicality = 'all' and recurrence = 'all'"

@@ -9,7 +9,7 @@ scored as (
         passages.probe_id,
         passages.continuation_idx,
         passages.was_cut,
-        passages.is_same,
+        answers.is_same,
         case
             when passages.was_cut then null
             when not passages.is_written then passages.has_atom::integer
@@ -22,6 +22,10 @@ scored as (
             passages.probe_id = judgements.probe_id
             and judgements.arm = 'resample'
             and passages.continuation_idx + 1 = judgements.answer_number
+    left join {{ ref('resample_answers') }} as answers
+        on
+            passages.probe_id = answers.probe_id
+            and passages.continuation_idx = answers.continuation_idx
 
 ),
 
@@ -53,7 +57,7 @@ counted as (
         avg(halved.score) filter (where not halved.sets_band) as other_mean,
         avg((halved.score >= borders.easy_threshold)::integer) filter (where not halved.sets_band)
             as other_share,
-        avg(halved.is_same::integer) filter (where not halved.was_cut) as same_share,
+        avg(halved.is_same::integer) as same_share,
     from halved
     cross join ({{ band_thresholds() }}) as borders
     group by halved.round_number, halved.probe_id

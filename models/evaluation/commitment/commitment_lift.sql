@@ -52,6 +52,7 @@ summed as (
         sum(n_scored)::bigint as n_scored,
         sum(n_compared)::bigint as n_compared,
         sum(again) / nullif(sum(n_scored), 0) as recurrence_mean,
+        case when recurrence = 'all' then sum(n_agreeing)::bigint end as n_agreeing,
         case
             when recurrence = 'all' then sum(agreement) / nullif(sum(n_agreeing), 0)
         end as agreement,
@@ -71,6 +72,7 @@ select
     recurrence,
     n_scored,
     {{ rounded('recurrence_mean') }} as recurrence_mean,
+    n_agreeing,
     {{ rounded('agreement') }} as agreement,
     case when not is_written then {{ rounded('agreement') }} end as best_score_min,
     case when not is_written then {{ rounded('sqrt(agreement)') }} end as best_score_max,

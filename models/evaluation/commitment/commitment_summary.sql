@@ -59,6 +59,7 @@ summed as (
         {{ share_interval('again', 'n_probes') }} as recurrence_mean_interval,
         sum(recurrence_share) / nullif(sum(n_probes), 0) as recurrence_share,
         {{ share_interval('recurrence_share', 'n_probes') }} as recurrence_share_interval,
+        sum(n_agreeing)::bigint as n_agreeing,
         sum(agreement) / nullif(sum(n_agreeing), 0) as agreement,
         {{ share_interval('agreement', 'n_agreeing') }} as agreement_interval,
         sum(n_text_only_scored)::bigint as n_text_only_scored,
@@ -82,10 +83,11 @@ select
     {{ rounded('recurrence_share') }} as recurrence_share,
     {{ rounded('recurrence_share_interval.low') }} as recurrence_share_low,
     {{ rounded('recurrence_share_interval.high') }} as recurrence_share_high,
+    n_agreeing,
     {{ rounded('agreement') }} as agreement,
     {{ rounded('agreement_interval.low') }} as agreement_low,
     {{ rounded('agreement_interval.high') }} as agreement_high,
-    -- Texts are equal or not: naming the most frequent one scores at least A and at most its root.
+    -- Answers are equal or not: naming the most frequent one scores at least A and at most its root.
     case when not is_written then {{ rounded('agreement') }} end as best_score_min,
     case when not is_written then {{ rounded('sqrt(agreement)') }} end as best_score_max,
     n_text_only_scored,

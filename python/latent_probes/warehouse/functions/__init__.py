@@ -1,6 +1,7 @@
 """The dbt-duckdb plugin: functions that SQL lacks, over Arrow vectors.
 
 ``text_units(text, language)``            words, sentences and paragraphs of a text, as spans
+``text_words(text)``                      the same words alone
 ``text_counts(text, language)``           numbers of its sentences and paragraphs, however they end
 ``text_units_method(language)``           name and version of that method
 ``text_measures(before, text, language)`` measures that decide whether a text is eligible

@@ -49,6 +49,15 @@ def text_units(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray) -> 
     )
 
 
+def text_words(texts: pyarrow.ChunkedArray) -> pyarrow.Array:
+    """The words of ``text_units`` of each text."""
+    found, normal_forms = [], []
+    for text in texts.to_pylist():
+        found.append(units.prose_word_spans(text or ""))
+        normal_forms.extend(units.lower_words(text or "", found[-1]))
+    return span_lists(found, word=pyarrow.array(normal_forms, pyarrow.string()))
+
+
 def text_counts(texts: pyarrow.ChunkedArray, languages: pyarrow.ChunkedArray) -> pyarrow.Array:
     """Struct of the numbers of sentences and paragraphs of each text, however they end."""
     pairs = [
@@ -159,6 +168,7 @@ def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> py
 # SQL name, function, parameter types and result type.
 FUNCTIONS = (
     ("text_units", text_units, ["VARCHAR"] * 2, UNITS),
+    ("text_words", text_words, ["VARCHAR"], WORDS),
     ("text_counts", text_counts, ["VARCHAR"] * 2, COUNTS),
     ("text_units_method", text_units_method, ["VARCHAR"], "VARCHAR"),
     ("text_measures", text_measures, ["VARCHAR"] * 3, MEASURES),
