@@ -9,6 +9,7 @@ right at times.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from math import comb
 
@@ -115,7 +116,9 @@ class Simulations:
 def methods(
     draw: numpy.random.Generator, effects: list[tuple[float, float]], n_documents: int
 ) -> numpy.ndarray:
-    """Rows of `compare_methods`: methods with these effects against no state and another's.
+    """Methods with these effects against no state and another document's.
+
+    A row has document and method, and sum and number of probes under either condition.
 
     Two probes a document. The methods find the same documents easy.
     """
@@ -130,6 +133,29 @@ def methods(
             for method, (against_none, against_another) in enumerate(of_document)
         ]
     )
+
+
+def in_pairs(rows: numpy.ndarray) -> numpy.ndarray:
+    """Rows of `compare_methods`, of methods that answered the same probes of their documents."""
+    by_document: dict[float, list[numpy.ndarray]] = {}
+    for row in rows:
+        by_document.setdefault(row[0], []).append(row)
+    return numpy.array(
+        [
+            [
+                document,
+                first[1],
+                second[1],
+                is_no_state,
+                first[column],
+                second[column],
+                first[column + 1],
+            ]
+            for document, of_document in by_document.items()
+            for first, second in itertools.combinations(of_document, 2)
+            for is_no_state, column in ((1, 2), (0, 4))
+        ]
+    ).reshape(-1, 7)
 
 
 def unsolved(n_answers: int, factor: float = 1.0) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 import pytest
-from simulated_tables import methods
+from simulated_tables import in_pairs, methods
 
 from latent_probes.warehouse.functions import comparisons
 
@@ -13,7 +13,7 @@ N_REPLICATES = 400
 
 def better(rows) -> set[tuple[int, int]]:
     """The pairs of which the first is significantly better."""
-    found = comparisons.compared(rows, N_REPLICATES, 1)
+    found = comparisons.compared(in_pairs(rows), N_REPLICATES, 1)
     return {(row["method"], row["other_method"]) for row in found if row["low"] > 0}
 
 
@@ -37,19 +37,30 @@ def test_both_orders_of_a_pair_mirror_each_other():
     draw = numpy.random.default_rng(3)
     found = {
         (row["method"], row["other_method"]): (row["difference"], row["low"], row["high"])
-        for row in comparisons.compared(methods(draw, [(0.1, 0.3), (0.2, 0.2)], 40), 100, 1)
+        for row in comparisons.compared(
+            in_pairs(methods(draw, [(0.1, 0.3), (0.2, 0.2)], 40)), 100, 1
+        )
     }
     difference, low, high = found[0, 1]
     assert low < difference < high
     assert found[1, 0] == (-difference, -high, -low)
 
 
-def test_a_single_method_has_nothing_to_be_compared_with():
-    assert comparisons.compared(methods(numpy.random.default_rng(1), [(1, 1)], 9), 100, 1) == []
+def test_methods_are_compared_on_the_documents_that_both_answered():
+    """Methods that are alike, of which one answered easy documents, too; another shares four."""
+    alike = methods(numpy.random.default_rng(5), [(0.2, 0.2)] * 3, 40)
+    easy = numpy.array([[document, 1, 2, 2, 2, 2] for document in range(40, 60)])
+    few = alike[(alike[:, 1] < 2) | (alike[:, 0] < 4)]
+    found = comparisons.compared(in_pairs(numpy.vstack([few, easy])), N_REPLICATES, 1)
+    assert [(row["method"], row["other_method"], row["n_no_state"]) for row in found] == [
+        (0, 1, 80),
+        (1, 0, 80),
+    ]
+    assert found[0]["low"] < 0 < found[0]["high"]
 
 
 def test_methods_that_never_differ_are_equal():
     rows = methods(numpy.random.default_rng(4), [(0.1, 0.3)], 20)
     twice = numpy.vstack([rows, numpy.add(rows, [0, 1, 0, 0, 0, 0])])
-    assert {row["difference"] for row in comparisons.compared(twice, 100, 1)} == {0.0}
+    assert {row["difference"] for row in comparisons.compared(in_pairs(twice), 100, 1)} == {0.0}
     assert better(twice) == set()

@@ -1,45 +1,76 @@
 -- One row per group of HARD probes and ordered pair of methods with a headline: by how much the first one's
--- is higher. Intervals are simultaneous over all pairs of a group.
+-- is higher, on the probes that both answered. Intervals are simultaneous over all pairs of a group.
 with
 
-by_document as (
+-- With an interval (at least five documents) and without many gaps, under each condition.
+ranked as (
 
     select
         scope,
         target,
         fold,
         oracle,
-        source_model,
-        doc_id,
-        coalesce(sum(difference) filter (where condition = 'no_state'), 0) as no_state_difference,
-        coalesce(sum(n_probes) filter (where condition = 'no_state'), 0) as no_state_probes,
-        coalesce(sum(difference) filter (where condition = 'other_document_state'), 0)
-            as other_state_difference,
-        coalesce(sum(n_probes) filter (where condition = 'other_document_state'), 0)
-            as other_state_probes,
-    from {{ ref('oracle_document_effects') }}
-    where band = 'hard'
-    group by scope, target, fold, oracle, source_model, doc_id
+        dense_rank() over (partition by scope, target, fold order by oracle) - 1 as method,
+    from {{ ref('oracle_state_effects') }}
+    where band = 'hard' and difference_low is not null and is_complete
+    group by scope, target, fold, oracle
+    having count(*) = 2
 
 ),
 
--- With an interval (at least five documents) and without many gaps, under each condition.
+by_document as (
+
+    select
+        coalesce(effects.scope, 'all') as scope,
+        coalesce(effects.target, 'all') as target,
+        coalesce(effects.fold, 'all') as fold,
+        effects.oracle,
+        others.oracle as other_oracle,
+        effects.source_model,
+        effects.doc_id,
+        effects.condition = 'no_state' as is_no_state,
+        sum(effects.difference) as difference,
+        sum(others.difference) as other_difference,
+        count(*) as n_probes,
+    from {{ ref('oracle_probe_effects') }} as effects
+    join {{ ref('oracle_probe_effects') }} as others
+        on
+            effects.condition = others.condition
+            and effects.probe_id = others.probe_id
+            and effects.oracle < others.oracle
+    where
+        effects.band = 'hard'
+        and effects.difference is not null
+        and others.difference is not null
+    group by
+        effects.oracle,
+        others.oracle,
+        effects.source_model,
+        effects.doc_id,
+        effects.condition,
+        cube (effects.scope, effects.target, effects.fold)
+    having grouping(effects.fold) = 1 or effects.fold is not null
+
+),
+
 numbered as (
 
     select
         by_document.*,
+        firsts.method,
+        seconds.method as other_method,
         dense_rank() over (
-            partition by scope, target, fold order by source_model, doc_id
+            partition by by_document.scope, by_document.target, by_document.fold
+            order by by_document.source_model, by_document.doc_id
         ) - 1 as document_number,
-        dense_rank() over (partition by scope, target, fold order by oracle) - 1 as method_number,
     from by_document
-    semi join (
-        select scope, target, fold, oracle
-        from {{ ref('oracle_state_effects') }}
-        where band = 'hard' and difference_low is not null and is_complete
-        group by scope, target, fold, oracle
-        having count(*) = 2
-    ) as ranked using (scope, target, fold, oracle)
+    join ranked as firsts using (scope, target, fold, oracle)
+    join ranked as seconds
+        on
+            by_document.scope = seconds.scope
+            and by_document.target = seconds.target
+            and by_document.fold = seconds.fold
+            and by_document.other_oracle = seconds.oracle
 
 ),
 
@@ -49,19 +80,19 @@ compared as (
         scope,
         target,
         fold,
-        list(distinct oracle order by oracle) as oracles,
         unnest(
             compare_methods(
                 list(
                     [
                         document_number,
-                        method_number,
-                        no_state_difference,
-                        no_state_probes,
-                        other_state_difference,
-                        other_state_probes
+                        method,
+                        other_method,
+                        is_no_state::integer,
+                        difference,
+                        other_difference,
+                        n_probes
                     ]::double[]
-                    order by document_number, method_number
+                    order by document_number, method, other_method, is_no_state
                 ),
                 {{ var('bootstrap_replicates') }},
                 {{ var('bootstrap_seed') }}
@@ -74,15 +105,29 @@ compared as (
 )
 
 select
-    scope,
-    target,
-    fold,
-    oracles[method + 1] as oracle,
-    oracles[other_method + 1] as other_oracle,
-    (len(oracles) * (len(oracles) - 1) / 2)::bigint as n_pairs,
-    {{ rounded('difference') }} as difference,
-    {{ rounded('low') }} as difference_low,
-    {{ rounded('high') }} as difference_high,
+    compared.scope,
+    compared.target,
+    compared.fold,
+    firsts.oracle,
+    seconds.oracle as other_oracle,
+    (count(*) over (partition by compared.scope, compared.target, compared.fold) / 2)::bigint as n_pairs,
+    compared.n_no_state,
+    compared.n_other_state,
+    {{ rounded('compared.difference') }} as difference,
+    {{ rounded('compared.low') }} as difference_low,
+    {{ rounded('compared.high') }} as difference_high,
     difference_low > 0 as is_better,
 from compared
-order by scope, target, fold, oracle, other_oracle
+join ranked as firsts
+    on
+        compared.scope = firsts.scope
+        and compared.target = firsts.target
+        and compared.fold = firsts.fold
+        and compared.method = firsts.method
+join ranked as seconds
+    on
+        compared.scope = seconds.scope
+        and compared.target = seconds.target
+        and compared.fold = seconds.fold
+        and compared.other_method = seconds.method
+order by compared.scope, compared.target, compared.fold, firsts.oracle, seconds.oracle

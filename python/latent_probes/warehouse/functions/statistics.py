@@ -17,9 +17,12 @@ COMPARISON = {
     "difference": pyarrow.float64(),
     "low": pyarrow.float64(),
     "high": pyarrow.float64(),
+    "n_no_state": pyarrow.int64(),
+    "n_other_state": pyarrow.int64(),
 }
 COMPARISONS = (
-    "STRUCT(method BIGINT, other_method BIGINT, difference DOUBLE, low DOUBLE, high DOUBLE)[]"
+    "STRUCT(method BIGINT, other_method BIGINT, difference DOUBLE, low DOUBLE, high DOUBLE, "
+    "n_no_state BIGINT, n_other_state BIGINT)[]"
 )
 
 
@@ -133,7 +136,7 @@ def compare_methods(
 ) -> pyarrow.Array:
     """Differences of all ordered pairs of methods for each list, with simultaneous intervals.
 
-    An item has document, method, and the method's sums of ``comparisons``.
+    An item is a row of ``comparisons.compared``.
     """
     found = [
         comparisons.compared(numpy.array(of_group, float), n, seed)
