@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import plain_builds
 import pytest
 from test_selected_builds import tables_of
@@ -17,6 +18,17 @@ def test_a_deleted_warehouse_is_built_again_with_the_same_tables_and_export(fini
     finished.runs("latent-probes", "export")
     assert tables_of(finished) == tables
     assert files_of(finished.home / "export") == export
+
+
+def test_the_content_of_a_table_changes_where_rows_change_alike():
+    with duckdb.connect() as connection:
+        found = set()
+        for value in (1, 2):
+            connection.execute(
+                f"create or replace table t as select unnest([1, 2]) as key, {value} as value"
+            )
+            found.add(plain_builds.content(connection, "t"))
+    assert len(found) == 2
 
 
 SOME = (
