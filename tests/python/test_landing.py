@@ -263,6 +263,19 @@ def test_a_file_of_version_2_is_brought_to_the_current_one(path):
         assert rows(connection, COLUMNS) == upgraded
 
 
+def test_equal_changes_of_two_rows_are_a_change(path):
+    found = set()
+    for day in ("2026-01-01", "2026-01-02"):
+        with landing.opened(path) as connection:
+            connection.execute("delete from token_counts")
+            connection.execute(
+                "insert into token_counts "
+                f"select unnest(['a', 'b']), 'm', 'p', 1, timestamp '{day}'"
+            )
+        found.add(landing.contents(path)["token_counts"])
+    assert len(found) == 2
+
+
 @pytest.mark.parametrize("folder", ["landing", "block"])
 def test_a_file_that_is_not_duckdb_is_refused_and_unchanged(tmp_path, folder):
     path = tmp_path / folder / "landing.duckdb"
