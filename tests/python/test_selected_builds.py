@@ -25,9 +25,7 @@ def tables_of(checkout) -> dict[str, tuple]:
             "select table_name from duckdb_tables() order by table_name"
         ).fetchall()
         return {
-            name: connection.execute(
-                f'select count(*), sum(hash(t)) from "{name}" as t'
-            ).fetchone()
+            name: connection.execute(f'select count(*), sum(hash(t)) from "{name}" as t').fetchone()
             for (name,) in names
         }
 
