@@ -402,7 +402,13 @@ class Reader:
             f"select rejection_reason, was_repaired, output from ({self.query}) order by request_id"
         ).fetchall()
         names = ("rejection_reason", "was_repaired", "output")
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for output in filter(None, (row["output"] for row in found)):
+            for probe in filter(None, (output["probes"] or {}).values()):
+                # Of a slot that was not declined.
+                if probe["declined"] is None:
+                    del probe["declined"]
+        return found
 
 
 def damaged(kind: str, answers: list[dict]) -> list[str]:

@@ -103,11 +103,17 @@ def test_the_sweep_closes_and_has_intervals(calibrated):
     found = {row[:3]: row[3:] for row in rows}
     for level in (-1, 0):
         rate = found[level, "all", "finalize rate"]
-        assert rate[0] == 6 * 6
+        # Of all slots but the declined ones.
+        declined = "select count(*) from slots where rejection_reason = 'declined'"
+        ((n_declined,),) = there.query(
+            f"{declined} and round_number in "
+            f"(select round_number from round_settings where calibration_level = {level})"
+        )
+        assert rate[0] == 6 * 6 - n_declined
         rejected = sum(
             row[4] for row in rows if row[:2] == (level, "all") and row[2].startswith("rejected")
         )
-        assert rate[1] + rejected == pytest.approx(1)
+        assert rate[1] * rate[0] / 36 + rejected == pytest.approx(1)
         bins = [row[4] for row in rows if row[:2] == (level, "all") and "score in" in row[2]]
         assert len(bins) == 5
         assert sum(bins) == pytest.approx(1)

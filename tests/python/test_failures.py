@@ -176,14 +176,6 @@ def test_open_requests_count_towards_the_cost_limit(checkout, here):
     ) == [(1, 20), (2, 3)]
 
 
-def test_an_unknown_price_cannot_be_limited(checkout):
-    prices = checkout.folder / "seeds" / "model_prices.csv"
-    prices.write_text(prices.read_text().splitlines()[0] + "\n")
-    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-    said = checkout.fails("latent-probes", "run", "--provider", "lexical", "--max-cost", "1")
-    assert "'lexical' has no known price" in said
-
-
 def test_an_unknown_price_behind_a_known_one_cannot_be_limited(checkout):
     checkout.set_rounds(
         "1,3,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false",
@@ -218,7 +210,7 @@ def test_help_comes_without_the_heavy_imports(checkout):
         (("land", "sample/rollouts.jsonl", "--column", "doc_id"), "OURS=THEIRS"),
         (
             ("run", "--provider", "other"),
-            "choose one of: lexical, anthropic-batches, anthropic-messages",
+            "choose one of: lexical, recorded, anthropic-batches, anthropic-messages",
         ),
         (("run", "--provider", "anthropic-batches"), "set ANTHROPIC_API_KEY"),
         (("export",), "no probes yet"),

@@ -158,10 +158,13 @@ def test_what_awaits_the_trial_of_its_model_is_not_sent():
             "from range(1, 6) as numbers (n)"
         )
         connection.execute(
+            "create table responses (request_id varchar, attempt int, outcome varchar, body json)"
+        )
+        connection.execute(
             "create table warehouse.pending_prices as select request_id, 'lexical' as provider, "
             "1.0 as max_usd from warehouse.pending_requests"
         )
-        provider = SimpleNamespace(name="lexical", serves=lambda model: True)
+        provider = SimpleNamespace(name="lexical", recording_hash=None, serves=lambda model: True)
         sent = pending.requests(connection, provider, None)
     assert sent["request_id"].to_pylist() == ["r1", "r2"]
     assert sent["max_usd_so_far"].to_pylist() == [1, 2]
