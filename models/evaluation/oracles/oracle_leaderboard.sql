@@ -140,48 +140,16 @@ joined as (
         contrasts.contrast_difference_low,
         contrasts.contrast_difference_high,
     from groups
-    left join real_state as hard
-        on
-            groups.oracle = hard.oracle
-            and groups.scope = hard.scope
-            and groups.target = hard.target
-            and groups.fold = hard.fold
-            and hard.band = 'hard'
-    left join real_state as easy
-        on
-            groups.oracle = easy.oracle
-            and groups.scope = easy.scope
-            and groups.target = easy.target
-            and groups.fold = easy.fold
-            and easy.band = 'easy'
-    left join effects as no_state
-        on
-            groups.oracle = no_state.oracle
-            and groups.scope = no_state.scope
-            and groups.target = no_state.target
-            and groups.fold = no_state.fold
-            and no_state.condition = 'no_state'
-    left join effects as other_state
-        on
-            groups.oracle = other_state.oracle
-            and groups.scope = other_state.scope
-            and groups.target = other_state.target
-            and groups.fold = other_state.fold
-            and other_state.condition = 'other_document_state'
-    left join better
-        on
-            groups.oracle = better.oracle
-            and groups.scope = better.scope
-            and groups.target = better.target
-            and groups.fold = better.fold
-    left join real_state as contrasts
-        on
-            groups.oracle = contrasts.oracle
-            and groups.scope = contrasts.scope
-            and groups.target = contrasts.target
-            and groups.fold = contrasts.fold
-            and contrasts.band = 'all'
-            and contrasts.scope in ('word', 'lens')
+    left join (from real_state where band = 'hard') as hard using (oracle, scope, target, fold)
+    left join (from real_state where band = 'easy') as easy using (oracle, scope, target, fold)
+    left join (from effects where condition = 'no_state') as no_state using (oracle, scope, target, fold)
+    left join (
+        from effects where condition = 'other_document_state'
+    ) as other_state using (oracle, scope, target, fold)
+    left join better using (oracle, scope, target, fold)
+    left join (
+        from real_state where band = 'all' and scope in ('word', 'lens')
+    ) as contrasts using (oracle, scope, target, fold)
 
 )
 

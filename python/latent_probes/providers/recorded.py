@@ -11,6 +11,7 @@ one.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,15 +63,19 @@ class Recorded:
         self.spool = Spool(folder, "recorded")
         self.recording = recording
 
-    @property
+    @functools.cached_property
     def recording_hash(self) -> str | None:
         """The hash of the recording."""
         return hash_of(self.recording) if self.recording.is_file() else None
 
     def serves(self, model: str) -> bool:
         """Only models whose responses were recorded."""
-        query = "select count(*) from recorded where model = $model"
-        return bool(self.query(query, {"model": model})[0][0])
+        return model in self.models
+
+    @functools.cached_property
+    def models(self) -> set[str]:
+        """The models whose responses were recorded."""
+        return {model for (model,) in self.query("select distinct model from recorded")}
 
     def encode(self, request: Request) -> bytes:
         """A JSON object with what identifies a recorded response."""
