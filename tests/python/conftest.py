@@ -17,9 +17,14 @@ import duckdb
 import plain_builds
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from scripted_server import ScriptedServer
 
 from latent_probes.warehouse.functions import units
+
+# The same examples in every run; `--hypothesis-profile=default` draws others.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent

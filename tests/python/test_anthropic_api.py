@@ -128,7 +128,7 @@ def test_every_form_is_accepted_in_a_batch_and_as_a_message():
             assert [block["type"] for block in content] == ["thinking"] * thinks + ["text"]
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(max_examples=100)
 @given(st.text())
 def test_a_prompt_of_any_text_stays_one_line_and_comes_back(prompt):
     line = anthropic_api.encode(request_of(ADAPTIVE, "judge", prompt=prompt))
@@ -183,7 +183,7 @@ def test_an_error_without_an_answer_names_no_wait():
     assert anthropic_api.wait_seconds(anthropic.APIConnectionError(request=request)) is None
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.one_of(
         st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40),

@@ -206,7 +206,7 @@ RECORDER = Recorder()
 CLIENT = anthropic.Anthropic(api_key="key", http_client=httpx2.Client(transport=RECORDER))
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.text(), min_size=1, max_size=5), st.integers(1, 400))
 def test_the_body_is_what_the_client_itself_would_send(tmp_path_factory, prompts, read_size):
     body = body_of(tmp_path_factory.getbasetemp() / "bodies", prompts)

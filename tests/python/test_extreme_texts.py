@@ -55,7 +55,7 @@ def test_a_text_of_any_shape_is_measured_in_linear_time(shape):
     assert time.process_time() - started < 5
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(
     st.lists(st.sampled_from([*SHAPES.values(), SENTENCE, "“", "é", "\u00a0" * 9]), min_size=1),
     st.integers(min_value=5, max_value=40),

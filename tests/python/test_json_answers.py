@@ -98,7 +98,7 @@ AROUND = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300)
 @given(AROUND, AROUND, st.sampled_from([TEXT, json.dumps(ANSWER, indent=1), json.dumps(TEXT)]))
 def test_whatever_is_around_an_answer_nothing_else_is_taken_for_it(before, after, text):
     found = json_answers.found_in(before + text + after, FIELDS)
@@ -109,7 +109,7 @@ def test_whatever_is_around_an_answer_nothing_else_is_taken_for_it(before, after
     assert found.is_ambiguous or value == ANSWER or not value.keys() >= set(FIELDS)
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100)
 @given(AROUND, AROUND, AROUND)
 def test_of_two_different_answers_none_is_taken(before, between, after):
     text = f"{before}{TEXT}{between}{json.dumps(ANOTHER)}{after}"

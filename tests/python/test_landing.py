@@ -1009,8 +1009,6 @@ junk = wild_text.map(lambda text: text.replace("\n", " ").rstrip("\r")).filter(
 
 @settings(
     max_examples=25,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

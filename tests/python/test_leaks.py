@@ -137,9 +137,7 @@ def test_urls_and_words_are_no_paths(home):
 TEXTS = st.text(max_size=40)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=TEXTS, after=TEXTS, kind=st.sampled_from(sorted(LIVE)), depth=st.integers(0, 3))
 def test_a_key_is_found_at_any_depth_between_any_texts(home, before, after, kind, depth):
     text = f"{before} {LIVE[kind]} {after}".replace("\0", "")

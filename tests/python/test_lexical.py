@@ -158,13 +158,13 @@ def test_an_answer_without_a_text_is_made_of_the_question():
     assert set(said("answerer", prompt=prompt).split()) <= set(lexical.content_words(QUESTION))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(excerpt=wild_text, question=wild_text)
 def test_every_question_has_an_answer(excerpt, question):
     assert said("answerer", prompt=answerer_prompt(excerpt, question)).strip()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(truth=wild_text, answer=wild_text)
 def test_a_judgement_is_one_decimal_from_0_to_1(truth, answer):
     score = said("judge", prompt=judge_prompt(truth, answer))

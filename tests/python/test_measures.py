@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from latent_probes.warehouse import functions
 from latent_probes.warehouse.functions import measures, units
 
-modest = settings(max_examples=60, deadline=None, derandomize=True)
+modest = settings(max_examples=60)
 # Few words, so that much is repeated; some are long, some end sentences or lines.
 wild_text = st.lists(
     st.sampled_from(

@@ -196,7 +196,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
 def test_dbt_loads_a_seed_as_it_was_checked(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("seed") / "seed.csv"

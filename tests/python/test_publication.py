@@ -466,7 +466,7 @@ def test_what_stands_in_a_text_is_no_markup_of_the_card(text):
     assert is_inert(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="`|\\ a[]()<>&*_~\n\t@.:/w", max_size=12))
 def test_no_text_is_markup_of_the_card(text):
     assert is_inert(text)

@@ -11,7 +11,7 @@ import pyarrow
 import pytest
 import regex
 from damaged_answers import DAMAGES, TEXT_FIELDS, Reader, damaged, is_part_of, valid_answers
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from latent_probes.warehouse.functions import damaged_json
@@ -86,7 +86,7 @@ def mended(text: str | None) -> str | None:
     return damaged_json.repair_json(pyarrow.chunked_array([[text]], pyarrow.string()))[0].as_py()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.text(), min_size=9, max_size=9))
 def test_strict_json_is_read_unchanged(reader, texts):
     answer = valid_answers(1, seed=3)[0]
@@ -99,7 +99,8 @@ def test_strict_json_is_read_unchanged(reader, texts):
         ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
+@example(21, [(0.1, '"'), (0.1, "}")], False)  # A comma of a text looks like a trailing one.
 @given(st.integers(0, 29), EDITS, st.booleans())
 def test_no_text_is_accepted_that_does_not_occur(reader, number, edits, is_ascii):
     text = json.dumps(ANSWERS[number], ensure_ascii=is_ascii)
@@ -180,7 +181,7 @@ def test_nothing_is_mended_that_did_not_end_normally(reader, stop_reason):
         assert all(row["rejection_reason"] for row in outcomes)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text() | JSON_LIKE | JSON_LIKE.map(lambda text: f'{{"a": {text}}}'))
 def test_a_mended_text_is_a_valid_object(text):
     result = mended(text)

@@ -665,7 +665,7 @@ def one_by_one(documents):
 
 
 @pytest.mark.parametrize("form", [*FORMATS, "list.parquet", "list.jsonl"])
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(documents=wild_documents)
 def test_any_rollouts_survive_the_way_through_a_file(form, documents):
     rows = one_by_one(documents)

@@ -149,7 +149,7 @@ def staging():
         yield opened
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(max_examples=60)
 @given(CONTENTS)
 def test_every_answer_is_refused_or_stored_so_that_it_can_land(tmp_path_factory, staging, content):
     request = httpx2.Request("POST", "http://127.0.0.1")
@@ -164,7 +164,7 @@ def test_every_answer_is_refused_or_stored_so_that_it_can_land(tmp_path_factory,
     assert stage(staging, tmp_path_factory.getbasetemp(), line)[0][:3] == ("judge", 1, "succeeded")
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=30) | CONTENTS)
 def test_reading_raises_nothing_but_a_value_error(content):
     with contextlib.suppress(ValueError):

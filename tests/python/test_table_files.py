@@ -645,7 +645,7 @@ def encoded(table: list[dict], suffix: str, dialect: dict) -> bytes:
     return {"": bytes, ".gz": gzipped, ".zst": zstd}[dialect["compression"]](data)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(tables, dialects, st.sampled_from([".parquet", ".jsonl", ".csv"]))
 def test_any_table_is_read_exactly_from_any_file(table, dialect, suffix):
     with tempfile.TemporaryDirectory() as folder:
@@ -661,7 +661,7 @@ def test_any_table_is_read_exactly_from_any_file(table, dialect, suffix):
         assert int(whole) == line["whole"]
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(tables, dialects, st.sampled_from([".parquet", ".jsonl", ".csv"]), st.data())
 def test_a_damaged_file_is_read_or_refused_in_one_sentence(table, dialect, suffix, data):
     content = bytearray(encoded(table, suffix, dialect))
@@ -714,7 +714,7 @@ def is_texts(value) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(st.lists(some_values, min_size=1, max_size=4))
 def test_a_json_row_has_a_problem_exactly_if_a_value_is_wrong(table):
     with tempfile.TemporaryDirectory() as folder:
@@ -727,7 +727,7 @@ def test_a_json_row_has_a_problem_exactly_if_a_value_is_wrong(table):
 keys = texts.map(lambda text: re.sub(r"[\x00-\x1f\x7f]", "", text)).filter(bool)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(st.lists(texts, min_size=3, max_size=3), dialects, st.sampled_from([".jsonl", ".csv"]))
 def test_any_answers_ratings_and_pages_survive_a_file(said, dialect, suffix):
     tables: dict[str, list[dict]] = {
@@ -777,7 +777,7 @@ def test_pages_are_refused_with_their_row(tmp_path):
 SPOILED = [("prefix", None), ("doc_id", ""), ("continuation_idx", -1), ("temperature", 101)]
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     st.integers(1, 4),
     st.sampled_from(SPOILED),

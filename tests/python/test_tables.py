@@ -144,7 +144,7 @@ NAMES = st.text("abcdefgh -_", min_size=1, max_size=20).filter(str.strip)
 CELLS = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Z", "M"]), max_size=60)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(
     st.lists(st.tuples(NAMES, st.booleans(), CELLS, CELLS), min_size=1, max_size=9),
     st.integers(40, 100),

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from latent_probes.common import terminal
@@ -40,7 +40,6 @@ def test_ordinary_text_is_printed_as_it_is():
     assert terminal.printable(text) == text
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.text())
 def test_what_is_printable_obeys_no_command_and_keeps_its_length(text):
     shown = terminal.printable(text)

@@ -78,13 +78,14 @@ def found_in(text: str, fields: list[str]) -> Found:
     """
     if len(text) > limits.ANSWER_CHARACTERS:
         return Found(None)
+    as_written = text
     text, values = read(text)
     answers = list(answers_among(text, values, fields))
     if not answers and (start := ESCAPED.search(text)):
         unescaped = read(f'"{text[start.start() : text.rfind("}") + 1]}"', is_strict=False)
         answers = list(answers_among(*unescaped, fields))
     if not answers:
-        return rest(remainder(text, values, fields))
+        return rest(remainder(as_written, text, values, fields))
     (answer, *others) = answers
     kinds = {type(part) for part in parts_of(answer)}
     is_ambiguous = Several in kinds or any(other != answer for other in others)
@@ -212,8 +213,11 @@ def answers_in(value: Any, fields: list[str], depth: int) -> Iterator[dict | Non
             yield None
 
 
-def remainder(text: str, values: list[Value], fields: list[str]) -> str | None:
-    """What might be repaired; or, where the fields are named in no other place, the best object."""
+def remainder(as_written: str, text: str, values: list[Value], fields: list[str]) -> str | None:
+    """What might be repaired; or, where the fields are named in no other place, the best object.
+
+    What is repaired keeps its commas: in a damaged answer, any of them can be part of a text.
+    """
     objects = [value for value in values if isinstance(value.value, dict)]
     if objects and not any(named(part, fields) for part in outside(text, values)):
         best = max(objects, key=lambda value: len(value.value.keys() & set(fields)))
@@ -225,7 +229,7 @@ def remainder(text: str, values: list[Value], fields: list[str]) -> str | None:
     ends += [*[match.end() for match in END.finditer(text, place)][-1:], text.rfind("}") + 1]
     # What names fields after it belongs to it, or the repair shows that it is another answer.
     end = next((end for end in ends if end > 0 and not named(text[end:], fields)), len(text))
-    return text[start:end] if 0 <= start < end and "}" in text[start:end] else None
+    return as_written[start:end] if 0 <= start < end and "}" in text[start:end] else None
 
 
 def outside(text: str, values: Iterable[Value]) -> list[str]:
