@@ -1,32 +1,6 @@
 -- One row per suffix probe of a word or lens and resampled continuation of its split: the answer to the
--- question there, if the question could have been asked, and whether it scores as the probe's.
+-- question there, if the probe could have been made of it, and whether it scores as the probe's.
 with
-
-placed as (
-
-    select
-        probes.round_number,
-        probes.probe_id,
-        probes.scope,
-        probes.signed_index as n,
-        {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }} as atom_text,
-        settings.tokenizer,
-        resamples.source_model,
-        resamples.prefix_hash,
-        resamples.continuation_idx,
-        resamples.continuation,
-        resamples.sampling ->> 'finish_reason' = 'length' as was_stopped,
-    from {{ ref('probes') }} as probes
-    join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('resample_splits') }} as splits using (document_id, split_offset)
-    join {{ ref('documents') }} as documents using (document_id)
-    join {{ ref('stg_resamples') }} as resamples
-        on
-            splits.source_model = resamples.source_model
-            and splits.prefix_hash = resamples.prefix_hash
-    where probes.target = 'suffix' and not probes.is_written
-
-),
 
 -- Counted as in documents. What continues the last word before the split is not the first word after it.
 counted as (
@@ -39,7 +13,9 @@ counted as (
         list_filter(text_words('x' || continuation), lambda x: x.starts_at > 0) as words,
         token_spans(continuation, tokenizer, {{ tokenizer_files('tokenizer') }}) as tokens,
     from (
-        select distinct source_model, prefix_hash, continuation_idx, continuation, tokenizer from placed
+        select distinct source_model, prefix_hash, continuation_idx, continuation, tokenizer
+        from {{ ref('resampled_probes') }}
+        where not is_written
     ) as continuations
 
 ),
@@ -47,14 +23,22 @@ counted as (
 found as (
 
     select
-        placed.*,
-        counted.words[placed.n].word as word,
+        resampled.*,
+        counted.words[resampled.n].word as word,
+        {{ text_between(
+            "'x' || resampled.continuation",
+            'counted.words[resampled.n].starts_at',
+            'counted.words[resampled.n].ends_at',
+        ) }} as word_written,
         -- If more follows, the word is complete.
-        placed.was_stopped and counted.words[placed.n].ends_at > length(placed.continuation)
-            as is_cut,
-        left(placed.continuation, counted.tokens[placed.n].ends_at) as tokens_text,
-    from placed
+        resampled.was_stopped
+        and counted.words[resampled.n].ends_at > length(resampled.continuation) as is_cut,
+        counted.tokens[resampled.n].ends_at as lens_end,
+        coalesce(counted.tokens[resampled.n + 1].starts_at, lens_end) = lens_end as ends_cleanly,
+        left(resampled.continuation, lens_end) as lens,
+    from {{ ref('resampled_probes') }} as resampled
     join counted using (source_model, prefix_hash, continuation_idx, tokenizer)
+    where not resampled.is_written
 
 )
 
@@ -63,13 +47,16 @@ select
     found.probe_id,
     found.continuation_idx,
     case
-        when found.scope = 'lens' then found.tokens_text
+        -- No split is before anything else.
+        when not regexp_matches(found.continuation, '^[\s\p{Z}]') then null
+        when found.scope = 'lens'
+            then if(found.ends_cleanly, {{ text_or_null('found.lens') }}, null)
         when
             not found.is_cut
             and stop_words.word is null
             and {{ can_be_content('found.word') }}
             and not list_contains({{ words_of('templates.template') }}, found.word)
-            then found.word
+            then found.word_written
     end as answer,
     -- As answers are scored: quotation marks around a lens are those of the answer.
     case

@@ -5,36 +5,12 @@ with
 placed as (
 
     select
-        probes.round_number,
-        probes.probe_id,
-        probes.scope,
-        probes.is_written,
-        resamples.source_model,
-        resamples.prefix_hash,
-        resamples.continuation_idx,
-        resamples.continuation,
-        resamples.sampling ->> 'finish_reason' = 'length' as was_stopped,
+        *,
         -- The model was stopped before it could have reached the end of the passage.
-        was_stopped and length(resamples.continuation) < probes.atom_end - probes.split_offset
-            as was_cut,
-        {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }}
-            as atom_text,
-        documents.text_length * settings.position_tolerance as farthest,
-        greatest(0, floor(probes.atom_start - probes.split_offset - farthest))::bigint
-            as window_start,
-        least(
-            length(resamples.continuation),
-            ceil(probes.atom_end - probes.split_offset + farthest)
-        )::bigint as window_end,
-    from {{ ref('probes') }} as probes
-    join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('resample_splits') }} as splits using (document_id, split_offset)
-    join {{ ref('documents') }} as documents using (document_id)
-    join {{ ref('stg_resamples') }} as resamples
-        on
-            splits.source_model = resamples.source_model
-            and splits.prefix_hash = resamples.prefix_hash
-    where probes.target = 'suffix'
+        was_stopped and length(continuation) < atom_ends_after as was_cut,
+        greatest(0, floor(atom_starts_after - farthest))::bigint as window_start,
+        least(length(continuation), ceil(atom_ends_after + farthest))::bigint as window_end,
+    from {{ ref('resampled_probes') }}
 
 ),
 
