@@ -55,5 +55,7 @@ from {{ ref('contrast') }}
 where
     (n_text_only = n_probes and abs(accuracy - text_only_accuracy - difference) > 2e-6)
     or n_text_only > n_probes
+    or n_resampled > n_probes
+    or resampled_accuracy not between resampled_accuracy_low and resampled_accuracy_high
     or accuracy_low > accuracy_high
     or auc not between 0 and 1

@@ -1,5 +1,5 @@
--- One row per local model, form and probe in its current version: the log-probabilities (nats) of its atom
--- and of its wrong answer, and how far the model's greedy answer is the atom.
+-- One row per local model, form and probe in its current version: the log-probabilities (nats) of its atom,
+-- of its wrong answer and of its resampled text, and how far the model's greedy answer is the atom.
 with
 
 -- A model that was run again with other weights or another template counts once.
@@ -21,6 +21,7 @@ read as (
         readers.dtype,
         scores.*,
         inputs.round_number,
+        inputs.compared_with,
         probes.scope,
         {{ text_between('documents.text', 'probes.atom_start', 'probes.atom_end') }}
             as atom_text,
@@ -54,6 +55,22 @@ answered as (
         lens_answers.common_share,
     from read
     left join {{ ref('lens_answers') }} as lens_answers using (probe_id, answer)
+    where read.compared_with = 'wrong_answer'
+
+),
+
+-- In these readings, the other text is the resampled one.
+resampled as (
+
+    select
+        reader_hash,
+        form,
+        probe_id,
+        len(wrong_answer_logprobs) as n_resampled_tokens,
+        list_sum(wrong_answer_logprobs) as resampled_logprob,
+        resampled_logprob / n_resampled_tokens as resampled_logprob_per_token,
+    from read
+    where compared_with = 'resampled_text'
 
 )
 
@@ -78,5 +95,9 @@ select
     n_lens_tokens,
     n_common_tokens,
     common_share,
+    n_resampled_tokens,
+    resampled_logprob,
+    resampled_logprob_per_token,
 from answered
+left join resampled using (reader_hash, form, probe_id)
 order by model, dtype, form, round_number, probe_id

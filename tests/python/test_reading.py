@@ -135,6 +135,13 @@ def test_a_batch_gives_what_one_by_one_gives(kind):
         assert generated[0, len(shown) :].tolist() == one.answer_tokens
 
 
+def test_a_resampled_text_is_read_without_another_answer(tiny):
+    answered, resampled = read(tiny, [SUFFIX, replace(SUFFIX, compared_with="resampled_text")])
+    assert answered.answer_tokens is not None
+    assert resampled.answer_tokens is None
+    assert resampled.atom == pytest.approx(answered.atom, abs=1e-4)
+
+
 def test_all_forms_agree_with_one_by_one(tiny):
     for one in read(tiny, TEXTS):
         atom, wrong = likelihoods.one_by_one(tiny, one.reading)

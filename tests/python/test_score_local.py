@@ -11,6 +11,10 @@ import duckdb
 import pytest
 import tiny_models
 
+from latent_probes.common.home import Home
+from latent_probes.sampling import resamples as resampling
+from latent_probes.sampling.rollouts import Sampled
+
 pytest.importorskip("torch", reason="the extra lm is not installed")
 pytestmark = pytest.mark.local_models
 
@@ -26,6 +30,17 @@ def scoring(finished):
     """A finished round, and how a person would score it."""
     # Two cores are not shared well by threads of two processes.
     return replace(finished, variables={"OMP_NUM_THREADS": "1"})
+
+
+class SayingSomethingElse:
+    """A source model that always says the same, which is in no document."""
+
+    def __init__(self):
+        self.settings = {"model": "saying"}
+        self.environment = {}
+
+    def sample(self, wanted, settings, land):
+        land([Sampled(row, " zyxwv utsrq" * 70, None, None, "stop") for row in wanted])
 
 
 def command(model_folder, *options: str) -> list[str]:
@@ -83,9 +98,29 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
         scoring.query("select distinct method from contrast where method like '%no_state%'") == []
     )
 
+    # Resampled texts are read beside what has landed, without further answers.
+    here = Home(scoring.folder, scoring.home)
+    resampling.resample_splits(here, SayingSomethingElse(), "gemma-3-270m", 1, 100, 1, None)
     again = scoring.runs(*command(model_folder))
-    assert f"0 readings to do (0 characters); {len(first):,} had already landed" in again
-    assert landed(scoring) == first
+    resampled = scoring.query(
+        "select count(*), count(distinct probe_id) from token_scores "
+        "where resampled_logprob is not null"
+    )
+    ((n_more, n_resampled),) = resampled
+    assert n_resampled == n_suffix
+    assert n_more == 3 * n_suffix
+    assert f"{n_more:,} readings to do" in again
+    assert f"{len(first):,} had already landed" in again
+    second = landed(scoring)
+    assert set(map(str, first)) < set(map(str, second))
+    assert len(second) == len(first) + n_more
+    assert sum(row[-1] is not None for row in second) == sum(row[-1] is not None for row in first)
+    assert scoring.query(
+        "select sum(n_resampled) from contrast where method like '%continuation' "
+        "and measure = 'total' and target = 'suffix' and typicality = 'all' "
+        "and lens_length in ('none', 'pooled')"
+    ) == [(n_suffix,)]
+    assert "log P(resampled text)" in again
 
     templates = scoring.folder / "seeds" / "verbalizer_templates.csv"
     templates.write_text(templates.read_text().replace("What text comes next", "What is next"))
@@ -94,14 +129,18 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
         """
         select
             count(*), count(*) filter (where verbalizer_prompt like 'What is next%'),
-            count(*) filter (where verbalizer_prompt like 'What text comes next%')
+            count(*) filter (where verbalizer_prompt like 'What text comes next%'),
+            count(*) filter (
+                where verbalizer_prompt like 'What is next%' and resampled_logprob is not null
+            )
         from token_scores join probes using (probe_id)
         """
     )
     assert rows[0][0] == len(first)
     assert rows[0][1] > 0
     assert rows[0][2] == 0
-    assert len(landed(scoring)) == len(first) + rows[0][1]
+    assert rows[0][3] == rows[0][1]
+    assert len(landed(scoring)) == len(second) + 2 * rows[0][1]
     # All data tests run first; nothing of it is published.
     scoring.runs("latent-probes", "export")
 

@@ -73,7 +73,8 @@ def large(finished_once, tmp_path_factory) -> Home:
         f"insert into contrast by name select '{LONG}' as method, 'total' as measure, 'sentence' "
         "as scope, 'suffix' as target, 'all' as typicality, 'none' as lens_length, 300000 as "
         "n_probes, 0.912 as accuracy, 0.9 as accuracy_low, 0.93 as accuracy_high, 0.98 as auc, "
-        "1.5 as margin_mean, 0.7 as text_only_accuracy",
+        "1.5 as margin_mean, 0.7 as text_only_accuracy, 300000 as n_resampled, "
+        "0.517 as resampled_accuracy",
         *(
             f"insert into calibration_sweep by name select -2 as calibration_level, 'all' as scope,"
             f" '{measure}' as measure, 0.123 as estimate, 0.1 as estimate_low, 0.2 as estimate_high"
@@ -87,7 +88,7 @@ REPORTS = {
     plan: ["37,000", "1,184,000", LONG, "generator", "$12,345.68"],
     status: [LONG, "37000 of 37000", "92,000", "500,000", "300,000", "1,184,000", "$12,345.68"],
     leaderboard: [LONG, "0.123", "-0.111", "0.222", "0.234", "no answers from real_state"],
-    contrast: [LONG, "sentence", "suffix", "0.912", "0.900", "0.930", "0.700"],
+    contrast: [LONG, "sentence", "suffix", "0.912", "0.900", "0.930", "0.700", "0.517"],
     levels: ["-2", "0.123 (0.100 to 0.200)"],
     exported: ["no_wrong_answer", "mean max score", "0.165", "Max score"],
 }

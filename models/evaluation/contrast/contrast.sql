@@ -1,5 +1,6 @@
 -- One row per method, measure and group of probes: how often the atom is preferred to the wrong answer, by
--- what margin, and how the text readers that were chosen on other documents do on the same probes.
+-- what margin, and how the text readers that were chosen on other documents do on the same probes; and how
+-- often it is preferred to what the source model also says at the split.
 {% set group = 'method, measure, scope, target, typicality, atom_origin, lens_length' -%}
 with
 
@@ -12,6 +13,7 @@ candidates as (
         probe_id,
         margin,
         accuracy,
+        resampled_accuracy,
         is_nested,
         unnest([true, false]) as is_atom,
         unnest([atom_value, wrong_answer_value]) as value,
@@ -44,6 +46,7 @@ placed as (
         probe_id,
         margin,
         accuracy,
+        resampled_accuracy,
         is_nested,
         sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where is_atom) as atom_placement,
         1 - sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where not is_atom)
@@ -72,6 +75,8 @@ by_document as (
         count(baselines.accuracy) as n_compared,
         sum(baselines.accuracy) as baseline_accuracy,
         coalesce(sum(placed.accuracy - baselines.accuracy), 0) as difference,
+        count(placed.resampled_accuracy) as n_resampled,
+        coalesce(sum(placed.resampled_accuracy), 0) as resampled_accuracy,
     from placed
     left join {{ ref('contrast_baselines') }} as baselines using (probe_id)
     group by all
@@ -97,6 +102,9 @@ summed as (
         sum(baseline_accuracy) / nullif(sum(n_compared), 0) as baseline_accuracy,
         sum(difference) / nullif(sum(n_compared), 0) as difference,
         {{ mean_interval('difference', 'n_compared') }} as difference_interval,
+        sum(n_resampled)::bigint as n_resampled,
+        sum(resampled_accuracy) / nullif(sum(n_resampled), 0) as resampled_accuracy,
+        {{ share_interval('resampled_accuracy', 'n_resampled') }} as resampled_interval,
     from by_document
     group by {{ group }}
 
@@ -127,5 +135,9 @@ select
     {{ rounded('difference') }} as difference,
     {{ rounded('difference_interval.low') }} as difference_low,
     {{ rounded('difference_interval.high') }} as difference_high,
+    n_resampled,
+    {{ rounded('resampled_accuracy') }} as resampled_accuracy,
+    {{ rounded('resampled_interval.low') }} as resampled_accuracy_low,
+    {{ rounded('resampled_interval.high') }} as resampled_accuracy_high,
 from summed
 order by {{ group }}

@@ -23,6 +23,7 @@ select
     margins.wrong_answer_value,
     margins.margin,
     margins.accuracy,
+    margins.resampled_accuracy,
     margins.is_nested,
 from {{ ref('contrast_margins') }} as margins
 join (

@@ -1,4 +1,5 @@
--- One row per method, probe and measure: the method's values of the atom and of the wrong answer.
+-- One row per method, probe and measure: the method's values of the atom, of the wrong answer and of the
+-- resampled text.
 with
 
 measured as (
@@ -27,6 +28,7 @@ select
     measured.*,
     atom_value - wrong_answer_value as margin,
     {{ contrast_accuracy('margin') }} as accuracy,
+    {{ contrast_accuracy('(atom_value - resampled_value)') }} as resampled_accuracy,
     probes.round_number,
     probes.source_model,
     probes.doc_id,

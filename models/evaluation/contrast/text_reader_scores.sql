@@ -1,5 +1,6 @@
--- One row per text reader, measure and probe: its values of the atom and of the wrong answer. A text reader
--- knows no hidden state; of the two, it prefers the one with the greater value.
+-- One row per text reader, measure and probe: its values of the atom, of the wrong answer and of the
+-- resampled text. A text reader knows no hidden state; of two texts, it prefers the one with the greater
+-- value.
 with
 
 local_models as (
@@ -10,6 +11,7 @@ local_models as (
         probe_id,
         unnest([atom_logprob, atom_logprob_per_token]) as atom_value,
         unnest([wrong_answer_logprob, wrong_answer_logprob_per_token]) as wrong_answer_value,
+        unnest([resampled_logprob, resampled_logprob_per_token]) as resampled_value,
     from {{ ref('token_scores') }}
 
 )

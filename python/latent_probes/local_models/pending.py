@@ -18,10 +18,10 @@ SLICE = 1024
 class Pending:
     """Readings that have not landed, longest complements first, and the number that have.
 
-    ``keys`` are pairs of probe_id and form; ``n_characters`` is the total length of their input.
+    ``keys`` are probe_id, form and input_hash; ``n_characters`` is the total length of their input.
     """
 
-    keys: list[tuple[str, str]]
+    keys: list[tuple[str, str, str]]
     n_known: int
     n_characters: int
 
@@ -49,6 +49,7 @@ def pending(home: Home, reader_hash: str, scopes: list[str], n_documents: int | 
             select
                 inputs.probe_id,
                 inputs.form,
+                inputs.input_hash,
                 known.probe_id is not null as is_known,
                 inputs.shown_length,
             from reader_inputs as inputs
@@ -62,22 +63,22 @@ def pending(home: Home, reader_hash: str, scopes: list[str], n_documents: int | 
             where inputs.scope in (select unnest($scopes))
             order by
                 inputs.shown_length desc, probes.document_id, probes.target, inputs.form,
-                probes.verbalizer_prompt, inputs.probe_id
+                probes.verbalizer_prompt, inputs.probe_id, inputs.compared_with desc
             """,
             {"scopes": scopes, "n_documents": n_documents},
         ).fetchall()
-    unread = [row for row in rows if not row[2]]
+    unread = [row for row in rows if not row[3]]
     return Pending(
-        [(probe_id, form) for probe_id, form, _, _ in unread],
+        [(probe_id, form, input_hash) for probe_id, form, input_hash, _, _ in unread],
         len(rows) - len(unread),
         sum(length for *_, length in unread),
     )
 
 
-def texts(home: Home, keys: list[tuple[str, str]]) -> Iterator[list[Text]]:
+def texts(home: Home, keys: list[tuple[str, str, str]]) -> Iterator[list[Text]]:
     """The texts of readings, in slices, in the order of ``keys``."""
     for start in range(0, len(keys), SLICE):
-        probe_ids, forms = zip(*keys[start : start + SLICE], strict=True)
+        probe_ids, forms, hashes = zip(*keys[start : start + SLICE], strict=True)
         with warehouse.opened(home) as connection:
             rows = connection.execute(
                 f"""
@@ -86,17 +87,22 @@ def texts(home: Home, keys: list[tuple[str, str]]) -> Iterator[list[Text]]:
                     {sql.macro("text_between", "text", "complement_start", "complement_end")},
                     probes.verbalizer_prompt,
                     {sql.macro("text_between", "text", "atom_start", "atom_end")},
-                    probes.incorrect_plausible_answer,
+                    if(
+                        inputs.compared_with = 'resampled_text',
+                        resampled.resampled_text, probes.incorrect_plausible_answer
+                    ),
+                    inputs.compared_with,
                 from (
                     select
                         unnest($probe_ids) as probe_id, unnest($forms) as form,
-                        unnest(range(len($forms))) as place,
+                        unnest($hashes) as input_hash, unnest(range(len($forms))) as place,
                 ) as wanted
-                join reader_inputs as inputs using (probe_id, form)
+                join reader_inputs as inputs using (probe_id, form, input_hash)
                 join probes using (probe_id)
                 join documents using (document_id)
+                left join resampled_texts as resampled on inputs.probe_id = resampled.probe_id
                 order by wanted.place
                 """,
-                {"probe_ids": list(probe_ids), "forms": list(forms)},
+                {"probe_ids": list(probe_ids), "forms": list(forms), "hashes": list(hashes)},
             ).fetchall()
         yield [Text(*row) for row in rows]

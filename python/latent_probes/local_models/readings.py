@@ -30,7 +30,10 @@ PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 @dataclass(frozen=True)
 class Text:
-    """The texts of one probe in one form."""
+    """The texts of one probe in one form.
+
+    ``wrong_answer`` is the text that is compared with the atom: what ``compared_with`` names.
+    """
 
     probe_id: str
     form: str
@@ -41,6 +44,7 @@ class Text:
     verbalizer_prompt: str
     atom: str
     wrong_answer: str
+    compared_with: str = "wrong_answer"
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ def reading_of(tokenizer: PreTrainedTokenizerBase, text: Text, longest: int) -> 
         tokenizing.following(tokenizer, candidate_text(text.atom, continues)),
         tokenizing.following(tokenizer, candidate_text(text.wrong_answer, continues)),
     )
-    if text.form != "question":
+    # The answer is the same, whatever the atom is compared with.
+    if text.form != "question" or text.compared_with != "wrong_answer":
         longest_answer = 0
     elif text.scope == "lens":
         longest_answer = len(candidates[0]) + (MORE_TOKENS if text.target == "prefix" else 0)

@@ -109,7 +109,7 @@ def reader_row(model: LanguageModel) -> dict:
     }
 
 
-def compare(home: Home, reader: Reader, keys: list[tuple[str, str]]) -> None:
+def compare(home: Home, reader: Reader, keys: list[tuple[str, str, str]]) -> None:
     """Do some readings of medium length batched and individually; print the time of each."""
     model = reader.model
     start = max(0, len(keys) // 2 - model.batch_size // 2)
@@ -144,9 +144,9 @@ def compare(home: Home, reader: Reader, keys: list[tuple[str, str]]) -> None:
     terminal.say(f"all {len(keys):,} readings will take about {n_minutes:,.0f} minutes")
 
 
-def key_of(reading: Reading) -> tuple[str, str]:
+def key_of(reading: Reading) -> tuple[str, str, str]:
     """Key that identifies a reading."""
-    return reading.text.probe_id, reading.text.form
+    return reading.text.probe_id, reading.text.form, reading.text.input_hash
 
 
 def largest_difference(

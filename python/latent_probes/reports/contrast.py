@@ -1,4 +1,4 @@
-"""Report on the contrast between atom and wrong answer."""
+"""Report on the contrast between the atom and another text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from latent_probes.reports.tables import print_table
 
 
 def show(home: Home) -> None:
-    """Show how often each method gives the atom a higher probability than the wrong answer."""
+    """Show how often each method gives the atom a higher probability than the wrong answer.
+
+    If splits were resampled, also than what the source model also says there.
+    """
     with warehouse.opened(home) as connection:
         print_table(
             connection,
@@ -27,3 +30,21 @@ def show(home: Home) -> None:
             """,
             optional=("mean margin", "auc", "effective"),
         )
+        ((is_resampled,),) = connection.execute(
+            "select count(*) > 0 from contrast where n_resampled > 0"
+        ).fetchall()
+        if is_resampled:
+            print_table(
+                connection,
+                "Contrast: log P(atom) vs log P(resampled text); by chance 0.5",
+                """
+                select
+                    method, scope, n_resampled as probes, resampled_accuracy as accuracy,
+                    resampled_accuracy_low as low, resampled_accuracy_high as high,
+                from contrast
+                where
+                    n_resampled > 0 and measure in ('total', 'rule') and target = 'suffix'
+                    and typicality = 'all' and lens_length in ('none', 'pooled')
+                order by method, scope
+                """,
+            )

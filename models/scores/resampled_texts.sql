@@ -1,0 +1,13 @@
+-- One row per word or lens probe whose split was resampled, if the source model says something else there:
+-- what it says in the atom's place, in the first continuation of which the probe could have been made.
+-- Not in the first one that says something else: of two texts, the more probable one would then be the atom
+-- in more than half of the probes.
+select
+    round_number,
+    probe_id,
+    arg_min(answer, continuation_idx) as resampled_text,
+from {{ ref('resample_answers') }}
+where answer is not null
+group by round_number, probe_id
+having not arg_min(is_same, continuation_idx)
+order by round_number, probe_id
