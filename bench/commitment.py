@@ -5,7 +5,9 @@ known distribution, once as the atom and five times again. Agreement and bands a
 warehouse. Naming the most probable text scores more than the agreement A and at most its square
 root; a band whose figures come from the draws that set it shows more than the truth. Then the same
 for words, of which half are function words: there is a probe only where the atom is none. Draws of
-function words are left out; if they counted as disagreement, both ends would be too low.
+function words are left out; if they counted as disagreement, both ends would be too low. At last,
+how often a reader that knows all probabilities prefers the atom to a resampled text: to the first
+draw, or to none if it is the same, by the warehouse; or to the first draw that differs.
 """
 
 from __future__ import annotations
@@ -136,6 +138,35 @@ def print_words(home: Home, n_tables: int) -> None:
     print_agreement(rows_of(home, pyarrow.array(is_same), n_tables)[1], content)
 
 
+def print_contrast(
+    home: Home, shares: numpy.ndarray, atoms: numpy.ndarray, again: numpy.ndarray
+) -> None:
+    """Print how often the more probable text is the atom, against two kinds of resampled texts."""
+    n_probes, n_draws = again.shape
+    answers = pyarrow.table(
+        {
+            "round_number": numpy.ones(again.size, int),
+            "probe_id": numpy.repeat(numpy.arange(n_probes), n_draws),
+            "continuation_idx": numpy.tile(numpy.arange(n_draws), n_probes),
+            "answer": again.ravel().astype(str),
+            "is_same": (again == atoms[:, None]).ravel(),
+        }
+    )
+    rows = Simulations(home, 1, 1).rows("resampled_texts", resample_answers=answers)
+    first = {row["probe_id"]: int(row["resampled_text"]) for row in rows}
+    differs = again != atoms[:, None]
+    differing = {
+        probe: again[probe, differs[probe].argmax()] for probe in numpy.flatnonzero(differs.any(1))
+    }
+    print("the more probable of two texts is the atom")
+    for name, texts in (("first draw", first), ("first draw that differs", differing)):
+        probes = numpy.array([*texts])
+        chance = shares[probes, atoms[probes]]
+        other = shares[probes, numpy.array([*texts.values()])]
+        print(f"  resampled text: {name:26} {len(probes):7,} probes {(chance > other).mean():7.3f}")
+    print()
+
+
 def main() -> None:
     """Print the figures, each beside the truth."""
     n_tables = int(sys.argv[1]) if len(sys.argv) > 1 else 100
@@ -147,6 +178,7 @@ def main() -> None:
         print("lenses")
         print_agreement(tables, shares)
         print_words(home, n_tables)
+        print_contrast(home, shares, atoms, again)
     print(f"{'band':8} {'probes':>7} {'truth':>7} {'other half':>11}   ", end="")
     print("band and figure from all five: truth, figure")
     chance = shares[numpy.arange(len(atoms)), atoms]

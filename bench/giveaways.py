@@ -11,6 +11,9 @@ not by the models behind `rule_readers`, and so also for a warehouse of an earli
 - frequency: words that more documents contain, without the one that it is taken from
 - n-gram: log-probability per word of a bigram model, next to the complement
 - logistic: these four together, fitted on the other half of the documents
+
+Then the same for atoms and resampled texts, if there are any: both are from one distribution, so no
+rule should tell them apart. Of both, what the document itself contains is not counted.
 """
 
 from __future__ import annotations
@@ -37,9 +40,24 @@ select
     documents.text[probes.complement_start + 1:probes.complement_end],
     probes.target_response,
     probes.incorrect_plausible_answer,
+    null,
 from probes
 join documents using (document_id)
 where probes.scope in ('word', 'lens')
+order by all
+"""
+RESAMPLED = """
+select
+    probes.scope,
+    probes.target,
+    probes.doc_id,
+    documents.text[probes.complement_start + 1:probes.complement_end],
+    probes.target_response,
+    resampled_texts.resampled_text,
+    documents.text,
+from resampled_texts
+join probes using (probe_id)
+join documents using (document_id)
 order by all
 """
 DOCUMENTS = "select distinct text from chosen_documents join documents using (document_id)"
@@ -62,17 +80,20 @@ class NGrams:
             self.begun[first] += number
         self.total = sum(self.words.values())
 
-    def frequency(self, word: str) -> float:
-        """Relative frequency of a word, without the document that it is taken from."""
-        return (max(self.words[word] - 1, 0) + 0.5) / self.total
+    def frequency(self, word: str, own: NGrams | None) -> float:
+        """Relative frequency of a word, without the document that it is taken from, or ``own``."""
+        return (max(self.words[word] - (own.words[word] if own else 1), 0) + 0.5) / self.total
 
-    def probability(self, first: str, second: str) -> float:
+    def probability(self, first: str, second: str, own: NGrams | None) -> float:
         """Probability of a word after another, without the document they are taken from."""
-        pairs = max(self.pairs[first, second] - 1, 0)
-        return (pairs + 2 * self.frequency(second)) / (max(self.begun[first] - 1, 0) + 2)
+        pairs = max(self.pairs[first, second] - (own.pairs[first, second] if own else 1), 0)
+        begun = max(self.begun[first] - (own.begun[first] if own else 1), 0)
+        return (pairs + 2 * self.frequency(second, own)) / (begun + 2)
 
 
-def measured(ngrams: NGrams, target: str, complement: str, text: str) -> list[float]:
+def measured(
+    ngrams: NGrams, target: str, complement: str, text: str, own: NGrams | None
+) -> list[float]:
     """Plain overlap, overlap, length, frequency and n-gram of one text."""
     around = words_of(complement)
     words = words_of(text)
@@ -90,8 +111,8 @@ def measured(ngrams: NGrams, target: str, complement: str, text: str) -> list[fl
         plain,
         overlap,
         math.log(len(text)),
-        numpy.mean([math.log(ngrams.frequency(word)) for word in words]),
-        sum(math.log(ngrams.probability(first, second)) for first, second in pairwise(run))
+        numpy.mean([math.log(ngrams.frequency(word, own)) for word in words]),
+        sum(math.log(ngrams.probability(first, second, own)) for first, second in pairwise(run))
         / len(words),
     ]
 
@@ -113,19 +134,17 @@ def logistic(differences: numpy.ndarray, halves: numpy.ndarray) -> numpy.ndarray
     return found
 
 
-def main() -> None:
+def print_rules(probes: list[tuple], ngrams: NGrams) -> None:
     """Print one line per group of probes and rule."""
-    path = sys.argv[1] if len(sys.argv) > 1 else "demo/warehouse.duckdb"
-    with duckdb.connect(str(Path(path)), read_only=True) as database:
-        probes = database.execute(PROBES).fetchall()
-        ngrams = NGrams([text for (text,) in database.execute(DOCUMENTS).fetchall()])
-    print(f"{'scope':6}{'target':8}{'probes':>7}  {'rule':14}{'accuracy':26}{'ties':>6}")
     for scope, target in sorted({probe[:2] for probe in probes}):
         group = [probe for probe in probes if probe[:2] == (scope, target)]
         values = numpy.array(
             [
-                [measured(ngrams, target, complement, text) for text in (atom, wrong)]
-                for _, _, _, complement, atom, wrong in group
+                [
+                    measured(ngrams, target, complement, text, NGrams([own]) if own else None)
+                    for text in (atom, other)
+                ]
+                for _, _, _, complement, atom, other, own in group
             ]
         )
         differences = numpy.nan_to_num(values[:, 0] - values[:, 1])
@@ -151,6 +170,25 @@ def main() -> None:
                 f"{scope:6}{target:8}{len(group):7,}  {name:14}{accuracy.mean():.3f} "
                 f"{between:20}{(preference == 0).mean():6.2f}"
             )
+
+
+def main() -> None:
+    """Print one line per group of probes and rule, for wrong answers and for resampled texts."""
+    path = sys.argv[1] if len(sys.argv) > 1 else "demo/warehouse.duckdb"
+    with duckdb.connect(str(Path(path)), read_only=True) as database:
+        probes = database.execute(PROBES).fetchall()
+        ngrams = NGrams([text for (text,) in database.execute(DOCUMENTS).fetchall()])
+        # A warehouse of an earlier version has none.
+        tables = {
+            name
+            for (name,) in database.execute("select table_name from duckdb_tables()").fetchall()
+        }
+        resampled = database.execute(RESAMPLED).fetchall() if "resampled_texts" in tables else []
+    print(f"{'scope':6}{'target':8}{'probes':>7}  {'rule':14}{'accuracy':26}{'ties':>6}")
+    print_rules(probes, ngrams)
+    if resampled:
+        print("resampled texts")
+        print_rules(resampled, ngrams)
 
 
 if __name__ == "__main__":
