@@ -8,7 +8,7 @@ DEMO := LATENT_PROBES_HOME=demo $(BIN)/latent-probes
 
 demo: .venv/installed
 	$(DEMO) land sample/rollouts.jsonl
-	$(DEMO) run --provider lexical
+	$(DEMO) run --provider recorded
 	$(DEMO) export
 
 test: .venv/installed

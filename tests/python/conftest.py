@@ -140,11 +140,11 @@ class Checkout:
         assert status == 0, output
         return output
 
-    def query(self, query: str, file: str = "warehouse") -> list[tuple]:
+    def query(self, query: str, file: str = "warehouse", values: dict | None = None) -> list[tuple]:
         """The rows of a query on a file of the home."""
         connection = duckdb.connect(str(self.home / f"{file}.duckdb"), read_only=True)
         try:
-            return connection.execute(query).fetchall()
+            return connection.execute(query, values).fetchall()
         finally:
             connection.close()
 
@@ -240,6 +240,15 @@ def copy_of_project(folder: Path) -> Checkout:
     return Checkout(folder)
 
 
+def copy_for_the_baseline(folder: Path) -> Checkout:
+    """The same, whose round is answered by the offline baseline and has no controls."""
+    checkout = copy_of_project(folder)
+    checkout.set_rounds("1,20,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    controls = folder / "seeds" / "round_controls.csv"
+    controls.write_text(controls.read_text().splitlines()[0] + "\n")
+    return checkout
+
+
 def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
     """A checkout that the first worker who needs it makes, for all workers of this run."""
     folder = tmp_path_factory.getbasetemp().parent / f"{name}-{run}"
@@ -249,7 +258,7 @@ def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
             # Of a worker that failed here.
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            make(copy_of_project(folder))
+            make(folder)
             done.touch()
     return Checkout(folder)
 
@@ -259,7 +268,7 @@ def new_checkout(finished_once):
     """Makes a fresh checkout in a folder, of which dbt knows what it has read elsewhere."""
 
     def make(folder: Path) -> Checkout:
-        checkout = replace(copy_of_project(folder), built_like=finished_once.folder)
+        checkout = replace(copy_for_the_baseline(folder), built_like=finished_once.folder)
         (checkout.home / "target").mkdir(parents=True)
         read = Path("target") / "partial_parse.msgpack"
         shutil.copy2(finished_once.home / read, checkout.home / read)
@@ -276,18 +285,33 @@ def checkout(new_checkout, tmp_path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
-    """A checkout in which the demo was made, and what it printed. Not to be changed."""
+    """A checkout in which dbt built a round that the baseline answered. Not to be changed."""
 
-    def finish(checkout: Checkout) -> None:
-        # `make` must not think that the environment is older than the lock that was copied.
-        printed = checkout.runs("make", "demo", "--assume-old=.venv/installed")
-        (checkout.folder / "demo.txt").write_text(printed)
+    def finish(folder: Path) -> None:
+        checkout = copy_for_the_baseline(folder)
+        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+        checkout.runs("latent-probes", "run", "--provider", "lexical")
+        checkout.runs("latent-probes", "export")
         # What it has read is there; this writes the graph.
         checkout.runs("dbt", "--quiet", "parse")
-        plain_builds.note_all(checkout.folder)
+        plain_builds.note_all(folder)
 
     checkout = made_once(tmp_path_factory, testrun_uid, "finished", finish)
     return replace(checkout, built_like=checkout.folder)
+
+
+@pytest.fixture(scope="session")
+def demo_once(finished_once, tmp_path_factory, testrun_uid) -> Checkout:
+    """A checkout in which the demo was made, and what it printed. Not to be changed."""
+
+    def demonstrate(folder: Path) -> None:
+        checkout = replace(copy_of_project(folder), built_like=finished_once.folder)
+        # `make` must not think that the environment is older than the lock that was copied.
+        printed = checkout.runs("make", "demo", "--assume-old=.venv/installed")
+        (folder / "demo.txt").write_text(printed)
+
+    checkout = made_once(tmp_path_factory, testrun_uid, "demo", demonstrate)
+    return replace(checkout, built_like=finished_once.folder)
 
 
 @pytest.fixture

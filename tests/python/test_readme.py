@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT
+from conftest import ROOT, copy_of
 from landing_house import without, write
 from stand_in import StandIn
 from stand_in_hub import StandInHub
@@ -31,12 +31,12 @@ SESSION = (
     "latent-probes --help",
     "latent-probes land sample/rollouts.jsonl",
     "latent-probes plan",
-    "latent-probes run --provider lexical",
+    "latent-probes run --provider recorded",
     "latent-probes status",
     "latent-probes export",
     "latent-probes check",
-    "latent-probes push owner/probes --dry-run --allow-baseline",
-    "latent-probes push owner/probes --allow-baseline",
+    "latent-probes push owner/probes --dry-run",
+    "latent-probes push owner/probes",
     "latent-probes write-sheet sheet.csv --answers 100",
     "latent-probes land-ratings sheet.csv --rater anna",
     "latent-probes cancel",
@@ -50,8 +50,9 @@ SESSION = (
 # What takes long is run by the test of its subject, with other arguments.
 ELSEWHERE = {
     "make demo": "conftest.py",
+    "latent-probes run --provider lexical": "conftest.py",
     "latent-probes run --provider anthropic-batches": "test_anthropic_rounds.py",
-    "latent-probes run --provider recorded": "test_anthropic_rounds.py",
+    "latent-probes run --provider recorded --recording": "test_anthropic_rounds.py",
     "latent-probes calibrate": "test_calibration.py",
     "latent-probes evaluate": "test_oracles.py",
     "latent-probes resample": "test_resampling.py",
@@ -127,17 +128,18 @@ def test_every_option_of_a_command_exists():
             known[words[1]].make_context(words[1], words[2:])
 
 
-def test_the_session_of_the_pages_runs(finished):
-    rollouts = write(finished.folder / "a.parquet", without("source_model"))
+def test_the_session_of_the_pages_runs(demo_once, tmp_path):
+    demo = copy_of(demo_once, tmp_path / "checkout")
+    rollouts = write(demo.folder / "a.parquet", without("source_model"))
     with StandIn() as server, StandInHub() as hub:
         hub.create("owner/rollouts").commit({"data/a.parquet": rollouts.read_bytes()})
-        person = finished.talking_to(server).reading_from(hub)
+        person = demo.talking_to(server).reading_from(hub)
         # The stand-in has the older of the Hub's two stores.
         person.variables.update(HF_TOKEN=hub.token, HF_HUB_DISABLE_XET="1")
         for command in SESSION:
             words = shlex.split(command)
             if "land-ratings" in words:
-                fill_in(finished.folder / "sheet.csv")
+                fill_in(demo.folder / "sheet.csv")
             if words[0] == "latent-probes":
                 said = person.runs(*words)
             else:
@@ -150,35 +152,36 @@ def test_the_session_of_the_pages_runs(finished):
     assert landed == [("file",), ("hub",)]
 
 
-def test_the_demo_prints_what_the_readme_shows(finished_once):
+def test_the_demo_prints_what_the_readme_shows(demo_once):
     (shown,) = (shown for _, _, body, shown in BLOCKS if body.strip() == "make demo")
-    printed = lines((finished_once.folder / "demo.txt").read_text())
+    printed = lines((demo_once.folder / "demo.txt").read_text())
     for line in lines(shown):
         assert line in printed
 
 
-def test_the_probe_of_the_readme_is_in_the_demo(finished_once):
+def test_the_probe_of_the_readme_is_in_the_demo(demo_once):
     (shown,) = re.findall(r"```text\n(context.*?)```", PAGES[0].read_text(), re.DOTALL)
     fields = dict(re.split(r"  +", line, maxsplit=1) for line in shown.splitlines())
-    quoted = {name: value.strip('"') for name, value in fields.items()}
-    assert finished_once.query(
-        f"""
+    fields["context"] = fields["context"].strip("… █")
+    assert demo_once.query(
+        """
         select count(*) from train
         where
-            ends_with(context, '{quoted["context"].strip("… █")}')
-            and verbalizer_prompt = '{quoted["verbalizer_prompt"]}'
-            and atom_text = '{quoted["atom_text"]}'
-            and incorrect_plausible_answer = '{quoted["incorrect_plausible_answer"]}'
-            and target || ', ' || typicality = '{quoted["target, typicality"]}'
-            and distribution_check = '{quoted["distribution_check"]}'
-        """
+            ends_with(context, $context)
+            and verbalizer_prompt = $verbalizer_prompt
+            and atom_text = $atom_text
+            and incorrect_plausible_answer = $incorrect_plausible_answer
+            and target || ', ' || typicality = $target_and_typicality
+            and bb_answer_rollout_scores::varchar = $bb_answer_rollout_scores
+        """,
+        values=fields | {"target_and_typicality": fields.pop("target, typicality")},
     ) == [(1,)]
 
 
 @pytest.mark.parametrize("number", range(len(QUERIES)))
-def test_a_query_runs_and_gives_what_the_page_shows(number, finished_once):
+def test_a_query_runs_and_gives_what_the_page_shows(number, demo_once):
     _, query, shown = QUERIES[number]
-    connection = duckdb.connect(str(finished_once.home / "warehouse.duckdb"), read_only=True)
+    connection = duckdb.connect(str(demo_once.home / "warehouse.duckdb"), read_only=True)
     cursor = connection.execute(query)
     names = [column[0] for column in cursor.description]
     rows = [" ".join(map(str, row)) for row in cursor.fetchall()]

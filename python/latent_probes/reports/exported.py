@@ -8,11 +8,11 @@ from rich.text import Text
 from latent_probes import publication, warehouse
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
-from latent_probes.reports.tables import print_table, shown
+from latent_probes.reports.tables import print_fields, print_table
 
 
 def show(home: Home) -> None:
-    """Show the summary of an export: counts, rejections, histogram, one probe, files."""
+    """Show the summary of an export: counts, rejections, histogram, examples, files."""
     with warehouse.opened(home) as connection:
         print_table(
             connection,
@@ -34,7 +34,7 @@ def show(home: Home) -> None:
         )
         if connection.execute("from train limit 1").fetchall():
             histogram(connection)
-            one_probe(connection)
+            examples(connection)
         else:
             terminal.say("No probe was published: every round is withdrawn or has none.")
     for path in sorted(publication.files_in(home.export)):
@@ -51,16 +51,31 @@ def histogram(connection: duckdb.DuckDBPyConnection) -> None:
         terminal.say(f"  {label}  {n_probes:>7,}  {share:>6.1%}  {terminal.bar(share)} {band}")
 
 
-def one_probe(connection: duckdb.DuckDBPyConnection) -> None:
-    """Show the scored probe nearest to the middle score, without its complete document."""
+def examples(connection: duckdb.DuckDBPyConnection) -> None:
+    """Show a HARD probe, an EASY probe and a slot without a probe, as far as there are any."""
     found = connection.execute(
         """
-        select column_name, example from example_probe
-        where example is not null and column_name not in ('doc', 'doc_id', 'row_seed', 'row_splits')
-        order by position
+        select
+            kind,
+            scope,
+            doc_id,
+            slot_idx,
+            score_max,
+            {
+                'context': if(target = 'suffix', complement || '█', '█' || complement),
+                'question': verbalizer_prompt,
+                'atom': atom_text,
+                'correct answer': target_response,
+                'wrong answer': incorrect_plausible_answer,
+                'best answer': best_answer,
+                'scores': array_to_string(scores, ', '),
+                'rejected': rejection_reason,
+                'reason': explanation
+            },
+        from example_slots
         """
     ).fetchall()
-    terminal.console.print(Text("\nOne probe", style="bold"))
-    for name, value in found:
-        terminal.console.print(Text.assemble((f"  {name}: ", "cyan"), shown(value)), soft_wrap=True)
+    for kind, scope, doc_id, slot_idx, score, fields in found:
+        title = "No probe" if kind == "rejected" else f"{kind}, best score {score:.2f}"
+        print_fields(f"{title}: {scope}, slot {slot_idx} of document {doc_id}", fields)
     terminal.console.print()

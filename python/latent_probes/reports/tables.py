@@ -85,6 +85,18 @@ def print_table(
     terminal.console.print()
 
 
+def print_fields(title: str, fields: dict[str, object]) -> None:
+    """Print named texts under a title, wrapped to the terminal, without those that are null."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in fields.items():
+        if value is not None:
+            grid.add_row(f"  {name}", Text(shown(value)))
+    terminal.console.print(Text(f"\n{title}", style="bold"))
+    terminal.console.print(grid)
+
+
 def fitted(columns: list[Column], width: int, gap: int) -> list[Column] | None:
     """The columns, wrapped so that they fit side by side; None if they would be too narrow."""
     room = width - gap * len(columns) - 1
