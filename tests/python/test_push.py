@@ -19,10 +19,11 @@ from stand_in_hub import StandInHub
 
 from latent_probes import publication, pushing, warehouse
 from latent_probes.common.home import Home
-from latent_probes.pushing import PushError
+from latent_probes.pushing import PushError, leaks
 
 NAME = "owner/probes"
 LARGEST = "data/train-round-0001.parquet"
+search_for_leaks = leaks.refuse
 
 
 @pytest.fixture
@@ -35,6 +36,8 @@ def hub(monkeypatch, tmp_path):
         # The stand-in has the older of the Hub's two stores.
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda seconds: None)
+        # Half of the time of a push. What it finds: `test_leaks.py`.
+        monkeypatch.setattr(leaks, "refuse", lambda *_: None)
         yield hub
 
 
@@ -374,6 +377,15 @@ def refused(home: Home, **options) -> str:
 
 def test_what_the_baseline_made_is_pushed_only_when_asked_for(hub, home):
     assert "--allow-baseline" in refused(home, allow_baseline=False)
+    assert not hub.requests
+
+
+def test_an_export_with_a_key_is_not_pushed(hub, home, monkeypatch):
+    with (home.export / "README.md").open("a") as card:
+        card.write("hf_" + "aBcD" * 9)
+    note(home)
+    monkeypatch.setattr(leaks, "refuse", search_for_leaks)
+    assert "README.md, line" in refused(home)
     assert not hub.requests
 
 

