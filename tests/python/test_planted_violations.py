@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import shutil
 
+import duckdb
+import plain_builds
 import pytest
-from conftest import ROOT, Checkout
+from conftest import ROOT
 
-from latent_probes import warehouse
+from latent_probes.warehouse import functions
 
-QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 # A view is made a table first, so that it can be changed.
 PUBLISHED = [
     "create table changed as from published_probes",
@@ -208,9 +211,10 @@ BROKEN_RULES = {
     ("requests", "n_requests is not null"): [
         "update requests set n_requests = null where stage = 'judge'"
     ],
-    ("arm_answers", "state is one of pending, open, answered, stale, refused, failed"): [
-        "update arm_answers set state = 'lost' where answer_number = 2"
-    ],
+    (
+        "arm_answers",
+        "state is one of pending, open, answered, stale, refused, failed, not_recorded",
+    ): ["update arm_answers set state = 'lost' where answer_number = 2"],
     # With an underscore, since the names of other tables begin in the same way.
     ("commitment_", "recurrence_mean between 0 and 1"): [
         "insert into commitment by name select 'p' as probe_id, 'often' as recurrence, "
@@ -252,11 +256,10 @@ BROKEN_RULES = {
 
 
 @pytest.fixture(scope="module")
-def damaged(finished_once, tmp_path_factory) -> Checkout:
-    """A copy of the finished checkout whose files are put back before each test."""
-    folder = tmp_path_factory.mktemp("damaged") / "checkout"
-    shutil.copytree(finished_once.folder, folder, symlinks=True)
-    return Checkout(folder)
+def tests(finished_once) -> dict[str, dict]:
+    """The data tests of the project, by their names."""
+    nodes = plain_builds.project(finished_once.folder).nodes.values()
+    return {node["name"]: node for node in nodes if node["resource_type"] == "test"}
 
 
 def test_every_singular_test_has_a_violation():
@@ -264,15 +267,15 @@ def test_every_singular_test_has_a_violation():
     assert written == set(VIOLATIONS)
 
 
-def test_every_kind_of_rule_and_every_sentence_has_a_violation(read):
+def test_every_kind_of_rule_and_every_sentence_has_a_violation(tests):
     kinds, sentences = set(), set()
-    for node in read.nodes.values():
-        metadata = getattr(node, "test_metadata", None)
-        if metadata and metadata.name == "rules":
-            kinds |= set(metadata.kwargs) - {"model"}
-            sentences |= set(metadata.kwargs.get("holds", {}))
+    for node in tests.values():
+        metadata = node.get("test_metadata")
+        if metadata and metadata["name"] == "rules":
+            kinds |= set(metadata["kwargs"]) - {"model"}
+            sentences |= set(metadata["kwargs"].get("holds", {}))
     shown = {rule for _, rule in BROKEN_RULES}
-    assert sentences <= shown
+    assert sentences and sentences <= shown
     marks = {
         "key": " is unique",
         "unique": ", slot_idx is unique",
@@ -289,68 +292,62 @@ def test_every_kind_of_rule_and_every_sentence_has_a_violation(read):
 
 
 @pytest.fixture(scope="module")
-def read(damaged):
-    """What dbt reads of the project, once for all tests."""
-    from dbt.cli.main import dbtRunner
-
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        go_to(damaged, monkeypatch)
-        return dbtRunner().invoke(["parse", *QUIETLY]).result
-
-
-def go_to(checkout: Checkout, monkeypatch) -> None:
-    """Let dbt work in a checkout, in this process."""
-    monkeypatch.chdir(checkout.folder)
-    for name in ("LATENT_PROBES_HOME", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
-        monkeypatch.setenv(name, checkout.environment[name])
+def warehouse(finished_once, tmp_path_factory):
+    """A copy of the finished warehouse and of its landing file, opened for writing."""
+    folder = tmp_path_factory.mktemp("damaged")
+    for file in ("warehouse.duckdb", "landing.duckdb"):
+        shutil.copy2(finished_once.home / file, folder / file)
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        functions.register(connection)
+        connection.execute(f"attach '{folder / 'landing.duckdb'}' as landing")
+        yield connection
 
 
 @pytest.fixture
-def tested(damaged, finished_once, read, monkeypatch):
-    """A function that changes the finished warehouse and runs one dbt test.
+def failing(warehouse, tests, finished_once):
+    """A function that changes the warehouse and returns the failing rows of one data test.
 
-    It returns the test's status and the failing rows that were printed.
+    The statement is the one that dbt compiled; afterwards the changes are taken back.
     """
-    from dbt.cli.main import dbtRunner
+    project = plain_builds.project(finished_once.folder)
 
-    def run(selected: str, *changes: str) -> tuple[str, str]:
-        for file in ("warehouse.duckdb", "landing.duckdb"):
-            shutil.copy2(finished_once.home / file, damaged.home / file)
-        damaged.change(*changes)
-        go_to(damaged, monkeypatch)
-        printed = []
+    def run(selected: str, *changes: str) -> list[dict]:
+        (name,) = fnmatch.filter(tests, selected)
+        warehouse.begin()
+        for change in changes:
+            warehouse.execute(change)
+        found = warehouse.execute(f"from ({project.text(tests[name])}\n)")
+        columns = [column for column, *_ in found.description]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
-        def listen(event) -> None:
-            if event.info.name == "JinjaLogInfo":
-                printed.append(event.data.msg)
-
-        runner = dbtRunner(manifest=read, callbacks=[listen])
-        outcome = runner.invoke(["test", "--select", selected, *QUIETLY])
-        warehouse.close_connections()
-        assert outcome.result is not None, outcome.exception
-        (result,) = outcome.result
-        return result.status, "\n".join(printed)
-
-    return run
+    yield run
+    warehouse.rollback()
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_planted_violation_is_found(name, tested):
-    status, printed = tested(name, *VIOLATIONS[name])
-    assert (status, printed.split(": ")[0]) == ("fail", f"  {name}")
+def test_a_planted_violation_is_found(name, failing):
+    assert failing(name, *VIOLATIONS[name])
 
 
-def test_a_request_that_failed_before_its_input_changed_may_be_asked_again(tested):
+def test_a_request_that_failed_before_its_input_changed_may_be_asked_again(failing):
     name = "no_request_is_asked_too_often"
     attempts = next(change for change in VIOLATIONS[name] if "'failed' as state" in change)
     earlier = attempts.replace("input_hash", "'before' as input_hash")
     changes = [earlier if change == attempts else change for change in VIOLATIONS[name]]
-    assert tested(name, *changes) == ("pass", "")
+    assert failing(name, *changes) == []
 
 
 @pytest.mark.parametrize(("table", "rule"), BROKEN_RULES)
-def test_a_broken_rule_is_found_and_named(table, rule, tested):
-    status, printed = tested(f"rules_{table}_*", *BROKEN_RULES[table, rule])
-    assert status == "fail"
-    assert printed.startswith(f"  rules_{table.rstrip('_')}_")
-    assert f"rule: {rule}, " in printed
+def test_a_broken_rule_is_found_and_named(table, rule, failing):
+    rows = failing(f"rules_{table}_*", *BROKEN_RULES[table, rule])
+    assert rule in {row["rule"] for row in rows}
+
+
+def test_dbt_prints_the_rows_that_fail(finished):
+    """Those of a singular test and of a rule, each with the name of its test."""
+    rule = "an atom lies on the target side of its split"
+    finished.change(*VIOLATIONS["atoms_match_their_scope"], *BROKEN_RULES["probes", rule])
+    select = ("--select", "atoms_match_their_scope", "rules_probes_*")
+    said = finished.with_dbt().fails("dbt", "--no-write-json", "test", *select)
+    assert re.search(r"  atoms_match_their_scope: \w+: ", said)
+    assert re.search(rf"  rules_probes_\w+: rule: {rule}, violating_row: ", said)
