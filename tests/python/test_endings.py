@@ -298,3 +298,26 @@ def test_the_exit_codes_are_documented():
     page = (ROOT / "docs" / "getting-started.md").read_text()
     for code in (0, failures.FAILED, 2, failures.FAULT, failures.INTERRUPTED):
         assert f"| {code} |" in page
+
+
+@pytest.mark.parametrize(
+    ("pages", "chosen", "expected"),
+    [(10**7, None, None), (10**6, None, "2048MB"), (10**6, "1GB", "1GB")],
+)
+def test_a_build_uses_at_most_half_of_a_small_machine(here, monkeypatch, pages, chosen, expected):
+    monkeypatch.delenv(dbt_calls.MEMORY, raising=False)
+    if chosen:
+        monkeypatch.setenv(dbt_calls.MEMORY, chosen)
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": pages}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    seen = []
+    pretend(monkeypatch, lambda: (seen.append(os.environ.get(dbt_calls.MEMORY)), ended())[1])
+    dbt_calls.call_dbt(here, ["build"], "building")
+    assert seen == [expected]
+    assert os.environ.get(dbt_calls.MEMORY) == chosen
+
+
+def test_without_enough_memory_a_build_names_the_setting(here, monkeypatch):
+    pretend(monkeypatch, ended(result("any", "error", "Out of Memory Error: failed to allocate")))
+    with pytest.raises(warehouse.WarehouseError, match="allow DuckDB more, as in LATENT_P"):
+        dbt_calls.call_dbt(here, ["build"], "building")

@@ -28,9 +28,12 @@ REMEDIES = {
     locks.FULL_DISK: "the disk is full: free some space and run again",
     "Could not read enough bytes": DAMAGED,
     "Corrupt database file": DAMAGED,
-    "Out of Memory Error": "not enough memory: set memory_limit in profiles.yml, or use a larger "
-    "machine",
+    "Out of Memory Error": "not enough memory: allow DuckDB more, as in LATENT_PROBES_MEMORY=8GB, or "
+    "use a larger machine",
 }
+# The variable that profiles.yml reads, and its default in bytes.
+MEMORY = "LATENT_PROBES_MEMORY"
+DEFAULT_MEMORY = 3 * 10**9
 
 
 class WarehouseError(Exception):
@@ -64,6 +67,7 @@ def invoke(home: Home, arguments: list[str], what: str, failing_rows: list[str])
     with (
         terminal.progress(f"dbt: {what}", None, "nodes") as advance,
         environment(VARIABLE, path_for_dbt(home)),
+        on_a_small_machine(),
     ):
 
         def follow(event: EventMsg) -> None:
@@ -158,6 +162,17 @@ def environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+@contextmanager
+def on_a_small_machine() -> Iterator[None]:
+    """Let DuckDB use half of the memory, where that is less than its limit in profiles.yml."""
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    if MEMORY in os.environ or half >= DEFAULT_MEMORY:
+        yield
+    else:
+        with environment(MEMORY, f"{half // 10**6}MB"):
+            yield
 
 
 @contextmanager
