@@ -28,8 +28,8 @@ REMEDIES = {
     locks.FULL_DISK: "the disk is full: free some space and run again",
     "Could not read enough bytes": DAMAGED,
     "Corrupt database file": DAMAGED,
-    "Out of Memory Error": "not enough memory: allow DuckDB more, as in LATENT_PROBES_MEMORY=8GB, or "
-    "use a larger machine",
+    "Out of Memory Error": "not enough memory: allow DuckDB more, as in LATENT_PROBES_MEMORY=8GB, "
+    "or use a larger machine",
 }
 # The variable that profiles.yml reads, and its default in bytes.
 MEMORY = "LATENT_PROBES_MEMORY"
