@@ -50,12 +50,14 @@ def export(home: Home) -> None:
 def write(home: Home) -> None:
     """Write the data set; its stamp comes last, so an interrupted export is not pushed."""
     home.export_stamp.unlink(missing_ok=True)
+    # Before the warehouse is open here: dbt may have to compile them again, and opens it to write.
+    compiled = warehouse.compiled(home, queries.FIGURES)
     with warehouse.opened(home) as connection:
         settings = settings_of(home, connection)
         published = tables.published(connection)
         write_tables(home, connection, published)
         remove_others(home, connection, published)
-        write_text(home.export / queries.NAME, queries.text(home, connection, published))
+        write_text(home.export / queries.NAME, queries.text(connection, published, compiled))
         with queries.opened(home.export) as figures:
             histogram.draw(figures, home.export / histogram.NAME)
             written = card.render(figures, home.export, settings)

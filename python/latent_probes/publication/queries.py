@@ -13,9 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import warehouse
 from latent_probes.common import limits, sql
-from latent_probes.common.home import Home
 from latent_probes.publication import strangers
 from latent_probes.publication.tables import Table, paths
 
@@ -51,8 +49,10 @@ HEAD = """\
 """
 
 
-def text(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]) -> str:
-    """The text of queries.sql: published tables, constants, figures."""
+def text(
+    connection: duckdb.DuckDBPyConnection, published: list[Table], compiled: dict[str, str]
+) -> str:
+    """The text of queries.sql: published tables, constants, and the compiled models of figures."""
     parts = [HEAD]
     views = {table.model: sql.identifier(table.config) for table in published}
     for table in published:
@@ -62,8 +62,8 @@ def text(home: Home, connection: duckdb.DuckDBPyConnection, published: list[Tabl
         view = views[table.model]
         parts.append(f"-- {table.meaning}\ncreate or replace view {view} as\n{rows};\n")
     parts += [constant(connection, name) for name in CONSTANTS]
-    for name, compiled in warehouse.compiled(home, FIGURES).items():
-        text = without_database(compiled, views)
+    for name, statement in compiled.items():
+        text = without_database(statement, views)
         parts.append(f"create or replace view {name} as\n{text};\n")
     return "\n".join(parts)
 
