@@ -117,7 +117,7 @@ class Checkout:
         if command[0] in ("latent-probes", "impatient", "dying", "dbt"):
             return self.ends_forked(command)
         process = self.start(*command)
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=1200)
         return process.returncode, output
 
     def ends_forked(self, command: tuple[str, ...]) -> tuple[int, str]:

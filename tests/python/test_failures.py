@@ -157,18 +157,29 @@ def test_open_requests_count_towards_the_cost_limit(checkout, here):
             "select stage, spent_usd, reserved_usd from warehouse.committed_spend"
         ).fetchall()
     assert (stage, spent) == ("generator", 0)
-    assert reserved == pytest.approx(5.80, abs=0.01)
+    # Four characters of the prompt are a token, and an answer has at most 28,000.
+    ((n_requests, n_tokens),) = checkout.query(
+        "select count(*), sum((prompt_characters + input_characters) / 4 + 28000) "
+        "from generator_requests join request_tokens using (stage, model)"
+    )
+    assert n_requests == 20
+    assert reserved == pytest.approx(n_tokens * 9 / 1e6)
+    # What follows needs room for no request more below 6 dollars, and for none of 20 below 5.
+    assert 5 < reserved < 6 < reserved * 21 / 20
+    said = rf"\${reserved:.2f} reserved"
     # The baseline asks only when it is collected: under another limit it does not.
-    with pytest.raises(runner.RunError, match=r"\$5.80 reserved"):
+    with pytest.raises(runner.RunError, match=said):
         runner.answer_pending(here, provider, once=True, max_cost=5)
-    # One more request costs less than $0.30, and would lead over the limit all the same.
+    # One more request would lead over the limit.
     checkout.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
-    with pytest.raises(pending.QueueError, match=r"\$0.00 spent, \$5.80 reserved"):
+    with pytest.raises(pending.QueueError, match=rf"\$0.00 spent, {said}"):
         runner.answer_pending(here, provider, once=True, max_cost=6)
     assert checkout.query("select distinct round_number from requests", "landing") == [(1,)]
     # Once it has landed, it costs what it has cost.
-    with pytest.raises(pending.QueueError, match=r"\$0.56 spent, \$5.\d\d reserved"):
+    with pytest.raises(pending.QueueError, match=r"\$5.\d\d reserved") as refused:
         runner.answer_pending(here, Lexical(here.batches / "lexical"), once=True, max_cost=6)
+    ((n_tokens,),) = checkout.query("select sum(input_tokens + output_tokens) from responses")
+    assert f"${n_tokens * 9 / 1e6:.2f} spent" in str(refused.value)
     assert checkout.query(
         "select round_number, count(*) from requests where stage = 'generator' "
         "group by all order by all",
