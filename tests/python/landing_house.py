@@ -95,7 +95,10 @@ class House:
 
     def refusal(self, *paths, **mapping):
         """Why the files are refused; nothing of them is landed, nor of a good one before them."""
-        good = write(self.folder / "good.jsonl", row(doc_id="good"))
+        good = row(doc_id="good")
+        for ours in mapping.get("constants", ()):
+            good.pop(ours, None)
+        good = write(self.folder / "good.jsonl", good)
         before = self.state()
         with pytest.raises(FileError) as caught:
             self.land(good, *paths, **mapping)

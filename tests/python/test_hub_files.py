@@ -172,19 +172,19 @@ def test_the_same_bytes_at_another_commit_are_not_downloaded_again(hub, house, p
 
 
 def test_a_file_that_landed_with_another_mapping_is_read_again(hub, house, parquet):
-    hub.create("owner/rollouts").commit({"a.parquet": parquet("a", second=" another")})
+    hub.create("owner/rollouts").commit({"a.parquet": parquet("a", second=" another", other_idx=1)})
     house.land(NAME)
-    twice = {"columns": {"continuation": "second"}, "constants": {"continuation_idx": "1"}}
+    twice = {"columns": {"continuation": "second", "continuation_idx": "other_idx"}}
     assert house.land(NAME, **twice) == Landed(rollouts=1, added=1)
     assert [rollout[-1] for rollout in house.rollouts()] == [" there was a fox.", " another"]
 
 
 def test_a_mapping_is_recorded(hub, house, parquet):
     hub.create("owner/rollouts").commit({"a.parquet": parquet("a", id="mapped")})
-    house.land(NAME, columns={"doc_id": "id"}, constants={"source_model": "other"})
+    house.land(NAME, columns={"doc_id": "id"}, constants={"min_p": "0.5"})
     ((details,),) = house.query("select details from rollout_sources")
     assert json.loads(details)["columns"] == {"doc_id": "id"}
-    assert json.loads(details)["constants"] == {"source_model": "other"}
+    assert json.loads(details)["constants"] == {"min_p": "0.5"}
     assert documents(house) == ["mapped"]
 
 

@@ -116,12 +116,25 @@ def test_a_constant_stands_for_a_missing_column(house, suffix, column, value):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_constant_stands_in_place_of_a_column(house, suffix):
-    rows = row(temperature=1.5), row(temperature=1.5, doc_id="e", source_model="another")
+def test_a_constant_stands_for_a_column_without_values(house, suffix):
+    rows = (
+        row(source_model="", temperature=None),
+        row(source_model="", temperature=None, doc_id="e"),
+    )
     path = write(house.folder / f"rollouts{suffix}", *rows)
     house.land(path, constants={"source_model": "m", "temperature": "0.7", "top_k": "20"})
     assert {rollout[0] for rollout in house.rollouts()} == {"m"}
     assert house.sampling() == [{"temperature": 0.7, "top_k": 20}] * 2
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(("ours", "value"), [("source_model", "m"), ("top_k", "20")])
+def test_a_constant_replaces_no_value_of_a_row(house, suffix, ours, value):
+    # Rows of JSONL can have different keys.
+    empty = {".parquet": {ours: None}, ".csv": {ours: ""}, ".jsonl": {}}[suffix]
+    rows = without(ours, top_k=5) | empty, row(top_k=5, doc_id="e")
+    said = house.refusal(write(house.folder / f"bad{suffix}", *rows), constants={ours: value})
+    assert f"row 2: has {ours} beside the constant {ours}={value} (drop the constant)" in said
 
 
 @pytest.mark.parametrize("suffix", LIST_FORMATS)

@@ -31,8 +31,8 @@ Constants = Annotated[
     typer.Option(
         "--constant",
         metavar="OURS=VALUE",
-        help="Constant value for a column the file does not have (source_model, doc_source, "
-        "continuation_idx or a sampling setting). Repeatable.",
+        help="Constant value for a column that the file lacks or leaves empty (source_model, "
+        "doc_source, continuation_idx or a sampling setting). Repeatable.",
     ),
 ]
 

@@ -38,7 +38,7 @@ CONSTANTS = ("source_model", "doc_source", "continuation_idx", *SAMPLING_COLUMNS
 
 @dataclass(frozen=True)
 class Mapping:
-    """The file's names for our columns, and constants that replace a column.
+    """The file's names for our columns, and constants for columns that it does not have.
 
     ``delimiter`` separates the fields of CSV files. Raises FileError if both are given for a
     column, or a constant has the wrong type.
@@ -92,6 +92,13 @@ class Mapping:
             return []
         return ["continuation" if self.has_list(known) else "continuations"]
 
+    def contradicted(self) -> dict[str, str]:
+        """Messages for rows with a value of their own beside a constant, by their SQL condition."""
+        return {
+            f"{ours} != ''": f"has {ours} beside the constant {ours}={value} (drop the constant)"
+            for ours, value in self.constants.items()
+        }
+
     def schema(self, known: list[str]) -> list[Column]:
         """The columns to read of a file with these columns."""
         needed = [
@@ -114,6 +121,9 @@ class Mapping:
                 empty_is_text=True,
             )
             for ours in self.unwanted(known)
+        ] + [
+            Column(ours, ours, KINDS.get(ours, Text()), required=False, nullable=True)
+            for ours in self.constants
         ]
         settings = [
             Column(ours, self.name_of(ours), kind, required=ours in self.columns, nullable=True)

@@ -124,11 +124,12 @@ def read(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping
         values["continuation_idx"] = f"try_cast({values['continuation_idx']} as bigint)"
     values["sampling"] = mapping.sampling()
     selected = ", ".join(f"{value} as {ours}" for ours, value in values.items())
-    both = (
-        " and ".join(f"{ours} is not null" for ours in BOTH) if mapping.unwanted(known) else "false"
-    )
-    names = " and ".join(mapping.name_of(ours) for ours in BOTH)
-    problem = f"case when {both} then {sql.literal(f'has both {names}')} end"
+    problems = mapping.contradicted()
+    if mapping.unwanted(known):
+        both = " and ".join(f"{ours} is not null" for ours in BOTH)
+        problems[both] = f"has both {' and '.join(map(mapping.name_of, BOTH))}"
+    branches = [f"when {when} then {sql.literal(then)}" for when, then in problems.items()]
+    problem = f"case {' '.join(branches)} end" if branches else "null"
     table_files.read(
         connection,
         source,
