@@ -1,4 +1,4 @@
--- One row per kind of incident with a provider that affects the spend, with its number.
+-- One row per kind of incident that affects the spend or the answers that count, with its number.
 with
 
 seen as (
@@ -85,6 +85,14 @@ seen as (
             as meaning,
     from {{ ref('responses') }}
     where outcome = 'succeeded' and input_tokens is null
+    union all
+    select
+        'answers under a reserved name' as kind,
+        count(*) as n,
+        'They landed under the name of a baseline that answers by itself: no table counts them.'
+            as meaning,
+    from {{ source('landing', 'oracle_answers') }}
+    where {{ is_reserved_method('oracle', 'file_hash') }}
 
 )
 

@@ -295,6 +295,30 @@ def test_answers_of_another_set_are_refused_and_what_landed_stays(finished):
 
 
 @pytest.mark.parametrize(
+    "name", ["text-only answerer", " Text-Only Answerer", "lexical", "Lexical"]
+)
+def test_a_file_has_no_name_of_a_baseline(finished_once, tmp_path, name):
+    file = tmp_path / "answers.parquet"
+    data = finished_once.home / "export" / "data" / "*.parquet"
+    duckdb.sql(f"copy (select doc_id, slot_idx, 'x' as answer from '{data}') to '{file}'")
+    home = Home(finished_once.folder, finished_once.home)
+    with pytest.raises(oracles.OracleError, match="a baseline that answers by itself"):
+        oracles.land_answers(home, name, "no_state", file, build_of(finished_once))
+    assert finished_once.query("select count(*) from oracle_answers", "landing") == [(0,)]
+
+
+def test_two_methods_differ_in_more_than_case(finished):
+    home = Home(finished.folder, finished.home)
+    file = write(finished, "m", "select doc_id, slot_idx, 'x' as answer from train limit 1")
+    build = build_of(finished)
+    for name in ("My method", " My method "):
+        oracles.land_answers(home, name, "real_state", file, build)
+    with pytest.raises(oracles.OracleError, match="differs from 'My method'"):
+        oracles.land_answers(home, "my Method", "no_state", file, build)
+    assert finished.query("select count(*) from oracle_answers", "landing") == [(1,)]
+
+
+@pytest.mark.parametrize(
     ("columns", "fault"),
     [
         (

@@ -86,7 +86,7 @@ methods as (
     union all by name
     -- The text-only baseline that all methods are compared with.
     select
-        'text-only answerer' as oracle,
+        {{ text_only_answerer() }} as oracle,
         'no_state' as condition,
         probe_id,
         len(scores) as n_answers,

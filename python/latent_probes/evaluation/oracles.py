@@ -13,7 +13,7 @@ import duckdb
 import pyarrow
 
 from latent_probes import landing, warehouse
-from latent_probes.common import files, terminal
+from latent_probes.common import files, sql, terminal
 from latent_probes.common.home import Home
 from latent_probes.evaluation.answers_file import OracleError, read
 from latent_probes.providers import lexical
@@ -31,7 +31,8 @@ def land_answers(
     OracleError or FileError, and lands nothing, if the file or a row is invalid or the answers are
     for another build.
     """
-    if not oracle.strip():
+    oracle = oracle.strip()
+    if not oracle:
         raise OracleError("--name is empty: give the name of the method")
     published = published_build(home)
     if build != published:
@@ -82,12 +83,46 @@ def add(
             },
         ).to_arrow_table()
     with landing.opened(home.landing) as connection:
+        refuse_confusing_name(connection, oracle, file_hash)
         if n_other := landing.differing_answers(connection, named):
             raise OracleError(
                 f"{oracle} has already landed different answers to {n_other:,} of these probes "
                 f"under {condition}: landed answers never change, so use another --name"
             )
         return landing.add_oracle_answers(connection, named), named.num_rows
+
+
+def refuse_confusing_name(
+    connection: duckdb.DuckDBPyConnection, oracle: str, file_hash: str
+) -> None:
+    """Raise OracleError for a name that would mix these answers with another method's.
+
+    That is the name of a baseline that answers by itself, and one that differs from a method's name
+    in case or white space only.
+    """
+    is_reserved, similar = landing.one(
+        connection,
+        f"""
+        select
+            {sql.macro("is_reserved_method", "$oracle", "$file_hash")},
+            (
+                select if(bool_or(oracle = $oracle), null, min(oracle))
+                from oracle_answers
+                where {sql.macro("bare_name", "oracle")} = {sql.macro("bare_name", "$oracle")}
+            )
+        """,
+        {"oracle": oracle, "file_hash": file_hash},
+    )
+    if is_reserved:
+        raise OracleError(
+            f"--name {oracle!r} is the name of a baseline that answers by itself, and nothing has "
+            "landed: choose another name"
+        )
+    if similar is not None:
+        raise OracleError(
+            f"--name {oracle!r} differs from {similar!r}, which has landed, in case or white space "
+            "only, and nothing has landed: write the same name, or choose another one"
+        )
 
 
 def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int, int]:
