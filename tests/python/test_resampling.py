@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import duckdb
+import landing_house
 import pytest
 import tiny_models
 from conftest import Checkout
 
-from latent_probes import landing
+from latent_probes import landing, rollout_files
 from latent_probes.common.home import Home
 from latent_probes.sampling import resamples as resampling
 from latent_probes.sampling import rollouts as sampling
@@ -41,7 +43,8 @@ def command(model_folder, *options: str) -> list[str]:
     """The command line of a few documents."""
     return [
         *("latent-probes", "resample", "--model", str(model_folder), "--device", "cpu"),
-        *("--documents", "3", "--max-new-tokens", "12", "--batch-size", "4", *options),
+        *("--documents", "3", "--max-new-tokens", "12", "--batch-size", "4", "--same-model"),
+        *options,
     ]
 
 
@@ -85,6 +88,7 @@ def test_a_killed_command_goes_on_and_more_continuations_leave_the_first(sampled
         "select count(*) from resample_passages where is_written and not is_empty and not was_cut"
     )
     assert n_asked == n_passages
+    assert re.search(r"\d+ of \d+ passages were cut before the atom's place \(n_cut\)", more)
     # So few tokens reach no sentence's end.
     assert sampled.query("select max(n_cut) from commitment where is_written") == [(3,)]
 
@@ -118,7 +122,10 @@ def test_what_is_said_again_is_found_in_every_scope(sampled):
         )
     ]
     model = Repeating(texts, repeats=3)
-    assert resampling.resample_splits(here, model, "gemma-3-270m", 5, 100, 1, None)[0] > 0
+    n_landed, _ = resampling.resample_splits(
+        here, model, "gemma-3-270m", 5, 100, 1, None, is_same_model=True
+    )
+    assert n_landed > 0
     sampled.runs(*OFFLINE)
     # The offline judge knows nothing but words: `4.` has none.
     rows = sampled.query(
@@ -166,15 +173,31 @@ def test_another_model_is_refused(tmp_path):
     landed_by(path, {"model": "tiny", "revision": "a", "dtype": "float32"})
     with landing.opened(path) as connection:
         # A server does not say which revision it runs.
-        resampling.refuse_other_model(connection, "m", {"model": "tiny", "revision": None})
+        resampling.refuse_other_model(connection, "m", {"model": "tiny", "revision": None}, False)
         for settings in ({"model": "other"}, {"model": "tiny", "revision": "b"}):
             with pytest.raises(
                 sampling.SamplingError, match="resample with the model that wrote them"
             ):
-                resampling.refuse_other_model(connection, "m", settings)
+                resampling.refuse_other_model(connection, "m", settings, True)
         assert resampling.as_drawn(connection, "m", 9, 4) == Settings(0.7, 1.0, 0, 0.0, 9, 4)
         with pytest.raises(sampling.SamplingError, match="no rollouts of 'n'"):
             resampling.as_drawn(connection, "n", 9, 4)
+
+
+def test_a_model_of_another_name_than_a_file_states_is_confirmed(tmp_path, capsys):
+    file = landing_house.write(
+        tmp_path / "rollouts.jsonl", landing_house.row(source_model="google/tiny")
+    )
+    path = tmp_path / "landing.duckdb"
+    rollout_files.land_rollouts(path, [file], rollout_files.Mapping(), tmp_path / "downloads")
+    with landing.opened(path) as connection:
+        for model in ("tiny.Q4_1", "tiny-2", "google"):
+            with pytest.raises(sampling.SamplingError, match=r"another name.*add --same-model"):
+                resampling.refuse_other_model(connection, "google/tiny", {"model": model}, False)
+            resampling.refuse_other_model(connection, "google/tiny", {"model": model}, True)
+        for model in ("google/tiny", "Tiny", "unsloth/tiny"):
+            resampling.refuse_other_model(connection, "google/tiny", {"model": model}, False)
+    assert "rollouts.jsonl: cannot verify that Tiny wrote them" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -202,7 +225,7 @@ def test_what_is_counted_together_is_drawn_in_one_way(model, max_new_tokens, fau
     landed.settings = {"model": model}
     with pytest.raises(sampling.SamplingError, match=fault):
         resampling.resample_splits(
-            Home(tmp_path, tmp_path), landed, "m", 5, max_new_tokens, 1, None
+            Home(tmp_path, tmp_path), landed, "m", 5, max_new_tokens, 1, None, is_same_model=True
         )
 
 

@@ -100,7 +100,9 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
 
     # Resampled texts are read beside what has landed, without further answers.
     here = Home(scoring.folder, scoring.home)
-    resampling.resample_splits(here, SayingSomethingElse(), "gemma-3-270m", 1, 100, 1, None)
+    resampling.resample_splits(
+        here, SayingSomethingElse(), "gemma-3-270m", 1, 100, 1, None, is_same_model=True
+    )
     again = scoring.runs(*command(model_folder))
     resampled = scoring.query(
         "select count(*), count(distinct probe_id) from token_scores "

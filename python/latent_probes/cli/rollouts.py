@@ -160,6 +160,13 @@ def resample(
             help="Source model to resample, if there are probes of more than one.",
         ),
     ] = None,
+    same_model: Annotated[
+        bool,
+        typer.Option(
+            "--same-model",
+            help="Confirm that this model wrote rollouts in files under another name.",
+        ),
+    ] = False,
     server: options.Server = None,
     seed: options.Seed = 1,
     max_new_tokens: options.MaxNewTokens = 512,
@@ -180,7 +187,7 @@ def resample(
     """
     from latent_probes import warehouse
     from latent_probes.common import terminal
-    from latent_probes.reports import plan
+    from latent_probes.reports import commitment, plan
     from latent_probes.sampling import models, resamples
 
     with working("finished work has landed; rerun the same command to continue") as here:
@@ -190,8 +197,10 @@ def resample(
             model, server, revision, dtype, device, batch_size, tokenizer, in_flight
         )
         landed, wanted = resamples.resample_splits(
-            here, source, name, continuations, max_new_tokens, seed, documents
+            *(here, source, name, continuations, max_new_tokens, seed, documents),
+            is_same_model=same_model,
         )
         warehouse.build(here, tested=False)
     terminal.say_landed(landed, wanted, f"continuations of {name}")
+    commitment.say_what_was_cut(here, name)
     plan.show(here)

@@ -48,14 +48,17 @@ def resample_splits(
     max_new_tokens: int,
     seed: int,
     n_documents: int | None,
+    *,
+    is_same_model: bool,
 ) -> tuple[int, int]:
     """Sample the missing continuations; return how many landed, and how many there should be.
 
     Sampling settings are those of the rollouts. Raises SamplingError if these are unknown or vary,
-    if the rollouts came from another model, or if earlier resamples used other settings.
+    if the rollouts came from another model, or from a file and a model of another name unless
+    ``is_same_model``, or if earlier resamples used other settings.
     """
     with landing.opened(home.landing) as connection:
-        refuse_other_model(connection, source_model, model.settings)
+        refuse_other_model(connection, source_model, model.settings, is_same_model)
         settings = as_drawn(connection, source_model, max_new_tokens, seed)
         refuse_other_settings(connection, source_model, model.settings | asdict(settings))
         known = landing.known_resamples(connection, source_model)
@@ -94,15 +97,17 @@ def source_model_of(home: Home) -> str:
 
 
 def refuse_other_model(
-    connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict
+    connection: duckdb.DuckDBPyConnection, source_model: str, settings: dict, is_same: bool
 ) -> None:
-    """Raise unless the rollouts came from this model: another's agreement says nothing."""
+    """Raise unless the rollouts came from this model: another's agreement says nothing.
+
+    A file does not say which model wrote it. Then the names must be equal, apart from their owner,
+    unless ``is_same`` confirms that it is the same model.
+    """
+    files = []
     for kind, name, details in landing.sources_of(connection, source_model):
         if kind != "sampler":
-            terminal.say(
-                f"rollouts of {source_model} came from {name}: cannot verify that "
-                f"{settings['model']} wrote them"
-            )
+            files.append(name)
             continue
         landed = details["settings"]
         for key in IDENTITY:
@@ -112,6 +117,24 @@ def refuse_other_model(
                     f"rollouts of {source_model!r} were sampled with {key} {known[0]}, not "
                     f"{known[1]}: resample with the model that wrote them"
                 )
+    if not files:
+        return
+    model = settings["model"]
+    names = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} other sources"
+    if not is_same and without_owner(model) != without_owner(source_model):
+        raise SamplingError(
+            f"rollouts of {source_model!r} came from {names}, which does not say which model wrote "
+            f"them, and {model!r} is another name: resample with the model that wrote them; if "
+            "that is this one, add --same-model"
+        )
+    terminal.say(
+        f"rollouts of {source_model} came from {names}: cannot verify that {model} wrote them"
+    )
+
+
+def without_owner(model: str) -> str:
+    """A model's name without its owner on the Hub, for comparison."""
+    return model.rstrip("/").rpartition("/")[2].casefold()
 
 
 def refuse_other_settings(
