@@ -1,5 +1,6 @@
 """Printed text cannot control the terminal."""
 
+import time
 import unicodedata
 
 import pytest
@@ -68,3 +69,16 @@ def test_progress_is_one_line_where_there_is_no_terminal(capsys):
         advance(1000)
         advance(500)
     assert capsys.readouterr().out == "landing: 1,500 responses\n"
+
+
+def test_a_line_of_progress_is_printed_when_it_has_grown(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.01)
+    with terminal.progress("landing", None, "responses") as advance:
+        for _ in range(2):
+            time.sleep(0.1)
+            advance(5)
+            time.sleep(0.1)
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        f"landing: {text}" for text in ("5 responses so far", "10 responses so far", "10 responses")
+    ]

@@ -123,10 +123,18 @@ class Progress:
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str) -> Iterator[Progress]:
-    """Show progress: a bar on a terminal; elsewhere a line now and then, and one at the end."""
+    """Show progress: a bar on a terminal; elsewhere a line when it grew, and one at the end."""
     if not console.is_terminal:
         counted = Progress(total, lambda _: None)
-        with repeated(lambda: say(f"{what}: {so_far(counted)} {unit} so far")):
+        said = 0
+
+        def say_what_was_added() -> None:
+            nonlocal said
+            if counted.done > said:
+                said = counted.done
+                say(f"{what}: {so_far(counted)} {unit} so far")
+
+        with repeated(say_what_was_added):
             yield counted
         say(f"{what}: {counted.done:,} {unit}")
         return
