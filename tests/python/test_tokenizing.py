@@ -119,3 +119,22 @@ def test_a_name_tells_no_path():
     assert tokenizing.short_name("owner/model") == "owner/model"
     assert tokenizing.short_name("/somewhere/model-q4.gguf") == "model-q4"
     assert tokenizing.short_name(".") != "."
+
+
+@pytest.mark.parametrize(
+    "name", ["nope.gguf", "org/nope.gguf", "./nope", "a/b/nope", "/nope", "no pe"]
+)
+def test_a_path_that_is_missing_is_not_searched_on_the_hub(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(tokenizing.TokenizerError, match=f"{name}: no such .*; check the path"):
+        tokenizing.refuse_missing(name)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "Qwen/Qwen3.5-9B", "here/a/b", "here/model.gguf"])
+def test_a_name_that_can_be_on_the_hub_and_a_path_that_exists_are_not_refused(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "here" / "model.gguf").touch()
+    tokenizing.refuse_missing(name)

@@ -37,14 +37,15 @@ def score_local(
     from latent_probes.common import terminal
     from latent_probes.local_models import scores
     from latent_probes.reports import contrast
-    from latent_probes.sampling import language_model
+    from latent_probes.sampling import language_model, tokenizing
 
     scopes = list(dict.fromkeys(scope or scores.DEFAULT_SCOPES))
-    if unknown := set(scopes) - set(scores.SCOPES):
-        raise typer.BadParameter(f"{unknown.pop()!r} is not one of {', '.join(scores.SCOPES)}")
+    for name in scopes:
+        options.one_of(name, scores.SCOPES)
     with working("finished work has landed; rerun the same command to continue") as here:
-        # Missing libraries are reported before anything else is done.
+        # What is missing is reported before anything else is done.
         language_model.libraries()
+        tokenizing.refuse_missing(model)
         warehouse.build(here, tested=False)
         source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
         landed = scores.score_probes(here, source, scopes, documents)
@@ -86,7 +87,7 @@ def save_activations(
     from latent_probes import warehouse
     from latent_probes.common import terminal
     from latent_probes.local_models import activations
-    from latent_probes.sampling import language_model
+    from latent_probes.sampling import language_model, tokenizing
 
     numbers = list(dict.fromkeys(layer.strip() for layer in layers.split(",")))
     if not all(number.isdecimal() for number in numbers):
@@ -94,8 +95,9 @@ def save_activations(
             f"--layers must be a comma-separated list of integers, e.g. 8,16,24, not {layers!r}"
         )
     with working("finished shards are kept; rerun the same command to continue") as here:
-        # Missing libraries are reported before anything else is done.
+        # What is missing is reported before anything else is done.
         language_model.libraries()
+        tokenizing.refuse_missing(model)
         warehouse.build(here, tested=False)
         source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
         n_saved = activations.save_activations(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -10,6 +12,15 @@ import typer
 from latent_probes import providers
 from latent_probes.common.home import project_directory
 from latent_probes.providers import ProviderError
+
+
+def one_of(given: str, known: Sequence[str]) -> str:
+    """Check that a value is one of ``known``. Raises BadParameter, with the closest one."""
+    if given in known:
+        return given
+    closest = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    question = f": did you mean {closest[0]!r}?" if closest else ""
+    raise typer.BadParameter(f"{given!r} is not one of {', '.join(known)}{question}")
 
 
 def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[str, str]:
@@ -22,9 +33,7 @@ def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[st
         ours, equals, theirs = pair.partition("=")
         if not (ours and equals and theirs):
             raise typer.BadParameter(f"{pair!r} does not have the form {form}")
-        if ours not in known:
-            raise typer.BadParameter(f"{ours!r} is not one of {', '.join(known)}")
-        found[ours] = theirs
+        found[one_of(ours, known)] = theirs
     return found
 
 
@@ -43,6 +52,29 @@ def dollars(limit: float | None) -> float | None:
     return limit
 
 
+def provider(given: str | None) -> str | None:
+    """Check the name of a provider, if given. Raises BadParameter for an unknown one."""
+    project = project_directory()
+    # Outside of a project, the command says what is wrong.
+    if given is None or project is None:
+        return given
+    with suppress(ProviderError):
+        return one_of(given, [listed.name for listed in providers.listed(project)])
+    return given
+
+
+def condition(given: str) -> str:
+    """Check the name of a condition. Raises BadParameter for an unknown one."""
+    from latent_probes.warehouse import ProjectError, seed_files
+
+    project = project_directory()
+    with suppress(ProjectError):
+        if project is not None:
+            lines = seed_files.read_seed(project, "oracle_conditions").lines
+            return one_of(given, [line.values["condition"] or "" for line in lines])
+    return given
+
+
 def provider_help() -> str:
     """Help that lists the providers of this project; outside of one, only where they are listed."""
     project = project_directory()
@@ -59,6 +91,7 @@ Answerer = Annotated[
     typer.Option(
         "--provider",
         metavar="NAME",
+        callback=provider,
         help=provider_help(),
     ),
 ]

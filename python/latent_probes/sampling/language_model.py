@@ -46,6 +46,7 @@ class LanguageModel:
         self, model: str, revision: str | None, dtype: str, device: str | None, batch_size: int
     ):
         torch, transformers = libraries()
+        tokenizing.refuse_missing(model)
         self.batch_size = batch_size
         self.name = tokenizing.short_name(model)
         if not Path(model).exists():

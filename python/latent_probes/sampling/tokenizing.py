@@ -29,6 +29,7 @@ def load(model: str, revision: str | None) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
+    refuse_missing(model)
     try:
         # A special token spelled out in external text must stay text.
         return AutoTokenizer.from_pretrained(
@@ -38,6 +39,27 @@ def load(model: str, revision: str | None) -> PreTrainedTokenizerBase:
         raise TokenizerError(
             f"cannot load the tokenizer of {model!r} ({first_line(error)}); check the name or path"
         ) from error
+
+
+def refuse_missing(model: str) -> None:
+    """Raise TokenizerError for a folder or file that does not exist and cannot be on the Hub.
+
+    So a mistyped path is not searched there.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    path = Path(model)
+    if path.exists():
+        return
+    try:
+        validate_repo_id(model)
+        is_name = path.suffix != ".gguf"
+    except HFValidationError:
+        is_name = False
+    if not is_name:
+        what = "file" if path.suffix == ".gguf" else "folder, and no name on the Hub"
+        raise TokenizerError(f"{model}: no such {what}; check the path")
 
 
 def place(model: str) -> dict[str, str]:
