@@ -18,7 +18,7 @@ from typer import BadParameter
 from typer.main import get_command
 
 from latent_probes import landing, warehouse
-from latent_probes.cli import app, failures
+from latent_probes.cli import app, evaluation, failures, rollouts
 from latent_probes.common import home, terminal
 from latent_probes.common.home import Home, HomeError
 from latent_probes.warehouse import dbt as dbt_calls
@@ -90,13 +90,22 @@ def folder(tmp_path, monkeypatch) -> Path:
 def test_a_place_that_can_be_no_home_is_refused(place, said, folder, monkeypatch):
     monkeypatch.setenv(home.VARIABLE, place)
     with pytest.raises(HomeError, match=said):
+        home.find(is_made=True)
+    assert [path.name for path in folder.iterdir()] == ["dbt_project.yml"]
+
+
+def test_only_what_fills_a_home_makes_it(folder, monkeypatch):
+    monkeypatch.setenv(home.VARIABLE, "nope")
+    with pytest.raises(HomeError, match="nope', which does not exist: correct it"):
         home.find()
     assert [path.name for path in folder.iterdir()] == ["dbt_project.yml"]
+    with pytest.raises(HomeError, match=r"nothing has landed in .*nope: land rollouts"):
+        home.refuse_empty(home.find(is_made=True))
 
 
 def test_an_odd_home_is_a_home(folder, monkeypatch):
     monkeypatch.setenv(home.VARIABLE, "ho'me [1] {2} é")
-    assert home.find().folder.is_dir()
+    assert home.find(is_made=True).folder.is_dir()
 
 
 @pytest.mark.parametrize("name", ["name: other", "name: 'latent_probes_2'", "models: {}"])
@@ -292,6 +301,36 @@ def test_a_sampling_setting_is_a_finite_number(option, number):
     command = get_command(app).commands["sample"]
     with pytest.raises(BadParameter, match="Input should be"):
         command.make_context("sample", ["--prefixes", "p", "--model", "m", option, number])
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("run --provider lexcial", "'lexcial' is not one of .*: did you mean 'lexical'"),
+        ("plan --provider lexcial", "'lexcial' is not one of .*: did you mean 'lexical'"),
+        ("calibrate --provider antropic", "did you mean 'anthropic"),
+        ("evaluate --name m --condition real", "real_state, .*: did you mean 'real_state'"),
+        ("evaluate --name m --condition no_state --provider x", "'x' is not one of [^:]*$"),
+    ],
+)
+def test_a_mistyped_name_is_an_error_of_the_command_line(command, said):
+    name, *arguments = command.split()
+    with pytest.raises(BadParameter, match=said) as caught:
+        get_command(app).commands[name].make_context(name, arguments)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: rollouts.land(["a"], constant=["temperature=hot"]), "hot is not a number"),
+        (lambda: rollouts.land(["a"], column=["doc=id"]), "did you mean 'doc_id'"),
+        (lambda: evaluation.calibrate(levels="3..1"), "the first level is above the last"),
+    ],
+)
+def test_a_value_that_no_option_can_have_is_an_error_of_the_command_line(call, said):
+    with pytest.raises(BadParameter, match=said):
+        call()
 
 
 def test_the_exit_codes_are_documented():

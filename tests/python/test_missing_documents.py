@@ -5,6 +5,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from latent_probes.common.home import Home
+from latent_probes.queue import runner
 from latent_probes.reports.plan import say_what_is_missing
 
 
@@ -60,3 +62,22 @@ def test_without_rollouts_none_are_named(connection, capsys):
     connection.execute("insert into round_status values (1, 'proposed', 0, 20, 'gemma')")
     say_what_is_missing(connection)
     assert capsys.readouterr().out.endswith("(landed: none).\n")
+
+
+@pytest.mark.parametrize("state", ["proposed", "withdrawn"])
+def test_a_run_without_any_document_names_the_home(state, tmp_path):
+    here = Home(tmp_path, tmp_path / "nope")
+    here.folder.mkdir()
+    with duckdb.connect(str(here.warehouse)) as connection:
+        connection.execute(
+            f"create table round_settings as select 'gemma' as source_model, '{state}' as state"
+        )
+        connection.execute("create table round_documents (doc_id varchar)")
+    if state == "withdrawn":
+        runner.refuse_without_documents(here)
+        return
+    with pytest.raises(runner.RunError, match=r"no round has documents in .*nope: .* gemma there"):
+        runner.refuse_without_documents(here)
+    with duckdb.connect(str(here.warehouse)) as connection:
+        connection.execute("insert into round_documents values ('d')")
+    runner.refuse_without_documents(here)

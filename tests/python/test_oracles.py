@@ -261,7 +261,10 @@ def test_a_probe_is_answered_once_whether_or_not_a_row_names_its_model(tmp_path)
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        (["no-such,1,x"], "row 1: no such probe has been published"),
+        (
+            ["no-such,1,x"],
+            "row 1: no such probe has been published as doc_id 'no-such', slot_idx 1;",
+        ),
         (["{doc},1,x", "{doc},1,y"], "row 1: the probe is answered twice"),
         (["{doc},,x"], "row 1: slot_idx is null"),
         (["{doc},one,x"], "row 1: slot_idx is one, not the number of a slot"),

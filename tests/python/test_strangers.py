@@ -50,6 +50,15 @@ def add_query(folder: Path, text: str) -> None:
         file.write(f"\n{text}\n")
 
 
+def test_a_home_is_no_data_set_and_names_its_export(tmp_path):
+    with pytest.raises(proof.ProofError, match=r"no manifest\.json.: name the folder"):
+        proof.faults(tmp_path)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "manifest.json").touch()
+    with pytest.raises(proof.ProofError, match=f"run `latent-probes check {tmp_path}/export`"):
+        proof.faults(tmp_path)
+
+
 # Nothing outside the folder --------------------------------------------------------------------
 
 

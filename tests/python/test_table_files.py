@@ -790,3 +790,13 @@ def test_rollouts_with_one_wrong_row_are_refused_by_that_row(place, spoiled, suf
     with tempfile.TemporaryDirectory() as folder, House(Path(folder)) as house:
         path = write(house.folder / f"a{suffix}", *rows)
         assert re.search(rf"a{suffix}, row {place}: .*; fix or drop the row", house.refusal(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("folder", "is a folder; name the files in it"), ("r.json", ".json is not read; write one")],
+)
+def test_a_path_that_is_no_table_is_refused_with_its_remedy(tmp_path, name, said):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileError, match=said):
+        table_files.local_file(tmp_path / name)

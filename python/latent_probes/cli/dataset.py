@@ -16,10 +16,12 @@ def export() -> None:
     Refuses if a slot or a score is pending, or if a test fails.
     """
     from latent_probes import publication
+    from latent_probes.common import home
     from latent_probes.evaluation import calibration
     from latent_probes.reports import exported
 
     with working("an incomplete export cannot be pushed; rerun the same command") as here:
+        home.refuse_empty(here)
         calibration.refuse_export(here)
         publication.export(here)
     exported.show(here)

@@ -24,7 +24,11 @@ def calibrate(
     ] = None,
     provider: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Provider to use; without it, only show the price."),
+        typer.Option(
+            metavar="NAME",
+            callback=options.provider,
+            help="Provider to use; without it, only show the price.",
+        ),
     ] = None,
     once: options.Once = False,
     max_cost: options.MaxCost = None,
@@ -42,7 +46,10 @@ def calibrate(
     from latent_probes.reports import batches, plan
     from latent_probes.reports import levels as level_report
 
-    wanted = calibration.parse_levels(levels)
+    try:
+        wanted = calibration.parse_levels(levels)
+    except calibration.CalibrationError as error:
+        raise typer.BadParameter(f"--levels: {error}") from error
     with looking() as here:
         there = calibration.prepare(here, documents, wanted, like)
         warehouse.build(there, tested=False)
@@ -69,6 +76,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="CONDITION",
+            callback=options.condition,
             help="The state the method was given: real_state, no_state or other_document_state.",
         ),
     ],
@@ -90,7 +98,11 @@ def evaluate(
     ] = None,
     provider: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Provider to use; without it, only show the price."),
+        typer.Option(
+            metavar="NAME",
+            callback=options.provider,
+            help="Provider to use; without it, only show the price.",
+        ),
     ] = None,
     once: options.Once = False,
     max_cost: options.MaxCost = None,

@@ -56,13 +56,17 @@ def land(
     """
     from latent_probes import rollout_files
     from latent_probes.common import terminal
+    from latent_probes.table_files import FileError
 
-    mapping = rollout_files.Mapping(
-        options.pairs(column, "OURS=THEIRS", rollout_files.COLUMNS),
-        options.pairs(constant, "OURS=VALUE", rollout_files.CONSTANTS),
-        delimiter,
-    )
-    with working("landed data is kept; rerun the same command to continue") as here:
+    columns = options.pairs(column, "OURS=THEIRS", rollout_files.COLUMNS)
+    constants = options.pairs(constant, "OURS=VALUE", rollout_files.CONSTANTS)
+    try:
+        mapping = rollout_files.Mapping(columns, constants, delimiter)
+    except FileError as error:
+        raise typer.BadParameter(str(error)) from error
+    with working(
+        "landed data is kept; rerun the same command to continue", makes_home=True
+    ) as here:
         landed = rollout_files.land_rollouts(here.landing, files, mapping, here.downloads)
     if landed.known_files:
         terminal.say(f"Hub files that had already landed: {landed.known_files:,}")
@@ -134,7 +138,9 @@ def sample(
     if max_prefix < min_prefix:
         raise typer.BadParameter(f"--max-prefix {max_prefix} is below --min-prefix {min_prefix}")
     settings = rollouts.Settings(temperature, top_p, top_k, min_p, max_new_tokens, seed)
-    with working("finished work has landed; rerun the same command to continue") as here:
+    with working(
+        "finished work has landed; rerun the same command to continue", makes_home=True
+    ) as here:
         chosen, origin = pages.chosen(
             prefixes, columns, pages.Bounds(min_prefix, max_prefix), seed, documents, delimiter
         )
@@ -188,9 +194,11 @@ def resample(
     from latent_probes import warehouse
     from latent_probes.common import terminal
     from latent_probes.reports import commitment, plan
-    from latent_probes.sampling import models, resamples
+    from latent_probes.sampling import models, resamples, tokenizing
 
     with working("finished work has landed; rerun the same command to continue") as here:
+        if server is None:
+            tokenizing.refuse_missing(model)
         warehouse.build(here, tested=False)
         name = source_model or resamples.source_model_of(here)
         source = models.source_model(

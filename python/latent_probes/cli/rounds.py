@@ -15,6 +15,7 @@ Counter = Annotated[
     typer.Option(
         "--provider",
         metavar="NAME",
+        callback=options.provider,
         help="Count the tokens of a sample of requests with this provider (free).",
     ),
 ]
@@ -92,12 +93,14 @@ def run(
     each stage from the round's line in seeds/rounds.csv.
     """
     from latent_probes import providers
+    from latent_probes.common import home
     from latent_probes.providers.recorded import Recorded
     from latent_probes.queue import recording as recordings
     from latent_probes.queue import runner
     from latent_probes.reports import batches, status
 
     with looking() as here:
+        home.refuse_empty(here)
         created = providers.create(provider, here)
         if recording is not None:
             if not isinstance(created, Recorded):

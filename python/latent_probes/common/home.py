@@ -91,10 +91,11 @@ class Home:
         return self.folder / "run.lock"
 
 
-def find() -> Home:
-    """Find the home from the current directory and the environment, and make its directory.
+def find(*, is_made: bool = False) -> Home:
+    """Find the home from the current directory and the environment.
 
-    Raises HomeError outside a checkout of the project, and if there can be no such directory.
+    With ``is_made``, makes its directory. Raises HomeError outside a checkout of the project, and
+    if the directory does not exist or cannot be used.
     """
     file = project_file()
     if file is None:
@@ -119,7 +120,15 @@ def find() -> Home:
             f"{unusable[0]!r} in it: use another directory"
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if is_made:
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not folder.exists():
+            raise HomeError(
+                f"{VARIABLE} is {str(folder)!r}, which does not exist: correct it, or land "
+                "rollouts there first with `latent-probes land`"
+            )
+        elif not folder.is_dir():
+            raise FileExistsError
     except OSError as error:
         reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
         raise HomeError(
@@ -127,6 +136,15 @@ def find() -> Home:
             "another one"
         ) from error
     return home
+
+
+def refuse_empty(home: Home) -> None:
+    """Raise HomeError if nothing has ever landed in a home."""
+    if not home.landing.exists():
+        raise HomeError(
+            f"nothing has landed in {home.folder}: land rollouts there first with `latent-probes "
+            f"land`, or set {VARIABLE} to the home that you mean"
+        )
 
 
 def path_for_dbt(home: Home) -> str:

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow
 
 from latent_probes import table_files
-from latent_probes.common import sql
+from latent_probes.common import sql, terminal
 from latent_probes.table_files import Column, Number, Text, Texts
 
 LOG_PROBABILITY = Number(-(10**9), 0, called="a log-probability")
@@ -26,13 +26,14 @@ COLUMNS = [
     Column("logp_atom", "logp_atom", LOG_PROBABILITY, required=False, nullable=True),
     Column("logp_ipa", "logp_ipa", LOG_PROBABILITY, required=False, nullable=True),
 ]
+NO_PROBE = "no such probe has been published"
 # Errors of a row beside those of its values; the first that applies is reported.
 PROBLEMS = {
     "neither answer nor answers": "answers is null and answer is null",
     "both answer and answers": "answers is not null and answer is not null",
     "answers is an empty list": "len(answers) = 0",
     "one of logp_atom and logp_ipa is missing": "(logp_atom is null) != (logp_ipa is null)",
-    "no such probe has been published": "probe_id is null",
+    NO_PROBE: "probe_id is null",
     "several source models have this probe: add the column source_model": "n_found > 1",
     "the probe is answered twice: list its answers in `answers`": "n_rows > 1",
 }
@@ -100,7 +101,7 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ","
     )
     fault = connection.execute(
         f"""
-        select row_number, coalesce(problem, case {branches} end) as problem
+        select row_number, coalesce(problem, case {branches} end) as problem, doc_id, slot_idx
         from matched
         where coalesce(problem, case {branches} end) is not null
         order by row_number
@@ -108,7 +109,10 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ","
         """
     ).fetchone()
     if fault:
-        raise OracleError(f"{path}, row {fault[0]}: {fault[1]}; fix or drop the row")
+        row_number, problem, doc_id, slot_idx = fault
+        if problem == NO_PROBE:
+            problem += f" as doc_id {terminal.shortened(doc_id)!r}, slot_idx {slot_idx}"
+        raise OracleError(f"{path}, row {row_number}: {problem}; fix or drop the row")
     return connection.sql(
         """
         select

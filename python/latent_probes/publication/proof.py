@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,14 @@ def faults(folder: Path) -> list[str]:
         raise ProofError(
             f"{folder} is not a folder; `latent-probes export` makes one, or download a data set"
         )
+    if not os.path.lexists(folder / manifest.NAME):
+        inside = folder / "export"
+        remedy = (
+            f"run `latent-probes check {inside}`"
+            if os.path.lexists(inside / manifest.NAME)
+            else "name the folder that `latent-probes export` made, or that was downloaded"
+        )
+        raise ProofError(f"{folder} is not a data set (it has no {manifest.NAME}): {remedy}")
     try:
         answer = json.loads(strangers.in_another_process(__name__, folder))
     except strangers.LimitError as error:

@@ -41,6 +41,7 @@ def answer_pending(home: Home, provider: Provider, *, once: bool, max_cost: floa
     with locked(home), named(provider):
         refuse_other_providers(home, provider)
         warehouse.build_before_run(home)
+        refuse_without_documents(home)
         warehouse.test_queue(home)
         refuse_open_cost(home, provider, max_cost)
         watch = trials.Watch(home)
@@ -183,6 +184,28 @@ def refuse_other_providers(home: Home, provider: Provider) -> None:
                 f"first with `latent-probes run --provider {batch.provider}`, or stop it with "
                 "`latent-probes cancel`"
             )
+
+
+def refuse_without_documents(home: Home) -> None:
+    """Raise if there are rounds, but no document of any: there would be nothing to ask."""
+    with warehouse.opened(home) as connection:
+        ((models, n_documents),) = connection.execute(
+            """
+            select
+                (
+                    select string_agg(distinct source_model, ', ' order by source_model)
+                    from round_settings
+                    where state != 'withdrawn'
+                ),
+                (select count(*) from round_documents)
+            """
+        ).fetchall()
+    if models and not n_documents:
+        raise RunError(
+            f"no round has documents in {home.folder}: land eligible rollouts of {models} there, "
+            "correct source_model in seeds/rounds.csv, or set LATENT_PROBES_HOME to the home that "
+            "you mean; `latent-probes plan` has the numbers"
+        )
 
 
 def refuse_open_cost(home: Home, provider: Provider, max_cost: float | None) -> None:

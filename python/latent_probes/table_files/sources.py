@@ -82,6 +82,8 @@ def refuse_unknown_format(place: str) -> None:
     """Raise FileError for a file name that states no known format."""
     if PurePath(place.lower()).suffix in SPREADSHEETS:
         raise FileError(f"{place}: is a spreadsheet; save it as CSV in UTF-8")
+    if PurePath(place.lower()).suffix == ".json":
+        raise FileError(f"{place}: .json is not read; write one object per line and name it .jsonl")
     if not is_readable(place):
         raise FileError(
             f"{place}: cannot tell the format; name the file .parquet, .jsonl or .csv "
@@ -92,6 +94,13 @@ def refuse_unknown_format(place: str) -> None:
 
 def local_file(path: Path, delimiter: str = ",") -> Source:
     """The source for a local path given by the user."""
+    try:
+        is_folder = path.is_dir()
+    # For example a name that is too long.
+    except OSError:
+        is_folder = False
+    if is_folder:
+        raise FileError(f"{path}: is a folder; name the files in it, for example {path}/*.parquet")
     refuse_unknown_format(str(path))
     try:
         if not path.is_file():
