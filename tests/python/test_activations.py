@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet
 import pytest
 import tiny_models
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.local_models
 
 from safetensors.torch import load_file  # noqa: E402
 
+from latent_probes.common.home import Home  # noqa: E402
 from latent_probes.local_models import ReadingError, activations, shards, states, tokens  # noqa: E402
 from latent_probes.local_models.states import Document  # noqa: E402
 from latent_probes.sampling import rollouts as sampling  # noqa: E402
@@ -242,3 +244,16 @@ def test_the_loading_recipe_gives_a_state_for_each_probe(reading, model_folder, 
     ((n_probes,),) = reading.query("select count(*) from probes")
     assert len(found) == n_probes
     assert {tuple(state.shape) for state in found.values()} == {(32,)}
+
+
+def test_documents_by_a_model_of_another_name_are_named(tmp_path, capsys):
+    here = Home(tmp_path, tmp_path)
+    with duckdb.connect(str(here.warehouse)) as connection:
+        connection.execute(
+            "create table documents as select unnest(['a', 'b', 'c']) as document_id, "
+            "unnest(['Qwen/Tiny', 'other', 'other']) as source_model"
+        )
+    activations.say_other_names(here, "tiny", ["a", "b"])
+    said = capsys.readouterr().out
+    assert "warning: other wrote 1 of the documents, and tiny is another name" in said
+    assert said.count("warning") == 1

@@ -12,6 +12,7 @@ from latent_probes.common.home import Home
 from latent_probes.local_models import ReadingError, shards, states, tokens
 from latent_probes.local_models.states import Document
 from latent_probes.sampling.language_model import LanguageModel
+from latent_probes.sampling.tokenizing import bare_name
 
 METHOD = "states 1"
 
@@ -37,6 +38,7 @@ def save_activations(
     if not wanted:
         terminal.say("nothing to do: the states of all splits are saved")
         return 0
+    say_other_names(home, model.name, [document_id for document_id, _ in wanted])
     announce(home, model, layers, n_kept, wanted, shard_size)
     report = Report()
     with terminal.progress("reading", len(wanted), "documents") as advance:
@@ -154,6 +156,28 @@ def documents(
                 n_kept,
             )
         yield [found[document_id] for document_id in splits]
+
+
+def say_other_names(home: Home, model: str, document_ids: list[str]) -> None:
+    """Warn of documents by a source model of another name, whose states these might not be."""
+    with warehouse.opened(home) as connection:
+        found = connection.execute(
+            """
+            select source_model, count(*)
+            from documents
+            where document_id in (select unnest($document_ids))
+            group by source_model
+            order by source_model
+            """,
+            {"document_ids": document_ids},
+        ).fetchall()
+    for source_model, n_documents in found:
+        if bare_name(source_model) != bare_name(model):
+            terminal.say(
+                f"warning: {source_model} wrote {n_documents:,} of the documents, and {model} is "
+                "another name: unless it is the same model, these are not the states that wrote "
+                "them"
+            )
 
 
 def announce(

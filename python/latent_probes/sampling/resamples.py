@@ -17,6 +17,7 @@ from latent_probes.rollout_files.mapping import SAMPLING_COLUMNS
 from latent_probes.sampling import rollouts as sampling
 from latent_probes.sampling.prefixes import Prefix
 from latent_probes.sampling.rollouts import Model, Sampled, SamplingError, Settings, Wanted
+from latent_probes.sampling.tokenizing import bare_name
 from latent_probes.table_files.columns import accepts
 
 # Continuations whose prefixes are in memory at a time.
@@ -121,7 +122,7 @@ def refuse_other_model(
         return
     model = settings["model"]
     names = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} other sources"
-    if not is_same and without_owner(model) != without_owner(source_model):
+    if not is_same and bare_name(model) != bare_name(source_model):
         raise SamplingError(
             f"rollouts of {source_model!r} came from {names}, which does not say which model wrote "
             f"them, and {model!r} is another name: resample with the model that wrote them; if "
@@ -130,11 +131,6 @@ def refuse_other_model(
     terminal.say(
         f"rollouts of {source_model} came from {names}: cannot verify that {model} wrote them"
     )
-
-
-def without_owner(model: str) -> str:
-    """A model's name without its owner on the Hub, for comparison."""
-    return model.rstrip("/").rpartition("/")[2].casefold()
 
 
 def refuse_other_settings(

@@ -98,6 +98,11 @@ def short_name(model: str) -> str:
     return path.resolve().name if path.is_dir() else model
 
 
+def bare_name(model: str) -> str:
+    """A model's name without its owner on the Hub and without case, for comparison."""
+    return model.rstrip("/").rpartition("/")[2].casefold()
+
+
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Token ids of ``text`` as model input, including the tokenizer's leading special tokens."""
     ids = list(tokenizer(text, add_special_tokens=True)["input_ids"])
