@@ -292,8 +292,6 @@ def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
         checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
         checkout.runs("latent-probes", "run", "--provider", "lexical")
         checkout.runs("latent-probes", "export")
-        # What it has read is there; this writes the graph.
-        checkout.runs("dbt", "--quiet", "parse")
         plain_builds.note_all(folder)
 
     checkout = made_once(tmp_path_factory, testrun_uid, "finished", finish)

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import msgpack
 
 from latent_probes import landing
 from latent_probes.common import sql, terminal
@@ -50,12 +51,18 @@ class PlainProject:
         self.target = self.home / "target"
 
     @functools.cached_property
+    def manifest(self) -> dict:
+        """What dbt read of the project, as it keeps it for its next start."""
+        kept = self.target / "partial_parse.msgpack"
+        # Values of types of its own, such as times, are not needed.
+        return msgpack.unpackb(kept.read_bytes(), ext_hook=lambda *_: None)
+
+    @functools.cached_property
     def nodes(self) -> dict[str, dict]:
         """Models, seeds, data tests and sources by their ids, each after what it depends on."""
-        manifest = json.loads((self.target / "manifest.json").read_bytes())
         some = {
             key: node
-            for key, node in (manifest["nodes"] | manifest["sources"]).items()
+            for key, node in (self.manifest["nodes"] | self.manifest["sources"]).items()
             if node["resource_type"] in ("model", "seed", "test", "source")
         }
         ordered: dict[str, dict] = {}

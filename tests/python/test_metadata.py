@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 
 import duckdb
+import plain_builds
 import pytest
 from conftest import ROOT
 
@@ -18,7 +18,7 @@ EXAMPLE = re.compile(r"```sql\n(.*?)\n```", re.DOTALL)
 @pytest.fixture(scope="module")
 def manifest(finished_once) -> dict:
     """What dbt read of the project."""
-    return json.loads((finished_once.home / "target" / "manifest.json").read_text())
+    return plain_builds.project(finished_once.folder).manifest
 
 
 @pytest.fixture(scope="module")

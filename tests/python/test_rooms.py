@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import PurePath
 
+import plain_builds
 import pytest
 import yaml
 from conftest import ROOT
@@ -28,7 +28,7 @@ ROOMS = rooms_of(yaml.safe_load((ROOT / "dbt_project.yml").read_text())["models"
 @pytest.fixture(scope="module")
 def models(finished_once) -> dict[str, tuple[str, list[str]]]:
     """The folder of each model, and the models that it refers to."""
-    manifest = json.loads((finished_once.home / "target" / "manifest.json").read_text())
+    manifest = plain_builds.project(finished_once.folder).manifest
     return {
         name: (str(PurePath(node["path"]).parent), node["depends_on"]["nodes"])
         for name, node in manifest["nodes"].items()
