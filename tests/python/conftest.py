@@ -34,18 +34,20 @@ PROJECT_FILES = (
     *("Makefile", "pyproject.toml", "requirements.lock"),
 )
 
-# A worker takes whole files. The longest come first, so that none is left alone with one of them;
-# the second needs no finished checkout, and does not wait while the first makes it.
-LONGEST = (
-    *("test_readme", "test_failures", "test_rounds", "test_whole_runs", "test_anthropic_rounds"),
-    *("test_oracles", "test_controls", "test_calibration", "test_score_local", "test_push"),
-    *("test_activations", "test_crashes", "test_planted_violations"),
+# A worker takes whole files. The first makes the demo; the next three need none, so that the other
+# worker does not wait for it. Then the longest come, so that none is left alone with one of them.
+FIRST = (
+    *("test_readme", "test_landing", "test_batches", "test_stand_in"),
+    *("test_anthropic_rounds", "test_rounds", "test_oracles", "test_frozen_settings"),
+    *("test_failures", "test_calibration", "test_publication", "test_push", "test_table_files"),
+    *("test_repair", "test_controls", "test_crashes", "test_batch_faults", "test_plain_builds"),
+    *("test_score_local", "test_activations", "test_planted_violations"),
 )
 
 
 def pytest_collection_modifyitems(items):
     """Order the files; within a file the tests stay as they are."""
-    places = {name: place for place, name in enumerate(LONGEST)}
+    places = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
@@ -263,18 +265,19 @@ def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
     return Checkout(folder)
 
 
+def as_built_by_dbt(folder: Path, made: Checkout) -> Checkout:
+    """A fresh checkout of the baseline's round that builds like another, which dbt has read."""
+    checkout = replace(copy_for_the_baseline(folder), built_like=made.folder)
+    (checkout.home / "target").mkdir(parents=True)
+    read = Path("target") / "partial_parse.msgpack"
+    shutil.copy2(made.home / read, checkout.home / read)
+    return checkout
+
+
 @pytest.fixture(scope="session")
-def new_checkout(finished_once):
+def new_checkout(demo_once):
     """Makes a fresh checkout in a folder, of which dbt knows what it has read elsewhere."""
-
-    def make(folder: Path) -> Checkout:
-        checkout = replace(copy_for_the_baseline(folder), built_like=finished_once.folder)
-        (checkout.home / "target").mkdir(parents=True)
-        read = Path("target") / "partial_parse.msgpack"
-        shutil.copy2(finished_once.home / read, checkout.home / read)
-        return checkout
-
-    return make
+    return lambda folder: as_built_by_dbt(folder, demo_once)
 
 
 @pytest.fixture
@@ -284,32 +287,32 @@ def checkout(new_checkout, tmp_path) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
-    """A checkout in which dbt built a round that the baseline answered. Not to be changed."""
+def demo_once(tmp_path_factory, testrun_uid) -> Checkout:
+    """A checkout in which the demo was made, by dbt, and what it printed. Not to be changed."""
 
-    def finish(folder: Path) -> None:
-        checkout = copy_for_the_baseline(folder)
-        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
-        checkout.runs("latent-probes", "run", "--provider", "lexical")
-        checkout.runs("latent-probes", "export")
+    def demonstrate(folder: Path) -> None:
+        checkout = copy_of_project(folder)
+        # `make` must not think that the environment is older than the lock that was copied.
+        printed = checkout.runs("make", "demo", "--assume-old=.venv/installed")
+        (folder / "demo.txt").write_text(printed)
         plain_builds.note_all(folder)
 
-    checkout = made_once(tmp_path_factory, testrun_uid, "finished", finish)
+    checkout = made_once(tmp_path_factory, testrun_uid, "demo", demonstrate)
     return replace(checkout, built_like=checkout.folder)
 
 
 @pytest.fixture(scope="session")
-def demo_once(finished_once, tmp_path_factory, testrun_uid) -> Checkout:
-    """A checkout in which the demo was made, and what it printed. Not to be changed."""
+def finished_once(demo_once, tmp_path_factory, testrun_uid) -> Checkout:
+    """A checkout in which the baseline answered a round, built like the demo. Not to be changed."""
 
-    def demonstrate(folder: Path) -> None:
-        checkout = replace(copy_of_project(folder), built_like=finished_once.folder)
-        # `make` must not think that the environment is older than the lock that was copied.
-        printed = checkout.runs("make", "demo", "--assume-old=.venv/installed")
-        (folder / "demo.txt").write_text(printed)
+    def finish(folder: Path) -> None:
+        checkout = as_built_by_dbt(folder, demo_once)
+        checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+        checkout.runs("latent-probes", "run", "--provider", "lexical")
+        checkout.runs("latent-probes", "export")
 
-    checkout = made_once(tmp_path_factory, testrun_uid, "demo", demonstrate)
-    return replace(checkout, built_like=finished_once.folder)
+    checkout = made_once(tmp_path_factory, testrun_uid, "finished", finish)
+    return replace(checkout, built_like=demo_once.folder)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ EXAMPLE = re.compile(r"```sql\n(.*?)\n```", re.DOTALL)
 @pytest.fixture(scope="module")
 def manifest(finished_once) -> dict:
     """What dbt read of the project."""
-    return plain_builds.project(finished_once.folder).manifest
+    return plain_builds.project(finished_once.built_like).manifest
 
 
 @pytest.fixture(scope="module")

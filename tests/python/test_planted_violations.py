@@ -258,7 +258,7 @@ BROKEN_RULES = {
 @pytest.fixture(scope="module")
 def tests(finished_once) -> dict[str, dict]:
     """The data tests of the project, by their names."""
-    nodes = plain_builds.project(finished_once.folder).nodes.values()
+    nodes = plain_builds.project(finished_once.built_like).nodes.values()
     return {node["name"]: node for node in nodes if node["resource_type"] == "test"}
 
 
@@ -309,7 +309,7 @@ def failing(warehouse, tests, finished_once):
 
     The statement is the one that dbt compiled; afterwards the changes are taken back.
     """
-    project = plain_builds.project(finished_once.folder)
+    project = plain_builds.project(finished_once.built_like)
 
     def run(selected: str, *changes: str) -> list[dict]:
         (name,) = fnmatch.filter(tests, selected)

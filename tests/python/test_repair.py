@@ -59,7 +59,7 @@ JSON_LIKE = st.lists(
 
 @pytest.fixture(scope="module")
 def reader(finished_once) -> Reader:
-    project = plain_builds.project(finished_once.folder)
+    project = plain_builds.project(finished_once.built_like)
     return Reader(project.texts["generator_outputs.sql"].read_text())
 
 

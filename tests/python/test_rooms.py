@@ -28,7 +28,7 @@ ROOMS = rooms_of(yaml.safe_load((ROOT / "dbt_project.yml").read_text())["models"
 @pytest.fixture(scope="module")
 def models(finished_once) -> dict[str, tuple[str, list[str]]]:
     """The folder of each model, and the models that it refers to."""
-    manifest = plain_builds.project(finished_once.folder).manifest
+    manifest = plain_builds.project(finished_once.built_like).manifest
     return {
         name: (str(PurePath(node["path"]).parent), node["depends_on"]["nodes"])
         for name, node in manifest["nodes"].items()

@@ -41,7 +41,7 @@ def test_doing_everything_again_changes_no_byte(finished):
 def test_an_empty_landing_builds_and_passes_every_test(finished_once, checkout):
     # By the statements of dbt, which takes six times as long.
     for command in ("build", "test"):
-        project = plain_builds.project(finished_once.folder)
+        project = plain_builds.project(finished_once.built_like)
         plain_builds.build(project, Home(checkout.folder, checkout.home), [command], command)
     assert checkout.query("select count(*) from train") == [(0,)]
     assert checkout.query("select n_documents from round_status") == [(0,)]
