@@ -194,10 +194,9 @@ def disturbed_run(mortal, planned, undisturbed, home: Path, seed: int) -> int:
     return n_runs
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_nothing_is_lost_and_nothing_is_billed_twice(seed, mortal, planned, undisturbed, tmp_path):
+def test_nothing_is_lost_and_nothing_is_billed_twice(mortal, planned, undisturbed, tmp_path):
     home = copy_of(planned, tmp_path / "home")
-    disturbed_run(mortal, planned, undisturbed, home, seed)
+    disturbed_run(mortal, planned, undisturbed, home, seed=0)
 
 
 @pytest.mark.soak

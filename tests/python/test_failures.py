@@ -63,6 +63,7 @@ def here(checkout, monkeypatch):
 
 
 def test_errors_are_asked_again_and_nonsense_is_given_up(checkout, here):
+    checkout.set_rounds("1,6,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
     provider = Moody(here.batches / "lexical")
     with pytest.raises(ProviderError, match="refused"):
         runner.answer_pending(here, provider, once=False, max_cost=None)
