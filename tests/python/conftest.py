@@ -29,6 +29,7 @@ settings.load_profile("repeatable")
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 HOME = "demo"
+FORKED = ("latent-probes", "impatient", "dying", "dbt", "dbt-as-read")
 PROJECT_FILES = (
     *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample"),
     *("Makefile", "pyproject.toml", "requirements.lock"),
@@ -116,7 +117,7 @@ class Checkout:
 
     def ends(self, *command: str) -> tuple[int, str]:
         """Run a command to its end; return its exit status and what it said."""
-        if command[0] in ("latent-probes", "impatient", "dying", "dbt"):
+        if command[0] in FORKED:
             return self.ends_forked(command)
         process = self.start(*command)
         output, _ = process.communicate(timeout=1200)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import plain_builds
 import pytest
 import yaml
 from conftest import Checkout, copy_of
@@ -62,7 +63,9 @@ def changed_once(finished_once, tmp_path_factory) -> Path:
     """The finished checkout with other vars, for which dbt has compiled every statement."""
     checkout = copy_of(finished_once, tmp_path_factory.mktemp("changed") / "checkout").with_dbt()
     set_vars(checkout, CHANGED)
-    checkout.runs("dbt", "--quiet", "compile")
+    checkout.runs("dbt-as-read", "--quiet", "--no-write-json", "compile")
+    compiled = plain_builds.project(checkout.folder).texts["round_settings.sql"].read_text()
+    assert "nobody/none" in compiled
     return checkout.folder
 
 

@@ -348,6 +348,6 @@ def test_dbt_prints_the_rows_that_fail(finished):
     rule = "an atom lies on the target side of its split"
     finished.change(*VIOLATIONS["atoms_match_their_scope"], *BROKEN_RULES["probes", rule])
     select = ("--select", "atoms_match_their_scope", "rules_probes_*")
-    said = finished.with_dbt().fails("dbt", "--no-write-json", "test", *select)
+    said = finished.with_dbt().fails("dbt-as-read", "--no-write-json", "test", *select)
     assert re.search(r"  atoms_match_their_scope: \w+: ", said)
     assert re.search(rf"  rules_probes_\w+: rule: {rule}, violating_row: ", said)
