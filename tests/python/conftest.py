@@ -38,7 +38,7 @@ PROJECT_FILES = (
 # A worker takes whole files. The first makes the demo; the next three need none, so that the other
 # worker does not wait for it. Then the longest come, so that none is left alone with one of them.
 FIRST = (
-    *("test_readme", "test_landing", "test_batches", "test_stand_in"),
+    *("test_readme", "test_landing", "test_batches", "test_rollout_files"),
     *("test_anthropic_rounds", "test_rounds", "test_oracles", "test_frozen_settings"),
     *("test_failures", "test_calibration", "test_publication", "test_push", "test_table_files"),
     *("test_repair", "test_controls", "test_crashes", "test_batch_faults", "test_plain_builds"),
