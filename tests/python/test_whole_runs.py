@@ -47,6 +47,13 @@ def test_an_empty_landing_builds_and_passes_every_test(finished_once, checkout):
     assert checkout.query("select n_documents from round_status") == [(0,)]
 
 
+def test_dbt_builds_by_its_own_command(checkout):
+    checkout.home.mkdir(exist_ok=True)
+    select = ("--select", "+prefix_eligibility", "--exclude-resource-type", "unit_test")
+    checkout.runs("dbt", "build", *select)
+    assert checkout.query("select count(*) from prefix_eligibility") == [(0,)]
+
+
 @pytest.mark.soak
 def test_dbt_documents_every_table_on_one_page(finished):
     finished.runs("dbt", "docs", "generate", "--static")
