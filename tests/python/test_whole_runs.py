@@ -49,8 +49,9 @@ def test_an_empty_landing_builds_and_passes_every_test(finished_once, checkout):
 
 def test_dbt_builds_by_its_own_command(checkout):
     checkout.home.mkdir(exist_ok=True)
-    select = ("--select", "+prefix_eligibility", "--exclude-resource-type", "unit_test")
-    checkout.runs("dbt", "build", *select)
+    # And every test that reads only these.
+    select = ("--select", "+prefix_eligibility", "--indirect-selection", "cautious")
+    checkout.runs("dbt", "build", *select, "--exclude-resource-type", "unit_test")
     assert checkout.query("select count(*) from prefix_eligibility") == [(0,)]
 
 
