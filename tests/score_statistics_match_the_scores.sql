@@ -10,4 +10,4 @@ where
     or abs(
         bb_answer_score_mean
         - list_sum(bb_answer_rollout_scores) / len(bb_answer_rollout_scores)
-    ) > 1e-12
+    ) > 5.1e-7

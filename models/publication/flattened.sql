@@ -25,7 +25,7 @@ select
     probe.incorrect_plausible_answer,
     probe.answers as bb_answer_rollout_answers,
     probe.scores as bb_answer_rollout_scores,
-    list_avg(probe.scores) as bb_answer_score_mean,
+    {{ rounded('list_avg(probe.scores)') }} as bb_answer_score_mean,
     list_max(probe.scores) as bb_answer_score_max,
     list_min(probe.scores) as bb_answer_score_min,
     row_seed,

@@ -59,7 +59,7 @@ select
     n_scores,
     unscored_reason,
     case when n_scores = n_answers then scores end as scores,
-    case when n_scores = n_answers then list_avg(scores) end as score_mean,
+    case when n_scores = n_answers then {{ rounded('list_avg(scores)') }} end as score_mean,
     case when n_scores = n_answers then list_max(scores) end as score_max,
     case when n_scores = n_answers then list_min(scores) end as score_min,
 from reasoned

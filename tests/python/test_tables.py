@@ -90,7 +90,7 @@ REPORTS = {
     leaderboard: [LONG, "0.123", "-0.111", "0.222", "0.234", "no answers from real_state"],
     contrast: [LONG, "sentence", "suffix", "0.912", "0.900", "0.930", "0.700", "0.517"],
     levels: ["-2", "0.123 (0.100 to 0.200)"],
-    exported: ["no_wrong_answer", "mean max score", "0.165", "Max score"],
+    exported: ["no_wrong_answer", "mean best score", "0.165", "Best score"],
 }
 
 

@@ -17,7 +17,7 @@ from latent_probes.common import files, sql
 from latent_probes.common.home import Home
 from latent_probes.table_files import Column, Number, Text
 
-COLUMNS = ("answer_id", "answer_hash", "question", "ground_truth", "answer", "score")
+COLUMNS = ("answer_id", "answer_hash", "question", "atom_text", "answer", "score")
 # Spreadsheets take a text with these first characters for a formula.
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 SCHEMA = [

@@ -156,10 +156,9 @@ def histogram(figures: duckdb.DuckDBPyConnection, title: str) -> str:
     """Text histogram of the best scores, one line per bin, below its title."""
     lines = [f"{title} (`score_histogram`):", "", "```"]
     for row in rows(figures, "score_histogram"):
-        note = "" if row["band"] == "middle" else row["band"].upper()
         bar = terminal.bar(row["share"])
         line = f"{row['label']}  {row['n_probes']:>9,}  {row['share']:>6.1%}  {bar}"
-        lines.append(f"{line}  {note}".rstrip())
+        lines.append(f"{line}  {row['band'].upper()}")
     return "\n".join([*lines, "```"])
 
 

@@ -20,7 +20,7 @@ def show(home: Home) -> None:
             """
             select
                 scope, n_slots as slots, n_probes as probes, n_rejected as rejected,
-                n_scored as scored, score_max_mean as "mean max score"
+                n_scored as scored, score_max_mean as "mean best score"
             from scope_summary order by scope_order
             """,
         )
@@ -46,7 +46,7 @@ def histogram(connection: duckdb.DuckDBPyConnection) -> None:
     rows = connection.execute(
         "select label, n_probes, share, upper(band) from score_histogram order by bin"
     ).fetchall()
-    terminal.console.print(Text("\nMax score", style="bold"))
+    terminal.console.print(Text("\nBest score of a probe", style="bold"))
     for label, n_probes, share, band in rows:
         terminal.say(f"  {label}  {n_probes:>7,}  {share:>6.1%}  {terminal.bar(share)} {band}")
 
