@@ -40,8 +40,11 @@ SESSION = (
     "latent-probes write-sheet sheet.csv --answers 100",
     "latent-probes land-ratings sheet.csv --rater anna",
     "latent-probes cancel",
-    "python -c \"import duckdb; duckdb.connect('demo/warehouse.duckdb', read_only=True)"
-    ".sql('from scope_summary').show()\"",
+    "python -c \"import duckdb; duckdb.connect('demo/warehouse.duckdb', read_only=True) "
+    ".sql('select scope, n_probes, n_scored, score_max_mean, hard_share from scope_summary')"
+    '.show()"',
+    'cd demo/export && python -c "import duckdb; '
+    "duckdb.execute(open('queries.sql').read()); duckdb.sql('from totals').show()\"",
     'latent-probes land "hf://datasets/owner/rollouts/data/*.parquet" '
     "--constant source_model=Qwen/Qwen3.5-9B",
     f'echo "2,3,2,gemma-3-270m,-2,5,{CLAUDE},false" >> seeds/rounds.csv',
