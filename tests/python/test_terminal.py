@@ -73,12 +73,17 @@ def test_progress_is_one_line_where_there_is_no_terminal(capsys):
 
 def test_a_line_of_progress_is_printed_when_it_has_grown(capsys, monkeypatch):
     monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.01)
+    said = ""
     with terminal.progress("landing", None, "responses") as advance:
-        for _ in range(2):
-            time.sleep(0.1)
+        for n_done in (5, 10):
+            time.sleep(0.05)
             advance(5)
-            time.sleep(0.1)
-    said = capsys.readouterr().out.splitlines()
-    assert said == [
-        f"landing: {text}" for text in ("5 responses so far", "10 responses so far", "10 responses")
-    ]
+            for _ in range(500):
+                time.sleep(0.01)
+                said += capsys.readouterr().out
+                if f"{n_done} responses so far" in said:
+                    break
+    said += capsys.readouterr().out
+    assert said == (
+        "landing: 5 responses so far\nlanding: 10 responses so far\nlanding: 10 responses\n"
+    )
