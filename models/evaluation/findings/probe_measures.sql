@@ -12,7 +12,8 @@ contradictions as (
             when 'answered_without_text' then (bins.band = 'easy')::integer
             when 'answered_from_another_document' then (bins.band = 'easy')::integer
             when 'unanswered_with_full_information' then (bins.band != 'easy')::integer
-            else (published_bins.band = 'hard' and bins.band = 'easy')::integer
+            -- Only a HARD probe can be hard for a wrong reason.
+            else if(published_bins.band = 'hard', (bins.band = 'easy')::integer, null)
         end as value,
     from {{ ref('arm_pairs') }} as pairs
     join {{ ref('findings') }} as findings using (arm)
@@ -72,16 +73,15 @@ measured as (
             'wrong_answer_copied_from_sibling'
         ]) as finding,
         unnest([
-            -- A label can be wrong in one direction only. Null if none was shown that reaches the atom.
+            -- A label can be wrong in one direction only. Null for other labels, and if no continuation
+            -- was shown that reaches the atom.
             case
-                when n_typical is null then null
-                when claimed_typicality = 'typical' then 1 - least(n_shown_recurring / n_typical, 1)
-                else 0
+                when claimed_typicality = 'typical' and n_typical > 0
+                    then 1 - least(n_shown_recurring / n_typical, 1)
             end,
             case
-                when n_typical is null then null
-                when claimed_typicality = 'atypical' then least(n_shown_recurring / n_typical, 1)
-                else 0
+                when claimed_typicality = 'atypical' and n_typical > 0
+                    then least(n_shown_recurring / n_typical, 1)
             end,
             wrong_answer_in_sibling,
             wrong_answer_copied_from_sibling
