@@ -14,6 +14,7 @@ paired as (
         least(len(scores.scores), len(complement.scores)) as n_compared,
         list_max(scores.scores[:n_compared]) as score_max,
         list_max(complement.scores[:n_compared]) as complement_score_max,
+        len(complement.scores) as n_published,
         complement.score_max as published_score_max,
     from {{ ref('arm_scores') }} as scores
     join {{ ref('round_arms') }} as arms using (round_number, arm)

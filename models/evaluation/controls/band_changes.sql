@@ -1,5 +1,5 @@
--- One row per scope and band, and for all of either: the bands of the same probes by an equal number of
--- new answers.
+-- One row per scope and band, and for all of either, and number of answers: the bands of the same probes by
+-- that many published answers, and by as many new ones.
 with
 
 banded as (
@@ -8,6 +8,7 @@ banded as (
         pairs.scope,
         pairs.source_model,
         pairs.doc_id,
+        pairs.n_compared as n_answers,
         bins.band,
         held_out_bins.band as held_out_band,
     from {{ ref('arm_pairs') }} as pairs
@@ -23,6 +24,7 @@ by_document as (
     select
         coalesce(scope, 'all') as scope,
         coalesce(band, 'all') as band,
+        n_answers,
         source_model,
         doc_id,
         count(*) as n_probes,
@@ -33,10 +35,10 @@ by_document as (
     from banded
     group by
         grouping sets (
-            (source_model, doc_id),
-            (source_model, doc_id, scope),
-            (source_model, doc_id, band),
-            (source_model, doc_id, scope, band)
+            (n_answers, source_model, doc_id),
+            (n_answers, source_model, doc_id, scope),
+            (n_answers, source_model, doc_id, band),
+            (n_answers, source_model, doc_id, scope, band)
         )
 
 ),
@@ -46,6 +48,7 @@ summed as (
     select
         scope,
         band,
+        n_answers,
         sum(n_probes)::bigint as n_probes,
         count(*) as n_documents,
         sum(n_hard)::bigint as n_hard,
@@ -54,14 +57,15 @@ summed as (
         sum(n_changed) / sum(n_probes) as changed,
         {{ share_interval('n_changed', 'n_probes') }} as changed_interval,
     from by_document
-    group by scope, band
+    group by scope, band, n_answers
 
 )
 
 select
-    * exclude (changed, changed_interval),
+    * exclude (changed, changed_interval, n_answers),
+    n_answers,
     {{ rounded('changed') }} as changed,
     {{ rounded('changed_interval.low') }} as changed_low,
     {{ rounded('changed_interval.high') }} as changed_high,
 from summed
-order by scope, band
+order by scope, band, n_answers

@@ -40,11 +40,12 @@ held_out as (
         pairs.doc_id,
         thresholds.solve_threshold,
         'held_out' as new_answers,
-        pairs.n_compared as n_answers,
+        -- All published answers, which set the band, however many new ones there are.
+        pairs.n_published as n_answers,
         pairs.n_compared as n_new_answers,
-        (pairs.complement_score_max < thresholds.solve_threshold)::double as unsolved,
+        (pairs.published_score_max < thresholds.solve_threshold)::double as unsolved,
         (
-            greatest(pairs.complement_score_max, pairs.score_max) < thresholds.solve_threshold
+            greatest(pairs.published_score_max, pairs.score_max) < thresholds.solve_threshold
         )::double as still_unsolved,
     from {{ ref('arm_pairs') }} as pairs
     cross join thresholds
@@ -118,7 +119,7 @@ select
     new_answers,
     n_answers,
     n_new_answers,
-    n_new_answers > 0 and n_answers - n_new_answers in (0, 1) as is_headline,
+    new_answers = 'held_out' or (n_new_answers > 0 and n_answers - n_new_answers in (0, 1)) as is_headline,
     n_probes,
     n_documents,
     {{ rounded('unsolved') }} as unsolved,
