@@ -56,10 +56,13 @@ summed as (
         case
             when recurrence = 'all' then sum(agreement) / nullif(sum(n_agreeing), 0)
         end as agreement,
+        case
+            when recurrence = 'all' then {{ share_interval('coalesce(agreement, 0)', 'n_agreeing') }}
+        end as agreement_interval,
         sum(score) / nullif(sum(n_scored), 0) as score_mean,
         {{ share_interval('score', 'n_scored') }} as score_mean_interval,
         sum(lift) / nullif(sum(n_compared), 0) as lift,
-        {{ mean_interval('lift', 'n_compared') }} as lift_interval,
+        {{ difference_interval('lift', 'n_compared') }} as lift_interval,
     from by_document
     group by oracle, condition, scope, recurrence
 
@@ -74,8 +77,8 @@ select
     {{ rounded('recurrence_mean') }} as recurrence_mean,
     n_agreeing,
     {{ rounded('agreement') }} as agreement,
-    case when not is_written then {{ rounded('agreement') }} end as best_score_min,
-    case when not is_written then {{ rounded('sqrt(agreement)') }} end as best_score_max,
+    case when not is_written then {{ rounded('agreement_interval.low') }} end as best_score_min,
+    case when not is_written then {{ rounded('sqrt(agreement_interval.high)') }} end as best_score_max,
     {{ rounded('score_mean') }} as score_mean,
     {{ rounded('score_mean_interval.low') }} as score_mean_low,
     {{ rounded('score_mean_interval.high') }} as score_mean_high,

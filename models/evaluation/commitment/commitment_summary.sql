@@ -88,8 +88,8 @@ select
     {{ rounded('agreement_interval.low') }} as agreement_low,
     {{ rounded('agreement_interval.high') }} as agreement_high,
     -- Answers are equal or not: naming the most frequent one scores at least A and at most its root.
-    case when not is_written then {{ rounded('agreement') }} end as best_score_min,
-    case when not is_written then {{ rounded('sqrt(agreement)') }} end as best_score_max,
+    case when not is_written then {{ rounded('agreement_interval.low') }} end as best_score_min,
+    case when not is_written then {{ rounded('sqrt(agreement_interval.high)') }} end as best_score_max,
     n_text_only_scored,
     {{ rounded('text_only_mean') }} as text_only_mean,
     {{ rounded('text_only_mean_interval.low') }} as text_only_mean_low,

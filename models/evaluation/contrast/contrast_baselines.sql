@@ -1,5 +1,6 @@
 -- One row per probe that a text reader has read: the reader that is the most certain to prefer atoms on the
--- other half of the documents, by scope and target, or else a guess, and its accuracy on the probe.
+-- other half of the documents, by scope and target, or else a guess, and its accuracy on the probe. Null if
+-- the other half has fewer than five documents: they can choose no reader, and a guess would be too weak.
 with
 
 readers as (
@@ -49,13 +50,13 @@ chosen_on as (
 
 ),
 
-chosen as (
+compared as (
 
     select
         readers.probe_id,
-        readers.half,
-        arg_max(readers.reader, (chosen_on.accuracy_interval.low, readers.reader)) as reader,
-        arg_max(readers.accuracy, (chosen_on.accuracy_interval.low, readers.reader)) as accuracy,
+        readers.reader,
+        readers.accuracy,
+        chosen_on.accuracy_interval.low as certain_accuracy,
     from readers
     join chosen_on
         on
@@ -63,16 +64,28 @@ chosen as (
             and readers.scope = chosen_on.scope
             and readers.target = chosen_on.target
             and readers.half != chosen_on.half
-    where chosen_on.accuracy_interval.low > 0.5
-    group by readers.probe_id, readers.half
+    where certain_accuracy is not null
+
+),
+
+chosen as (
+
+    select
+        probe_id,
+        arg_max(reader, (certain_accuracy, reader)) as reader,
+        arg_max(accuracy, (certain_accuracy, reader)) as accuracy,
+    from compared
+    where certain_accuracy > 0.5
+    group by probe_id
 
 )
 
 select
-    probe_id,
+    read.probe_id,
     read.half,
-    coalesce(chosen.reader, 'guess') as reader,
-    coalesce(chosen.accuracy, 0.5) as accuracy,
+    case when compared.probe_id is not null then coalesce(chosen.reader, 'guess') end as reader,
+    case when compared.probe_id is not null then coalesce(chosen.accuracy, 0.5) end as accuracy,
 from (select distinct probe_id, half from readers) as read
+left join (select distinct probe_id from compared) as compared using (probe_id)
 left join chosen using (probe_id)
-order by probe_id
+order by read.probe_id

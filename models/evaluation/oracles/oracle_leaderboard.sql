@@ -14,6 +14,7 @@ groups as (
         bool_or(condition = 'real_state') as has_real_state,
         bool_or(condition = 'no_state') as has_no_state,
         bool_or(condition = 'other_document_state') as has_other_state,
+        bool_and(is_baseline) as is_baseline,
         sum(n_probes) filter (where band = 'all' and condition = 'real_state') as n_probes,
         sum(n_missing) filter (where band = 'all' and condition = 'real_state') as n_missing,
         sum(n_probes - n_scored) filter (where band = 'all') as n_unscored,
@@ -87,6 +88,7 @@ joined as (
         hard.lift as hard_lift,
         hard.lift_low as hard_lift_low,
         hard.lift_high as hard_lift_high,
+        coalesce(easy.n_scored, 0) as n_easy,
         easy.score_mean as easy_score,
         coalesce(no_state.n_probes, 0) as n_no_state,
         no_state.n_equal as n_equal_no_state,
@@ -116,6 +118,7 @@ joined as (
                 then least(minus_no_state_high, minus_other_state_high)
         end as headline_high,
         case
+            when groups.is_baseline then 'the baseline of all methods'
             when not groups.has_real_state then 'no answers from real_state'
             when not groups.has_no_state and not groups.has_other_state
                 then 'no answers from no_state and other_document_state'
@@ -199,6 +202,7 @@ select
     contrast_difference,
     contrast_difference_low,
     contrast_difference_high,
+    n_easy,
 from joined
 order by
     is_headline desc,

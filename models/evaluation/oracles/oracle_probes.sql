@@ -93,6 +93,7 @@ methods as (
         0 as n_empty,
         0 as n_vague,
         scores,
+        true as is_baseline,
     from held_out
 
 )
@@ -125,8 +126,9 @@ select
     {{ rounded('list_avg(methods.scores)') }} as score_mean,
     {{ rounded('len(list_filter(methods.scores, lambda x: x >= easy_threshold)) / len(methods.scores)') }}
         as easy_answer_share,
-    -- The same number of answers on both sides.
-    {{ rounded('list_avg(list_slice(held_out.scores, 1, len(methods.scores)))') }} as held_out_mean,
+    -- Means of all answers: unlike maxima, they do not depend on the number.
+    {{ rounded('list_avg(held_out.scores)') }} as held_out_mean,
+    coalesce(methods.is_baseline, false) as is_baseline,
 from methods
 join {{ ref('probes') }} as probes using (probe_id)
 cross join ({{ band_thresholds() }}) as borders

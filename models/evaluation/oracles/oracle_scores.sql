@@ -16,6 +16,7 @@ by_document as (
         coalesce(atom_origin, 'all') as atom_origin,
         coalesce(fold, 'all') as fold,
         coalesce(band, 'all') as band,
+        bool_and(is_baseline) as is_baseline,
         source_model,
         doc_id,
         count(*) as n_probes,
@@ -76,6 +77,7 @@ summed as (
         atom_origin,
         fold,
         band,
+        bool_and(is_baseline) as is_baseline,
         count(*) as n_documents,
         sum(n_probes)::bigint as n_probes,
         sum(n_nested)::bigint as n_nested,
@@ -89,7 +91,7 @@ summed as (
         sum(easy_answer_share) / nullif(sum(n_scored), 0) as easy_answer_share,
         sum(n_compared)::bigint as n_compared,
         sum(lift) / nullif(sum(n_compared), 0) as lift,
-        {{ mean_interval('lift', 'n_compared') }} as lift_interval,
+        {{ difference_interval('lift', 'n_compared') }} as lift_interval,
         sum(n_contrasted)::bigint as n_contrasted,
         {{ effective_number('contrast_accuracy', 'squared_contrast_accuracy', 'n_contrasted') }}
             as n_contrasted_effective,
@@ -98,7 +100,8 @@ summed as (
         sum(n_text_only)::bigint as n_text_only,
         sum(text_only_accuracy) / nullif(sum(n_text_only), 0) as text_only_accuracy,
         sum(contrast_difference) / nullif(sum(n_text_only), 0) as contrast_difference,
-        {{ mean_interval('contrast_difference', 'n_text_only') }} as contrast_difference_interval,
+        {{ difference_from_baseline_interval('contrast_difference', 'text_only_accuracy', 'n_text_only') }}
+            as contrast_difference_interval,
         sum(common_tokens) / nullif(sum(n_lenses), 0) as common_tokens,
         sum(common_share) / nullif(sum(n_lenses), 0) as common_share,
         {{ share_interval('common_share', 'n_lenses') }} as common_share_interval,
@@ -130,8 +133,9 @@ select
     {{ rounded('easy_answer_share') }} as easy_answer_share,
     n_compared,
     {{ rounded('lift') }} as lift,
-    {{ rounded('lift_interval.low') }} as lift_low,
-    {{ rounded('lift_interval.high') }} as lift_high,
+    -- The baseline's own lift is 0 by definition.
+    case when not is_baseline then {{ rounded('lift_interval.low') }} end as lift_low,
+    case when not is_baseline then {{ rounded('lift_interval.high') }} end as lift_high,
     n_contrasted,
     n_contrasted_effective,
     {{ rounded('contrast_accuracy') }} as contrast_accuracy,
@@ -146,5 +150,6 @@ select
     {{ rounded('common_share') }} as common_share,
     {{ rounded('common_share_interval.low') }} as common_share_low,
     {{ rounded('common_share_interval.high') }} as common_share_high,
+    is_baseline,
 from summed
 order by oracle, condition, scope, target, typicality, atom_origin, fold, band

@@ -19,16 +19,17 @@ def show(home: Home) -> None:
             """
             select
                 method, scope, target, n_probes as probes, round(n_effective)::bigint as effective,
-                accuracy, accuracy_low as low,
-                accuracy_high as high, auc, margin_mean as "mean margin",
-                text_only_accuracy as "text-only",
+                accuracy, accuracy_low as low, accuracy_high as high,
+                if(
+                    text_only_baseline = 'guess', 'guess', printf('%.3f', text_only_accuracy)
+                ) as "text-only",
             from contrast
             where
                 measure in ('total', 'rule') and target != 'all' and typicality = 'all'
                 and lens_length in ('none', 'pooled')
             order by method, scope, target
             """,
-            optional=("mean margin", "auc", "effective"),
+            optional=("effective",),
         )
         ((is_resampled,),) = connection.execute(
             "select count(*) > 0 from contrast where n_resampled > 0"

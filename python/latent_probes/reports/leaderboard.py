@@ -20,12 +20,13 @@ def show(home: Home) -> None:
                 n_other_state as "other probes",
                 minus_other_state as "minus another document's",
                 n_missing_no_state + n_missing_other_state as missing,
-                n_empty_no_state + n_empty_other_state as empty, easy_score as "EASY"
+                n_empty_no_state + n_empty_other_state as empty, easy_score as "EASY",
+                n_easy as "EASY probes"
             from oracle_leaderboard
             where is_headline and headline is not null
             order by place, headline desc, oracle
             """,
-            optional=("other probes", "EASY", "probes", "empty", "missing"),
+            optional=("other probes", "EASY", "EASY probes", "probes", "empty", "missing"),
         )
         print_table(
             connection,
@@ -36,7 +37,7 @@ def show(home: Home) -> None:
                 n_missing_no_state + n_missing_other_state as missing,
                 n_empty_no_state + n_empty_other_state as empty
             from oracle_leaderboard
-            where is_headline and place is null
+            where is_headline and place is null and no_place_reason != 'the baseline of all methods'
             order by oracle
             """,
             optional=("empty", "missing", "unscored"),
