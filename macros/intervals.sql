@@ -1,27 +1,44 @@
 {# The 95 % interval of a mean over probes, as a struct of low and high: by a bootstrap over documents.
    The rows of the group are documents, each with its sum of values and its number of probes. Null for
-   fewer than five documents. #}
+   fewer than five documents, or if nothing varies. #}
 {% macro mean_interval(sum_of_values, n_probes) -%}
-    mean_interval(
+    {{ interval_of_documents('mean_interval', sum_of_values, n_probes) }}
+{%- endmacro %}
+
+{# The same for a mean of values from 0 to 1: exact bounds if few documents have an event, or lack one. #}
+{% macro share_interval(sum_of_values, n_probes) -%}
+    {{ interval_of_documents('share_interval', sum_of_values, n_probes) }}
+{%- endmacro %}
+
+{# The same for a mean of values from -1 to 1: exact bounds if few documents differ from 0, or none from
+   another. #}
+{% macro difference_interval(sum_of_values, n_probes) -%}
+    {{ interval_of_documents('difference_interval', sum_of_values, n_probes) }}
+{%- endmacro %}
+
+{# The interval of an accuracy minus a baseline's on the same probes. If the baseline is a guess for all of
+   them, its accuracy is known, and the interval is that of the accuracy, shifted. #}
+{% macro difference_from_baseline_interval(sum_of_differences, sum_of_baselines, n_probes) -%}
+    {%- set accuracy = sum_of_differences ~ ' + ' ~ n_probes ~ ' / 2' -%}
+    case
+        when bool_and(coalesce({{ sum_of_baselines }}, 0) = {{ n_probes }} / 2)
+            then
+                list_transform(
+                    [{{ share_interval('(' ~ accuracy ~ ')', n_probes) }}],
+                    lambda x: {'low': x.low - 0.5, 'high': x.high - 0.5}
+                )[1]
+        else {{ difference_interval(sum_of_differences, n_probes) }}
+    end
+{%- endmacro %}
+
+{# One of these functions over documents. #}
+{% macro interval_of_documents(function, sum_of_values, n_probes) -%}
+    {{ function }}(
         list({{ sum_of_values }}::double order by source_model, doc_id),
         list({{ n_probes }}::double order by source_model, doc_id),
         {{ var('bootstrap_replicates') }},
         {{ var('bootstrap_seed') }}
     )
-{%- endmacro %}
-
-{# The same for a mean of values from 0 to 1. If all are 0 or all are 1, a bootstrap has no variation;
-   then the other end is the exact bound for a share of documents. #}
-{% macro share_interval(sum_of_values, n_probes) -%}
-    {%- set n_documents = 'count(*) filter (where ' ~ n_probes ~ ' > 0)' %}
-    case
-        when {{ n_documents }} < 5 then null
-        when sum({{ sum_of_values }}) = 0
-            then {'low': 0.0::double, 'high': 1 - 0.025::double ** (1 / {{ n_documents }})}
-        when sum({{ sum_of_values }}) = sum({{ n_probes }})
-            then {'low': 0.025::double ** (1 / {{ n_documents }}), 'high': 1.0::double}
-        else {{ mean_interval(sum_of_values, n_probes) }}
-    end
 {%- endmacro %}
 
 {# The same for several means over the same probes, as a list of structs: faster than individually. #}

@@ -32,6 +32,8 @@ N_ANSWERS = 5
 # What an arm's reader solves of what the complement's does.
 ARM_FACTOR = 0.5
 LOST = 0.15  # of the slots of a calibration
+# Share of the probes that have a rare finding, and the correlation of those of a document.
+RARE, RARE_LIKENESS = 0.03, 0.1
 SEED = 11
 BINS = """
 create table score_bins as
@@ -214,6 +216,7 @@ def of_bands(made: Simulations) -> Iterator[tuple[str, float]]:
     scores, complement = made.scores(made.rates), made.scores(made.rates)
     pairs = made.probes(
         arm="held_out",
+        n_compared=N_ANSWERS,
         scope=made.simulations.astype(str),
         score_max=scores.max(axis=1),
         complement_score_max=complement.max(axis=1),
@@ -245,7 +248,9 @@ def of_hardness(made: Simulations) -> Iterator[tuple[str, float]]:
             n_answers=N_ANSWERS,
             n_solved=made.draw.binomial(N_ANSWERS, rates),
         )
-        none = made.probes(arm="", scope="", n_compared=0, score_max=0.0, complement_score_max=0.0)
+        none = made.probes(
+            arm="", scope="", n_compared=0, n_published=0, score_max=0.0, published_score_max=0.0
+        )
         rows = made.rows("hardness_by_answers", solve_counts=counts, arm_pairs=none.slice(0, 0))
         ours = [row for row in rows if row["is_headline"] and row["scope"] != "all"]
         yield f"hardness_by_answers, {name}", held(ours, "re_solved", truth)
@@ -351,10 +356,48 @@ def of_calibration(made: Simulations) -> Iterator[tuple[str, float]]:
         yield f"calibration_sweep, {measure}", held(ours, "estimate", truth)
 
 
+def of_findings(made: Simulations) -> Iterator[tuple[str, float]]:
+    """`finding_summary`: a rare finding, also by how often it was found, and one of most probes."""
+    parts = 1 / RARE_LIKENESS - 1
+    rates = made.draw.beta(RARE * parts, (1 - RARE) * parts, made.documents.max() + 1)
+    is_found = made.draw.random(len(made.documents)) < rates[made.documents]
+    for name, values, truth in (
+        ("rare", is_found, RARE),
+        ("frequent", ~is_found, 1 - RARE),
+    ):
+        finding = made.simulations.astype(str)
+        rows = made.rows(
+            "finding_summary",
+            probe_measures=made.probes(finding=finding, value=values.astype(float)).drop_columns(
+                ["source_model", "doc_id"]
+            ),
+            findings=pyarrow.table(
+                {
+                    "finding": numpy.unique(finding),
+                    "severity": ["note"] * len(numpy.unique(finding)),
+                    "threshold": [1.0] * len(numpy.unique(finding)),
+                }
+            ),
+            probes=made.probes(scope="s"),
+        )
+        ours = [row for row in rows if row["scope"] == "all"]
+        yield f"finding_summary, {name}", held(ours, "share", truth)
+        for n_found in (0, 1, 2):
+            few = [
+                row
+                for row in ours
+                if n_found
+                == (row["n_found"] if name == "rare" else row["n_probes"] - row["n_found"])
+            ]
+            if few:
+                seen = f"{n_found} {'found' if name == 'rare' else 'not found'} ({len(few)})"
+                yield f"finding_summary, {name}, {seen}", held(few, "share", truth)
+
+
 TABLES = (of_arms, of_bands, of_hardness, of_anchors, of_agreement, of_calibration)
 
 
 def coverage(home: Home, n_simulations: int, n_documents: int) -> Iterator[tuple[str, float]]:
     """The share of intervals that hold the truth, for every figure of every table."""
-    for of_table in TABLES:
+    for of_table in (*TABLES, of_findings):
         yield from of_table(Simulations(home, n_simulations, n_documents))

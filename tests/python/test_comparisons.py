@@ -62,5 +62,20 @@ def test_methods_are_compared_on_the_documents_that_both_answered():
 def test_methods_that_never_differ_are_equal():
     rows = methods(numpy.random.default_rng(4), [(0.1, 0.3)], 20)
     twice = numpy.vstack([rows, numpy.add(rows, [0, 1, 0, 0, 0, 0])])
-    assert {row["difference"] for row in comparisons.compared(in_pairs(twice), 100, 1)} == {0.0}
-    assert better(twice) == set()
+    found = comparisons.compared(in_pairs(twice), 100, 1)
+    assert {row["difference"] for row in found} == {0.0}
+    assert all(row["low"] < 0 < row["high"] for row in found)
+
+
+def test_a_difference_that_never_varies_is_not_certain_in_few_documents():
+    """One method gains 1 on all documents, the other nothing: better in 40 documents, not in 5."""
+
+    def constant(n_documents):
+        return [
+            [document, method, method, 1, method, 1]
+            for document in range(n_documents)
+            for method in (0, 1)
+        ]
+
+    assert better(numpy.array(constant(5), float)) == set()
+    assert better(numpy.array(constant(40), float)) == {(1, 0)}

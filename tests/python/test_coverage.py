@@ -29,6 +29,13 @@ def test_ninety_five_in_a_hundred_intervals_of_a_table_hold_the_truth(home, of_t
     assert {figure: share for figure, share in shares.items() if not 0.92 <= share <= 0.98} == {}
 
 
+def test_intervals_of_rare_findings_hold_their_share_also_where_few_were_found(home):
+    made = simulated_tables.Simulations(home, N_SIMULATIONS, N_DOCUMENTS)
+    shares = dict(simulated_tables.of_findings(made))
+    assert len(shares) >= 6
+    assert {figure: share for figure, share in shares.items() if share < 0.92} == {}
+
+
 def test_intervals_that_take_probes_for_documents_are_found_out(home):
     made = simulated_tables.Simulations(home, N_SIMULATIONS, N_DOCUMENTS)
     made.documents = numpy.arange(len(made.documents))

@@ -13,17 +13,25 @@ import pytest
 from latent_probes.warehouse.functions import intervals
 
 N_DATA_SETS = 1000
+# Where a difference is large.
+FEW_DATA_SETS = 200
 
 
-def coverage(draw, truth, n_replicates=400):
-    """The share of simulated data sets whose interval holds the truth."""
-    held = 0
-    for seed in range(N_DATA_SETS):
-        low, high = intervals.mean_interval(
-            *draw(numpy.random.default_rng(seed)), n_replicates, seed
-        )
-        held += low <= truth <= high
-    return held / N_DATA_SETS
+def coverage(
+    draw,
+    truth,
+    interval=intervals.mean_interval,
+    n_data_sets=FEW_DATA_SETS,
+    is_counted=lambda sums: True,
+):
+    """The share of the counted simulated data sets that have an interval which holds the truth."""
+    held = []
+    for seed in range(n_data_sets):
+        sums, counts = draw(numpy.random.default_rng(seed))
+        if is_counted(sums):
+            low, high = interval(sums, counts, 400, seed) or (math.inf, -math.inf)
+            held.append(low <= truth <= high)
+    return numpy.mean(held)
 
 
 def probes_of(draw, n_documents):
@@ -65,13 +73,99 @@ def differences(n_documents):
     return sums
 
 
+def rare(n_documents, share, likeness):
+    """Probes with an event, this share of all; how alike those of a document are: 0 to 1."""
+
+    def sums(draw):
+        counts = probes_of(draw, n_documents)
+        parts = 1 / likeness - 1
+        return draw.binomial(counts, draw.beta(share * parts, (1 - share) * parts, n_documents)), (
+            counts
+        )
+
+    return sums
+
+
 @pytest.mark.parametrize("n_documents", [20, 100])
 @pytest.mark.parametrize(
-    ("draws", "truth"),
-    [(means, 0.7 / 1.7), (shares, 0.275), (differences, -0.2 * 0.7 / 1.7)],
+    ("draws", "truth", "interval"),
+    [
+        (means, 0.7 / 1.7, intervals.share_interval),
+        (shares, 0.275, intervals.share_interval),
+        (differences, -0.2 * 0.7 / 1.7, intervals.difference_interval),
+    ],
 )
-def test_ninety_five_in_a_hundred_intervals_hold_the_truth(draws, truth, n_documents):
-    assert 0.92 <= coverage(draws(n_documents), truth) <= 0.98
+def test_ninety_five_in_a_hundred_intervals_hold_the_truth(draws, truth, interval, n_documents):
+    assert 0.92 <= coverage(draws(n_documents), truth, interval, N_DATA_SETS) <= 0.98
+
+
+def test_intervals_of_shares_in_five_documents_hold_the_truth():
+    assert coverage(shares(5), 0.275) < 0.92
+    assert coverage(shares(5), 0.275, intervals.share_interval) > 0.95
+
+
+@pytest.mark.parametrize("likeness", [0.01, 0.3])
+def test_a_share_that_was_seen_once_or_twice_can_be_the_true_one(likeness):
+    """Also in the data sets with too few events; a bootstrap knows of no document with more."""
+    draws = rare(20, 0.06, likeness)
+
+    def of_few(interval):
+        return coverage(draws, 0.06, interval, FEW_DATA_SETS, lambda sums: 0 < sums.sum() <= 2)
+
+    assert of_few(intervals.mean_interval) < 0.8
+    assert of_few(intervals.share_interval) > 0.95
+
+
+@pytest.mark.parametrize("likeness", [0.01, 0.3, 0.95])
+@pytest.mark.parametrize("interval", [intervals.share_interval, intervals.difference_interval])
+def test_intervals_of_rare_events_hold_their_share(interval, likeness):
+    assert coverage(rare(20, 0.08, likeness), 0.08, interval) > 0.92
+
+
+def test_more_events_move_both_ends_and_what_all_have_mirrors_what_none_has():
+    counts = numpy.full(20, 6)
+    ends = []
+    for n_events in range(1, 5):
+        sums = (numpy.arange(20) < n_events).astype(float)
+        ends.append(intervals.share_interval(sums, counts, 400, 1))
+        low, high = intervals.share_interval(counts - sums, counts, 400, 1)
+        assert (1 - high, 1 - low) == pytest.approx(ends[-1])
+    assert ends == sorted(ends)
+    assert [high for _, high in ends] == sorted(high for _, high in ends)
+
+
+def test_an_event_of_all_probes_of_a_document_tells_less():
+    """One document of 20: as the exact interval of one of 20, widened for what is estimated."""
+    low, high = intervals.share_interval(numpy.eye(20)[0] * 6, numpy.full(20, 6), 400, 1)
+    assert (low, high) == pytest.approx((0.0013, 0.249), abs=0.03)
+    assert high > intervals.share_interval(numpy.eye(20)[0], numpy.full(20, 6), 400, 1)[1] + 0.1
+
+
+@pytest.mark.parametrize("mean", [-1, 0, 0.5, 1])
+def test_a_difference_that_never_varies_has_the_bounds_of_documents_not_seen(mean):
+    """An unseen share of documents, at most 17 % with 20 of them, can be -1 or 1 instead."""
+    unseen = 1 - 0.025 ** (1 / 20)
+    counts = probes_of(numpy.random.default_rng(1), 20)
+    assert intervals.difference_interval(mean * counts, counts, 400, 1) == pytest.approx(
+        (mean - (1 + mean) * unseen, mean + (1 - mean) * unseen)
+    )
+
+
+def test_a_difference_in_few_documents_is_between_losses_and_gains_not_ruled_out():
+    counts = numpy.full(20, 6)
+    gain, loss = numpy.eye(20)[:2]
+    _, few = intervals.share_interval(gain + loss, counts, 400, 1)
+    low, high = intervals.difference_interval(gain - loss, counts, 400, 1)
+    assert low == pytest.approx(-high)
+    assert 0 < high < few
+    low, high = intervals.difference_interval(gain, counts, 400, 1)
+    assert low < 0 < 1 / 120 < high
+
+
+def test_documents_without_probes_do_not_count():
+    sums, counts = numpy.array([0.0] * 9), numpy.array([3] * 4 + [0] * 5)
+    assert intervals.share_interval(sums, counts, 400, 1) is None
+    assert intervals.difference_interval(sums, counts, 400, 1) is None
 
 
 def test_probes_of_one_document_are_no_new_evidence():
@@ -100,10 +194,10 @@ def test_an_interval_is_the_same_on_every_machine_and_version():
     assert found == pytest.approx((0.397773, 0.575861), abs=1e-6)
 
 
-def test_what_never_varies_has_no_width():
-    assert intervals.mean_interval(numpy.full(9, 0.5), numpy.ones(9), 1000, 1) == (
-        pytest.approx((0.5, 0.5))
-    )
+def test_a_bootstrap_of_what_never_varies_has_no_interval():
+    assert intervals.mean_interval(numpy.full(9, 0.5), numpy.ones(9), 1000, 1) is None
+    of_pairs = numpy.array([sums_of([0, 1], [0, 1])] * 9)
+    assert intervals.alpha_interval(of_pairs, 400, 1) == (1, None, None)
 
 
 @pytest.mark.parametrize("n_documents", [0, 1, 4])

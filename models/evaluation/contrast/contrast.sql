@@ -97,11 +97,14 @@ summed as (
         sum(atom_placements) / sum(n_probes) as auc,
         {{ share_interval('accuracy', 'n_probes') }} as accuracy_interval,
         {{ mean_intervals(['margin', 'placements'], 'n_probes') }} as intervals,
+        -- A method that is always right has an AUC without variation.
+        {{ share_interval('atom_placements', 'n_probes') }} as auc_interval,
         list_sort(list_distinct(flatten(list(readers)))) as readers,
         sum(n_compared)::bigint as n_compared,
         sum(baseline_accuracy) / nullif(sum(n_compared), 0) as baseline_accuracy,
         sum(difference) / nullif(sum(n_compared), 0) as difference,
-        {{ mean_interval('difference', 'n_compared') }} as difference_interval,
+        {{ difference_from_baseline_interval('difference', 'baseline_accuracy', 'n_compared') }}
+            as difference_interval,
         sum(n_resampled)::bigint as n_resampled,
         sum(resampled_accuracy) / nullif(sum(n_resampled), 0) as resampled_accuracy,
         {{ share_interval('resampled_accuracy', 'n_resampled') }} as resampled_interval,
@@ -127,8 +130,12 @@ select
         as margin_percentile_{{ percent }},
     {% endfor -%}
     {{ rounded('auc') }} as auc,
-    {{ rounded('if(intervals[2].low < auc, 0, intervals[2].low - auc)') }} as auc_low,
-    {{ rounded('if(intervals[2].high > 1 + auc, 1, intervals[2].high - auc)') }} as auc_high,
+    {% for end, value in [
+        ('low', 'if(intervals[2].low < auc, 0, intervals[2].low - auc)'),
+        ('high', 'if(intervals[2].high > 1 + auc, 1, intervals[2].high - auc)'),
+    ] -%}
+    {{ rounded('if(auc in (0, 1), auc_interval.' ~ end ~ ', ' ~ value ~ ')') }} as auc_{{ end }},
+    {% endfor -%}
     nullif(array_to_string(readers, ' / '), '') as text_only_baseline,
     n_compared as n_text_only,
     {{ rounded('baseline_accuracy') }} as text_only_accuracy,

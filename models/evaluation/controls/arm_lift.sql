@@ -71,7 +71,7 @@ summed as (
         {{ share_interval('value', 'n_probes') }} as estimate_interval,
         sum(complement_value) / sum(n_probes) as complement_estimate,
         sum(difference) / sum(n_probes) as difference,
-        {{ mean_interval('difference', 'n_probes') }} as difference_interval,
+        {{ difference_interval('difference', 'n_probes') }} as difference_interval,
     from by_document
     group by arm, answerer_model, measure, scope, target, typicality, atom_origin
 
@@ -92,7 +92,8 @@ select
     {{ rounded('estimate_interval.high') }} as estimate_high,
     {{ rounded('complement_estimate') }} as complement_estimate,
     {{ rounded('difference') }} as difference,
-    {{ rounded('difference_interval.low') }} as difference_low,
-    {{ rounded('difference_interval.high') }} as difference_high,
+    -- That of the complement from itself is 0 by definition.
+    case when arm != 'complement' then {{ rounded('difference_interval.low') }} end as difference_low,
+    case when arm != 'complement' then {{ rounded('difference_interval.high') }} end as difference_high,
 from summed
 order by arm, answerer_model, measure, scope, target, typicality, atom_origin

@@ -46,7 +46,7 @@ summed as (
         sum(n_probes)::bigint as n_probes,
         count(*) as n_documents,
         sum(difference) / sum(n_pairs) as difference,
-        {{ mean_interval('difference', 'n_pairs') }} as difference_interval,
+        {{ difference_interval('difference', 'n_pairs') }} as difference_interval,
         sum(n_flips_at_middle) / sum(n_pairs) as flip_rate_middle,
         {{ share_interval('n_flips_at_middle', 'n_pairs') }} as flips_at_middle_interval,
         sum(n_flips_at_easy) / sum(n_pairs) as flip_rate_easy,

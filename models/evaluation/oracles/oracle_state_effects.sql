@@ -15,7 +15,7 @@ summed as (
         sum(n_equal)::bigint as n_equal,
         count(*) as n_documents,
         sum(difference) / sum(n_probes) as difference,
-        {{ mean_interval('difference', 'n_probes') }} as difference_interval,
+        {{ difference_interval('difference', 'n_probes') }} as difference_interval,
     from {{ ref('oracle_document_effects') }}
     where n_probes > 0
     group by oracle, condition, scope, target, fold, band

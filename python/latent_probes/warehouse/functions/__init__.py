@@ -13,6 +13,8 @@
 ``repair_json(text)``                     damaged JSON repaired to a valid object, or null
 ``unescaped(text)``                       a text with its JSON escapes decoded
 ``mean_interval(sums, counts, n, seed)``  interval of a mean, by a bootstrap over documents
+``share_interval(sums, counts, n, seed)`` the same for values from 0 to 1, exact for few events
+``difference_interval(sums, counts, n, seed)`` the same for values from -1 to 1
 ``mean_intervals(sums, counts, n, seed)`` intervals of several means over the same probes
 ``spread_interval(sums, n, seed)``        interval of a standard deviation
 ``alpha_interval(sums, n, seed)``         Krippendorff's alpha of two raters, with its interval

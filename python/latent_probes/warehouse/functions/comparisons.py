@@ -58,18 +58,23 @@ def compared(rows: numpy.ndarray, n_replicates: int, seed: int) -> list[dict]:
     scaled = numpy.abs(deviations) / numpy.where(errors > LEAST_ERROR, errors, 1)
     widest = numpy.quantile(scaled.max(axis=1), intervals.LEVEL)
     halves = widest * errors * numpy.array([widening(n) for n in n_documents])
+    # Without variation, of so many documents an unseen share can have another difference (-2 to 2).
+    unseen = 1 - ((1 - intervals.LEVEL) / 2 / len(pairs)) ** (1 / n_documents)
+    is_constant = errors <= LEAST_ERROR
+    below = numpy.where(is_constant, unseen * (2 + estimates), halves)
+    above = numpy.where(is_constant, unseen * (2 - estimates), halves)
     return [
         {
             "method": int(method),
             "other_method": int(other),
             "difference": round(float(sign * difference), 9),
-            "low": round(float(sign * difference - half), 9),
-            "high": round(float(sign * difference + half), 9),
+            "low": round(float(sign * difference - (lower if sign > 0 else upper)), 9),
+            "high": round(float(sign * difference + (upper if sign > 0 else lower)), 9),
             "n_no_state": int(n_no_state),
             "n_other_state": int(n_other_state),
         }
-        for (first, second), difference, half, (n_other_state, n_no_state) in zip(
-            pairs, estimates, halves, sums[..., 2].sum(axis=0), strict=True
+        for (first, second), difference, lower, upper, (n_other_state, n_no_state) in zip(
+            pairs, estimates, below, above, sums[..., 2].sum(axis=0), strict=True
         )
         for method, other, sign in ((first, second, 1), (second, first, -1))
     ]

@@ -8,6 +8,12 @@ mean 1, which approximates drawing the same number of documents with replacement
 The interval is the expanded percentile interval (Hesterberg, "What teachers should know about the
 bootstrap", The American Statistician 69, 2015), with percentiles from the t distribution, because
 plain percentile intervals are too narrow for few documents.
+
+If only a few documents have an event, a bootstrap knows no document with more of them. A share has
+the exact bounds of Clopper and Pearson then, for the effective number of probes (Korn and Graubard,
+"Confidence intervals for proportions with small expected number of positive counts estimated from
+survey data", Survey Methodology 24, 1998). Without any event nothing shows how alike the probes of
+a document are; that number is the number of documents then.
 """
 
 from __future__ import annotations
@@ -20,8 +26,10 @@ import numpy
 Estimate = tuple[float, float | None, float | None]
 
 LEVEL = 0.95
-# With fewer documents, no interval is given.
+# With fewer documents, no interval is given; with events in fewer documents, no bootstrap is made.
 FEWEST_DOCUMENTS = 5
+# A share of a document nearer than this to none or all is none or all.
+LEAST_SHARE = 1e-9
 # A variance below this share of the mean square is rounding error: all values are equal.
 LEAST_VARIANCE = 1e-12
 # Weights drawn at a time.
@@ -58,9 +66,9 @@ def interval(
 
 
 def ends(values: numpy.ndarray, n_documents: int) -> tuple[float, float] | None:
-    """The ends of the interval, from the values in all replicates; None if there are none."""
+    """The ends of the interval, from the values in all replicates; None if they do not vary."""
     values = values[numpy.isfinite(values)]
-    if not len(values):
+    if not len(values) or numpy.ptp(values) <= LEAST_SHARE:
         return None
     tail = expanded_tail(n_documents)
     low, high = numpy.quantile(values, [tail, 1 - tail])
@@ -77,6 +85,79 @@ def mean_interval(
         n_replicates,
         seed,
     )
+
+
+def share_interval(
+    sums: numpy.ndarray, counts: numpy.ndarray, n_replicates: int, seed: int
+) -> tuple[float, float] | None:
+    """The interval of a mean of values from 0 to 1, as ``mean_interval``.
+
+    Exact if fewer than five documents have a value above 0, or fewer than five one below 1.
+    """
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    if len(sums) < FEWEST_DOCUMENTS or not numpy.isfinite(sums).all():
+        return None
+    shares = sums / counts
+    if min(number_of(shares), number_of(1 - shares)) >= FEWEST_DOCUMENTS:
+        return mean_interval(sums, counts, n_replicates, seed)
+    return exact_ends(sums.sum() / counts.sum(), effective_number(sums, counts))
+
+
+def difference_interval(
+    sums: numpy.ndarray, counts: numpy.ndarray, n_replicates: int, seed: int
+) -> tuple[float, float] | None:
+    """The interval of a mean of values from -1 to 1, as ``mean_interval``.
+
+    If all documents have the same mean, an unseen share of them, as large as the exact bound
+    allows, can have another one. If fewer than five differ from 0, gains and losses have the exact
+    bounds of shares.
+    """
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    if len(sums) < FEWEST_DOCUMENTS or not numpy.isfinite(sums).all():
+        return None
+    mean = sums.sum() / counts.sum()
+    if not number_of(sums / counts - mean):
+        _, unseen = exact_ends(0.0, len(sums))
+        return float(mean - (1 + mean) * unseen), float(mean + (1 - mean) * unseen)
+    if number_of(sums / counts) >= FEWEST_DOCUMENTS:
+        return mean_interval(sums, counts, n_replicates, seed)
+    n_effective = effective_number(numpy.abs(sums), counts)
+    gains, losses = (numpy.maximum(sign * sums, 0).sum() / counts.sum() for sign in (1, -1))
+    return -exact_ends(losses, n_effective)[1], exact_ends(gains, n_effective)[1]
+
+
+def number_of(shares: numpy.ndarray) -> int:
+    """How many documents have a share that is not 0."""
+    return int((numpy.abs(shares) > LEAST_SHARE).sum())
+
+
+def effective_number(sums: numpy.ndarray, counts: numpy.ndarray) -> float:
+    """The number of independent probes that would give a share as precisely, for its exact bounds.
+
+    At most the number of probes. It is less because it is itself estimated from few documents. If
+    no document differs from another, it is the number of documents.
+    """
+    from scipy.special import stdtrit
+
+    n_documents, n_probes = len(sums), counts.sum()
+    share = sums.sum() / n_probes
+    variance = ((sums - share * counts) ** 2).sum() * n_documents / (n_documents - 1) / n_probes**2
+    if min(share, 1 - share) <= LEAST_SHARE or variance <= LEAST_SHARE**2:
+        return float(n_documents)
+    most, least = (stdtrit(n - 1, (1 + LEVEL) / 2) for n in (n_documents, n_probes))
+    n_effective = min(share * (1 - share) / variance, n_probes)
+    return float(n_effective * min(1.0, (least / most) ** 2))
+
+
+def exact_ends(share: float, n_effective: float) -> tuple[float, float]:
+    """The interval of Clopper and Pearson for a share of a number of probes, of documents, ..."""
+    from scipy.special import betaincinv
+
+    tail = (1 - LEVEL) / 2
+    n_events, n_others = share * n_effective, (1 - share) * n_effective
+    low = betaincinv(n_events, n_others + 1, tail) if share > LEAST_SHARE else 0.0
+    high = betaincinv(n_events + 1, n_others, 1 - tail) if 1 - share > LEAST_SHARE else 1.0
+    return float(low), float(high)
 
 
 def mean_intervals(

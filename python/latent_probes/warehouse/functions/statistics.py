@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy
 import pyarrow
@@ -26,26 +26,28 @@ COMPARISONS = (
 )
 
 
-def mean_interval(
-    sums: pyarrow.ChunkedArray,
-    counts: pyarrow.ChunkedArray,
-    replicates: pyarrow.ChunkedArray,
-    seeds: pyarrow.ChunkedArray,
-) -> pyarrow.Array:
-    """Low and high end for each pair of lists: sums and numbers of values per document."""
-    found = (
-        intervals.mean_interval(
+def of_means(interval: Callable[..., tuple[float, float] | None]) -> Callable[..., pyarrow.Array]:
+    """A column of the intervals that a function of ``intervals`` gives each pair of lists.
+
+    The lists are the sums and numbers of values per document.
+    """
+
+    def column(
+        sums: pyarrow.ChunkedArray,
+        counts: pyarrow.ChunkedArray,
+        replicates: pyarrow.ChunkedArray,
+        seeds: pyarrow.ChunkedArray,
+    ) -> pyarrow.Array:
+        found = (
             # A null sum is unknown, so the interval is null.
-            numpy.array(of_documents, float),
-            numpy.array(counted, float),
-            n,
-            seed,
+            interval(numpy.array(of_documents, float), numpy.array(counted, float), n, seed)
+            for of_documents, counted, n, seed in zip(
+                *(values.to_pylist() for values in (sums, counts, replicates, seeds)), strict=True
+            )
         )
-        for of_documents, counted, n, seed in zip(
-            *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
-        )
-    )
-    return figures(found, ["low", "high"])
+        return figures(found, ["low", "high"])
+
+    return column
 
 
 def mean_intervals(
@@ -170,7 +172,14 @@ OF_DOCUMENTS = ["DOUBLE[][]", "BIGINT", "BIGINT"]
 
 # SQL name, function, parameter types and result type.
 FUNCTIONS = (
-    ("mean_interval", mean_interval, ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL),
+    *(
+        (name, of_means(interval), ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL)
+        for name, interval in (
+            ("mean_interval", intervals.mean_interval),
+            ("share_interval", intervals.share_interval),
+            ("difference_interval", intervals.difference_interval),
+        )
+    ),
     (
         *("mean_intervals", mean_intervals),
         *(["DOUBLE[][]", "DOUBLE[]", "BIGINT", "BIGINT"], f"{INTERVAL}[]"),
