@@ -105,13 +105,13 @@ def print_agreement(tables: list[dict], shares: numpy.ndarray) -> None:
     print(f"agreement A, the truth                             {agreement.mean():.3f}")
     print(f"agreement A, measured                              {mean('agreement'):.3f}")
     print(f"score of naming the most probable text             {best.mean():.3f}")
-    print(f"  measured to lie from                             {mean('best_score_min'):.3f}")
-    print(f"  to                                               {mean('best_score_max'):.3f}")
+    print(f"  at least A                                       {mean('agreement'):.3f}")
+    print(f"  at most its root                                 {mean('agreement') ** 0.5:.3f}")
     below, within = numpy.mean(
         [
             (
                 row["agreement_low"] <= true <= row["agreement_high"],
-                row["agreement_low"] <= score <= row["agreement_high"] ** 0.5,
+                row["best_score_min"] <= score <= row["best_score_max"],
             )
             for row, true, score in zip(of_all, agreement, best, strict=True)
         ],

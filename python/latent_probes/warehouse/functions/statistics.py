@@ -167,19 +167,16 @@ def figures(
     )
 
 
+# Sums and numbers of values per document, number of replicates, and seed.
+OF_MEANS = ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"]
 # Sums per document, number of replicates, and seed.
 OF_DOCUMENTS = ["DOUBLE[][]", "BIGINT", "BIGINT"]
 
 # SQL name, function, parameter types and result type.
 FUNCTIONS = (
-    *(
-        (name, of_means(interval), ["DOUBLE[]", "DOUBLE[]", "BIGINT", "BIGINT"], INTERVAL)
-        for name, interval in (
-            ("mean_interval", intervals.mean_interval),
-            ("share_interval", intervals.share_interval),
-            ("difference_interval", intervals.difference_interval),
-        )
-    ),
+    ("mean_interval", of_means(intervals.mean_interval), OF_MEANS, INTERVAL),
+    ("share_interval", of_means(intervals.share_interval), OF_MEANS, INTERVAL),
+    ("difference_interval", of_means(intervals.difference_interval), OF_MEANS, INTERVAL),
     (
         *("mean_intervals", mean_intervals),
         *(["DOUBLE[][]", "DOUBLE[]", "BIGINT", "BIGINT"], f"{INTERVAL}[]"),
