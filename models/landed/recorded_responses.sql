@@ -1,9 +1,11 @@
--- One row per response that was replayed from a recording: the wording of the prompt that it answered.
+-- One row per response that was replayed from a recording: when it was recorded, and the wording of the
+-- prompt that it answered.
 {{ config(materialized='view') }}
 
 select
     responses.request_id,
     responses.attempt,
+    try_cast(responses.body ->> '$.result.date' as date) as recorded_on,
     responses.body ->> '$.result.prompt_hash' as prompt_hash,
     responses.body ->> '$.result.prompt_hash' != requests.prompt_hash as is_other_wording,
 from {{ ref('stg_responses') }} as responses

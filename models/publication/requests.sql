@@ -9,7 +9,9 @@ select
     batches.provider,
     coalesce(recorded.prompt_hash, requests.prompt_hash) as template_hash,
     coalesce(recorded.is_other_wording, false) as is_other_wording,
-    requests.settings::varchar as settings,
+    recorded.recorded_on,
+    -- A recording does not know with which settings its responses were written.
+    if(batches.provider = 'recorded', null, requests.settings::varchar) as settings,
     case
         when batches.state = 'released' then 'never taken'
         when responses.outcome is null then 'open'

@@ -22,8 +22,9 @@ from scripted_server import ScriptedServer
 
 from latent_probes.warehouse.functions import units
 
-# The same examples in every run; `--hypothesis-profile=default` draws others.
+# The same examples in every run; `--hypothesis-profile=exploring` draws others.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("exploring", deadline=None)
 settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parents[2]

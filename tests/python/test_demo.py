@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
-from conftest import ROOT
+from conftest import ROOT, copy_of
+from stand_in import StandIn
+
+from latent_probes.providers import anthropic_api, recorded
 
 EXPECTED = ROOT / "tests" / "python" / "demo_slots.csv"
 RECORD_AGAIN = (
@@ -31,13 +34,34 @@ def test_every_recorded_response_is_used(demo_once):
     assert sorted(recorded) == sorted(request_id for (request_id,) in landed)
 
 
-def test_no_response_is_attributed_to_a_model_of_an_api(demo_once):
-    assert demo_once.query(
-        """
-        select distinct stage, asked_model from requests order by all
-        """
-    ) == [(stage, "claude-unversioned") for stage in ("answerer", "generator", "judge")]
-    assert demo_once.query("select distinct usd from spend") == [(0.0,)]
+def test_no_response_is_attributed_to_a_model_that_a_service_has(demo_once):
+    """The version of the model that wrote them is not stated, and the card says so first."""
+    with (ROOT / "sample" / "responses.jsonl").open() as file:
+        lines = [json.loads(line) for line in file]
+    assert {line["response_model"] for line in lines} == {recorded.BUNDLED_MODEL}
+    assert not anthropic_api.serves(recorded.BUNDLED_MODEL)
+    assert demo_once.query("select models, n_responses from replayed_rounds") == [
+        ([recorded.BUNDLED_MODEL], len(lines))
+    ]
+    card = (demo_once.home / "export" / "README.md").read_text()
+    assert card.index("**Replayed from a recording**") < card.index("Each row is one probe")
+    assert demo_once.query("select count(*) from requests where settings is not null") == [(0,)]
+
+
+def test_a_round_for_claude_beside_the_demo_asks_for_itself_alone(demo_once, tmp_path):
+    demo = copy_of(demo_once, tmp_path / "checkout")
+    for name in ("landing.duckdb", "warehouse.duckdb"):
+        (demo.home / name).unlink()
+    demo.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    model = "claude-haiku-4-5-20251001"
+    demo.add_round(f"2,3,2,gemma-3-270m,-2,5,{model},{model},{model},false")
+    with StandIn() as server:
+        person = demo.talking_to(server)
+        person.runs(
+            "latent-probes", "run", "--provider", "anthropic-batches", "--max-cost", "1", "--once"
+        )
+    asked = "select model, count(*) from requests group by model"
+    assert demo.query(asked, "landing") == [(model, 3)]
 
 
 def test_the_demo_has_no_fault_that_a_finding_calls_an_error_in_one_probe_in_ten(demo_once):

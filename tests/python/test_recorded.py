@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from latent_probes import landing
+from latent_probes.common.home import Home
 from latent_probes.providers import ProviderError, Request
 from latent_probes.providers.recorded import Recorded
+from latent_probes.queue import recording
 
 
 def line(**changes) -> dict:
@@ -103,3 +106,51 @@ def test_a_bad_recording_is_one_clear_error(tmp_path):
     bad.write_text('{"request_id": 1}\nnonsense\n')
     with pytest.raises(ProviderError, match=r"bad\.jsonl cannot be read.*--record"):
         Recorded(tmp_path, bad).serves("model")
+
+
+@pytest.mark.parametrize("field", ["prompt_hash", "text", "model", "response_model", "date"])
+def test_a_response_without_one_of_its_fields_is_refused_before_it_lands(tmp_path, field):
+    with pytest.raises(ProviderError, match=r"line 2 of the recording .* lacks one of its fields"):
+        results(tmp_path, [line(), line(**{field: None})], {})
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    """A home without a response."""
+    made = Home(tmp_path, tmp_path / "home")
+    landing.prepare(made.landing)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json.dumps(line()) + "\n", "has 1 responses that this home lacks"),
+        ("a note\n" * 9, "is not a rec"),
+    ],
+)
+def test_a_file_is_not_replaced_by_a_recording_that_lacks_something(home, content, said):
+    file = home.project / "kept.jsonl"
+    file.write_text(content)
+    with pytest.raises(recording.RecordingError, match=said):
+        recording.record(home, file)
+    assert file.read_text() == content
+    assert [path.name for path in home.project.glob("*kept*")] == ["kept.jsonl"]
+
+
+def test_a_recording_goes_where_a_link_leads(home):
+    (home.project / "link.jsonl").symlink_to("target.jsonl")
+    recording.record(home, home.project / "link.jsonl")
+    assert (home.project / "link.jsonl").is_symlink()
+    assert (home.project / "target.jsonl").read_text() == ""
+
+
+def test_a_bad_place_for_a_recording_is_refused_before_anything_is_asked(tmp_path):
+    (tmp_path / "folder.jsonl").mkdir()
+    for name, said in (
+        ("a.jsonl.gz", "end its name in .jsonl"),
+        ("folder.jsonl", "is a folder"),
+        ("missing/a.jsonl", "there is no folder"),
+    ):
+        with pytest.raises(recording.RecordingError, match=said):
+            recording.refuse(tmp_path / name)

@@ -101,6 +101,8 @@ def run(
 
     with looking() as here:
         home.refuse_empty(here)
+        if record is not None:
+            recordings.refuse(record)
         created = providers.create(provider, here)
         if recording is not None:
             if not isinstance(created, Recorded):

@@ -24,6 +24,7 @@ from latent_probes.providers import (
     UnreachableError,
 )
 from latent_probes.providers.lexical import MODEL as LEXICAL
+from latent_probes.providers.recorded import BUNDLED_MODEL
 
 # A model can think and write for minutes before the first byte of its answer.
 TIMEOUT = httpx2.Timeout(600.0, connect=30.0)
@@ -93,8 +94,8 @@ def connect(max_retries: int) -> anthropic.Anthropic:
 
 
 def serves(model: str) -> bool:
-    """Any model except the offline baseline; the API itself refuses unknown models."""
-    return model != LEXICAL
+    """Any model but the baseline and the bundled recording's; the API refuses unknown models."""
+    return model not in (LEXICAL, BUNDLED_MODEL)
 
 
 def encode(request: Request) -> bytes:

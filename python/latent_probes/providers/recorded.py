@@ -26,8 +26,10 @@ from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, Request
 from latent_probes.providers.spool import Spool
 
-# The recording of the demo, in the project.
+# The recording of the demo, in the project, and its model, whose version is not stated: no service
+# has a model of this name.
 BUNDLED = Path("sample") / "responses.jsonl"
+BUNDLED_MODEL = "claude-unversioned"
 COLUMNS = {
     "request_id": "varchar",
     "input_hash": "varchar",
@@ -156,6 +158,17 @@ class Recorded:
         """Delete the batch."""
         self.spool.forget(provider_batch_id)
 
+    def refuse_incomplete(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Raise ProviderError if a response of ``recorded`` lacks a field other than its usage."""
+        fields = [name for name in COLUMNS if name != "usage"]
+        lacking = " or ".join(f"{name} is null" for name in fields)
+        found = connection.execute(f"select min(number) from recorded where {lacking}").fetchall()
+        if (number := found[0][0]) is not None:
+            raise ProviderError(
+                f"line {number} of the recording {self.recording} lacks one of its fields "
+                f"({', '.join(fields)})"
+            )
+
     def query(self, query: str, values: dict[str, str] | None = None) -> Any:
         """The rows of a query on ``recorded``: the recording, with each response's place."""
         if not self.recording.is_file():
@@ -184,6 +197,7 @@ class Recorded:
                     window same as (partition by request_id, model, input_hash)
                     """
                 )
+                self.refuse_incomplete(connection)
                 return connection.execute(query, values or {}).fetchall()
         except duckdb.Error as error:
             raise ProviderError(

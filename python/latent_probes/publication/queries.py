@@ -34,6 +34,7 @@ FIGURES = (
     "answer_formats",
     "arm_summary",
     "baseline_rounds",
+    "replayed_rounds",
     "example_probe",
     "flattened",
 )

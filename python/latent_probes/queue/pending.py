@@ -19,14 +19,17 @@ class QueueError(Exception):
 def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> list[str]:
     """The models of pending requests that the provider serves.
 
-    Raises QueueError if it serves none of them: a request for one model is never answered by
-    another.
+    A request for one model is never answered by another. Raises QueueError if the provider serves
+    none of them and has never been asked here.
     """
     pending = connection.execute(
         "select distinct model, stage, round_number from warehouse.pending_requests order by all"
     ).fetchall()
     unserved = [row for row in pending if not provider.serves(row[0])]
-    if unserved and len(unserved) == len(pending):
+    has_been_asked = landing.first(
+        connection, "select 1 from batches where provider = ? limit 1", [provider.name]
+    )
+    if unserved and len(unserved) == len(pending) and not has_been_asked:
         model, stage, round_number = unserved[0]
         raise QueueError(
             f"round {round_number} asks for {model!r} ({stage}), which --provider {provider.name} "

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import duckdb
 
 from latent_probes import landing
 from latent_probes.common import sql, terminal
 from latent_probes.common.files import atomic_write
 from latent_probes.common.home import Home
+from latent_probes.providers.recorded import COLUMNS
+
+
+class RecordingError(Exception):
+    """A recording cannot be written; the message gives the reason and the remedy."""
+
+
+def refuse(file: Path) -> None:
+    """Raise RecordingError if a recording cannot be written to a file: before anything is asked."""
+    if file.suffix != ".jsonl":
+        raise RecordingError(
+            f"a recording is a file of JSON lines: end its name in .jsonl ({file})"
+        )
+    if file.is_dir():
+        raise RecordingError(f"{file} is a folder: name a file for the recording")
+    if not file.parent.is_dir():
+        raise RecordingError(f"there is no folder {file.parent} for the recording")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise RecordingError(f"{file} cannot be written: name another file for the recording")
 
 
 def record(home: Home, file: Path) -> None:
     """Write all responses that landed to a file of JSON lines, in the order of asking.
 
-    Its columns are described in ``providers.recorded``. Prompts are not in it. Raises OSError if
-    the file cannot be written.
+    Its columns are described in ``providers.recorded``. Prompts are not in it. Raises
+    RecordingError if the file exists and has anything that this home lacks.
     """
+    # A link stays a link.
+    file = file.resolve()
     with landing.looked_at(home.landing) as connection, atomic_write(file) as partial:
         connection.execute(
             f"""
@@ -57,7 +81,33 @@ def record(home: Home, file: Path) -> None:
         ((n_responses,),) = connection.execute(
             "select count(*) from responses where outcome = 'succeeded'"
         ).fetchall()
+        if file.exists() and (n_lost := n_missing(file, partial)):
+            partial.unlink()
+            raise RecordingError(
+                f"{file} has {n_lost:,} responses that this home lacks: name another file"
+            )
     terminal.say(
         f"recorded {n_responses:,} responses in {file}; replay them with "
         f"`latent-probes run --provider recorded --recording {file}`"
     )
+
+
+def n_missing(file: Path, other: Path) -> int:
+    """Number of responses of a recording that another one lacks."""
+
+    def responses(of: Path) -> str:
+        return (
+            "(select request_id, model, input_hash, text from read_json("
+            f"{sql.file_literal(of)}, format = 'newline_delimited', "
+            f"maximum_object_size = 67108864, columns = {COLUMNS}))"
+        )
+
+    try:
+        with duckdb.connect() as connection:
+            ((found,),) = connection.execute(
+                f"select count(*) from (from {responses(file)} except from {responses(other)})"
+            ).fetchall()
+    except duckdb.Error as error:
+        other.unlink()
+        raise RecordingError(f"{file} exists and is not a recording: name another file") from error
+    return int(found)
