@@ -1,6 +1,6 @@
 -- One row per probe, form in which a local model can read it, and text that is compared with its atom: the
 -- wrong answer, or a resampled text. question: complement plus question. question_only: the question alone.
--- continuation: the complement of a suffix probe, as text to continue.
+-- continuation: the complement of a suffix probe, as text to continue, the only form for a resampled text.
 {% set parts = [
     'documents.text_hash',
     'probes.complement_start',
@@ -50,6 +50,7 @@ select
 from compared
 join {{ ref('probes') }} as probes using (probe_id)
 join (values ('question'), ('question_only'), ('continuation')) as forms (form)
-    on forms.form != 'continuation' or probes.target = 'suffix'
+    on
+        if(forms.form = 'continuation', probes.target = 'suffix', compared.compared_with = 'wrong_answer')
 order by
     probes.round_number, probes.doc_id, probes.slot_idx, forms.form, compared.compared_with desc

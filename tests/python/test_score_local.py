@@ -98,24 +98,20 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
         scoring.query("select distinct method from contrast where method like '%no_state%'") == []
     )
 
-    # Resampled texts are read beside what has landed, without further answers.
+    # Resampled texts are read as continuations, beside what has landed, without further answers.
     here = Home(scoring.folder, scoring.home)
     resampling.resample_splits(
         here, SayingSomethingElse(), "gemma-3-270m", 1, 100, 1, None, is_same_model=True
     )
     again = scoring.runs(*command(model_folder))
-    resampled = scoring.query(
-        "select count(*), count(distinct probe_id) from token_scores "
-        "where resampled_logprob is not null"
-    )
-    ((n_more, n_resampled),) = resampled
-    assert n_resampled == n_suffix
-    assert n_more == 3 * n_suffix
-    assert f"{n_more:,} readings to do" in again
+    assert scoring.query(
+        "select form, count(*) from token_scores where resampled_logprob is not null group by form"
+    ) == [("continuation", n_suffix)]
+    assert f"{n_suffix:,} readings to do" in again
     assert f"{len(first):,} had already landed" in again
     second = landed(scoring)
     assert set(map(str, first)) < set(map(str, second))
-    assert len(second) == len(first) + n_more
+    assert len(second) == len(first) + n_suffix
     assert sum(row[-1] is not None for row in second) == sum(row[-1] is not None for row in first)
     assert scoring.query(
         "select sum(n_resampled) from contrast where method like '%continuation' "
@@ -141,8 +137,8 @@ def test_scores_are_made_once_and_again_when_a_probe_is_edited(scoring, model_fo
     assert rows[0][0] == len(first)
     assert rows[0][1] > 0
     assert rows[0][2] == 0
-    assert rows[0][3] == rows[0][1]
-    assert len(landed(scoring)) == len(second) + 2 * rows[0][1]
+    assert 3 * rows[0][3] == rows[0][1]
+    assert len(landed(scoring)) == len(second) + rows[0][1] + rows[0][3]
     # All data tests run first; nothing of it is published.
     scoring.runs("latent-probes", "export")
 

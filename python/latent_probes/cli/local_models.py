@@ -26,8 +26,8 @@ def score_local(
     """Score probes with a local language model: log P(atom), log P(wrong answer), answers.
 
     A probe is read in three forms: complement plus question, question alone and, for suffix
-    targets, plain continuation. If its split was resampled, log P of what the source model says
-    there in a new continuation is computed as well. Some probes are also read individually
+    targets, plain continuation. If its split was resampled, that form also has log P of what the
+    source model says there in a new continuation. Some probes are also read individually
     (unbatched): both results must agree, and the first ones give an estimate of the remaining time.
     The command can be killed and rerun at any time; only edited probes are scored again. Results
     are in the tables `token_scores` and `contrast`, which are rebuilt at the end. Needs the extra
