@@ -23,7 +23,8 @@ select
     margins.wrong_answer_value,
     margins.margin,
     margins.accuracy,
-    margins.resampled_accuracy,
+    -- Typicality is a property of the atom, not of the split: a typical one is likelier than another draw.
+    case when not kinds.by_typicality then margins.resampled_accuracy end as resampled_accuracy,
     margins.is_nested,
 from {{ ref('contrast_margins') }} as margins
 join (

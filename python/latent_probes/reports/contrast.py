@@ -37,15 +37,15 @@ def show(home: Home) -> None:
         if is_resampled:
             print_table(
                 connection,
-                "Contrast: log P(atom) vs log P(resampled text); by chance 0.5",
+                "Contrast: log P(atom) vs log P(resampled text), to compare methods",
                 """
                 select
                     method, scope, n_resampled as probes, resampled_accuracy as accuracy,
                     resampled_accuracy_low as low, resampled_accuracy_high as high,
                 from contrast
                 where
-                    n_resampled > 0 and measure in ('total', 'rule') and target = 'suffix'
-                    and typicality = 'all' and lens_length in ('none', 'pooled')
+                    n_resampled > 0 and measure = 'total' and target = 'suffix'
+                    and lens_length in ('none', 'pooled')
                 order by method, scope
                 """,
             )
