@@ -5,9 +5,14 @@ known distribution, once as the atom and five times again. Agreement and bands a
 warehouse. Naming the most probable text scores more than the agreement A and at most its square
 root; a band whose figures come from the draws that set it shows more than the truth. Then the same
 for words, of which half are function words: there is a probe only where the atom is none. Draws of
-function words are left out; if they counted as disagreement, both ends would be too low. At last,
-how often a reader that knows all probabilities prefers the atom to a resampled text: to the first
-draw, or to none if it is the same, by the warehouse; or to the first draw that differs.
+function words are left out; if they counted as disagreement, both ends would be too low.
+
+At last, how often a reader that knows all probabilities prefers the atom to a resampled text. First
+without the choice of the split, both texts being drawn alike: to the first draw, or to none if it
+is the same, by the warehouse; or to the first draw that differs; and by typicality. Then with the
+choice of the split: in documents whose every word ends its sentence with the same probability, a
+sentence is named, the split is drawn between two of its words, and the text after it is compared
+with a new continuation.
 """
 
 from __future__ import annotations
@@ -31,6 +36,10 @@ N_TEXTS = 30
 N_FUNCTION_WORDS = 15
 N_DRAWS = 5
 N_PROBES = 200
+
+# Sentences of a document that can be named, and the mean number of words of a sentence.
+N_SENTENCES = 10
+N_SENTENCE_WORDS = 14
 
 
 def drawn(n_probes: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
@@ -164,6 +173,57 @@ def print_contrast(
         chance = shares[probes, atoms[probes]]
         other = shares[probes, numpy.array([*texts.values()])]
         print(f"  resampled text: {name:26} {len(probes):7,} probes {(chance > other).mean():7.3f}")
+
+
+def print_typicality(shares: numpy.ndarray, atoms: numpy.ndarray, again: numpy.ndarray) -> None:
+    """Print the same for the first draw by typicality, the other four draws being the siblings."""
+    resampled, siblings = again[:, 0], again[:, 1:]
+    probes = numpy.flatnonzero(resampled != atoms)
+    preferred = shares[probes, atoms[probes]] > shares[probes, resampled[probes]]
+    n_same = (siblings == atoms[:, None]).sum(axis=1)[probes]
+    for name, among in (
+        ("typical, in two siblings or more", n_same >= 2),
+        ("atypical, in no sibling", n_same == 0),
+    ):
+        print(f"  {name:43} {among.sum():7,} probes {preferred[among].mean():7.3f}")
+    print()
+
+
+def split_in_sentence(
+    draw: numpy.random.Generator, named: str, n_documents: int, n_words: int
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Sentence ends in the first words after splits: of the documents, and of continuations."""
+    chance = 1 / N_SENTENCE_WORDS
+    lengths = draw.geometric(chance, (n_documents, N_SENTENCES + n_words))
+    # A split is between two words.
+    n_places = lengths[:, :N_SENTENCES] - 1
+    weights = {
+        "the longest": n_places == n_places.max(axis=1, keepdims=True),
+        "any": n_places > 0,
+        "by its length": n_places,
+    }[named]
+    limits = weights.cumsum(axis=1)
+    sentence = (draw.random((n_documents, 1)) * limits[:, -1:] >= limits).sum(axis=1)
+    every = numpy.arange(n_documents)
+    words_before = draw.integers(1, lengths[every, sentence])
+    ends = lengths.cumsum(axis=1) - lengths.cumsum(axis=1)[every, sentence][:, None]
+    ends += (lengths[every, sentence] - words_before)[:, None]
+    again = draw.geometric(chance, (n_documents, n_words)).cumsum(axis=1)
+    return ((ends > 0) & (ends <= n_words)).sum(axis=1), (again <= n_words).sum(axis=1)
+
+
+def print_choice_of_split(n_documents: int) -> None:
+    """Print how often the more probable text is the atom, by the sentence that is named."""
+    draw = numpy.random.default_rng(SEED)
+    print("the more probable of two texts is the atom, ties half, by the sentence of the split")
+    for named in ("the longest", "any", "by its length"):
+        print(f"  sentence named: {named:14}", end="")
+        for n_words in (4, 8, 16):
+            atom, again = split_in_sentence(draw, named, n_documents, n_words)
+            # The end of a sentence is less probable than any other word.
+            preferred = ((atom < again) + 0.5 * (atom == again)).mean()
+            print(f"{n_words:6} words {preferred:.3f}", end="")
+        print()
     print()
 
 
@@ -179,6 +239,8 @@ def main() -> None:
         print_agreement(tables, shares)
         print_words(home, n_tables)
         print_contrast(home, shares, atoms, again)
+    print_typicality(shares, atoms, again)
+    print_choice_of_split(n_tables * N_PROBES)
     print(f"{'band':8} {'probes':>7} {'truth':>7} {'other half':>11}   ", end="")
     print("band and figure from all five: truth, figure")
     chance = shares[numpy.arange(len(atoms)), atoms]

@@ -12,8 +12,10 @@ not by the models behind `rule_readers`, and so also for a warehouse of an earli
 - n-gram: log-probability per word of a bigram model, next to the complement
 - logistic: these four together, fitted on the other half of the documents
 
-Then the same for atoms and resampled texts, if there are any: both are from one distribution, so no
-rule should tell them apart. Of both, what the document itself contains is not counted.
+Then the same for atoms and resampled texts, if there are any. Of both, what the document itself
+contains is not counted. One half is not expected: the split is inside a sentence that was named
+when the text after it was known. At last, the words of that sentence, of the sentences that could
+also be named, and of one drawn in proportion to its words: means over documents.
 """
 
 from __future__ import annotations
@@ -59,6 +61,40 @@ from resampled_texts
 join probes using (probe_id)
 join documents using (document_id)
 order by all
+"""
+# A rough count of words is enough.
+NAMED = r"""
+with allowed as (
+    select
+        documents.document_id,
+        documents.text,
+        splits.sentence_number,
+        unnest(shown.word_lens_splits) as number,
+        chosen.sentences[number] as place,
+    from splits
+    join chosen_documents as chosen using (round_number, doc_id)
+    join shown_documents as shown
+        on chosen.round_number = shown.round_number and chosen.document_id = shown.document_id
+    join documents on chosen.document_id = documents.document_id
+    where splits.split_group = 'word_lens' and splits.split_offset is not null
+),
+sentences as (
+    select
+        *,
+        len(regexp_extract_all(text[place.starts_at + 1:place.ends_at], '\w+')) as words,
+    from allowed
+),
+by_document as (
+    select
+        max(words) filter (where number = sentence_number) as named,
+        avg(words) filter (where number != sentence_number) as others,
+        sum(words * words) / sum(words) as by_length,
+        max(words) as longest,
+    from sentences
+    group by document_id
+)
+select count(*), avg(named), avg(others), avg(by_length), count(*) filter (where named = longest)
+from by_document
 """
 DOCUMENTS = "select distinct text from chosen_documents join documents using (document_id)"
 
@@ -183,12 +219,21 @@ def main() -> None:
             name
             for (name,) in database.execute("select table_name from duckdb_tables()").fetchall()
         }
-        resampled = database.execute(RESAMPLED).fetchall() if "resampled_texts" in tables else []
+        resampled, named = [], None
+        if "resampled_texts" in tables:
+            resampled = database.execute(RESAMPLED).fetchall()
+            named = database.execute(NAMED).fetchone()
     print(f"{'scope':6}{'target':8}{'probes':>7}  {'rule':14}{'accuracy':26}{'ties':>6}")
     print_rules(probes, ngrams)
     if resampled:
         print("resampled texts")
         print_rules(resampled, ngrams)
+    if named and named[0]:
+        print(
+            "words of the sentence with the split of words and lenses, {:,} documents: {:.1f};\n"
+            "of other sentences {:.1f}; of one drawn by its words {:.1f}; "
+            "the longest in {:,}".format(*named)
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 -- One row per method, measure and group of probes: how often the atom is preferred to the wrong answer, by
 -- what margin, and how the text readers that were chosen on other documents do on the same probes; and how
--- often it is preferred to what the source model also says at the split.
+-- often it is preferred to what the source model also says at the split, to compare methods with each other.
 {% set group = 'method, measure, scope, target, typicality, atom_origin, lens_length' -%}
 with
 
