@@ -140,7 +140,8 @@ def test_a_perfect_method_is_at_the_top_and_one_that_reads_no_state_below_it(eva
     places = board(evaluated)
     place, headline, low, high, reason = places["perfect"]
     assert (place, reason) == (1, None)
-    assert 0.5 < low <= headline <= high
+    # It is 1 in each of 11 documents: 29 % of all, not seen, could have the opposite.
+    assert 0.4 < low < headline == high == 1
     place, headline, low, high, reason = places["stateless"]
     assert (place, headline, reason) == (2, 0.0, None)
     assert low == -high < 0
