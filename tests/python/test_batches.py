@@ -600,6 +600,7 @@ def without_dbt(monkeypatch):
     """A run whose warehouse never changes, and in which nothing new is pending."""
     for name in ("build", "build_before_run", "build_queue", "test_queue"):
         monkeypatch.setattr(warehouse, name, lambda *values, **options: None)
+    monkeypatch.setattr(runner, "refuse_without_documents", lambda home: None)
     monkeypatch.setattr(runner, "submit", lambda *values, **options: 0)
     monkeypatch.setattr(trials.Watch, "look", lambda watch: None)
 

@@ -158,6 +158,7 @@ def clock(monkeypatch):
         monkeypatch.setattr(limits, name, limit)
     for name in ("build", "build_before_run", "build_queue", "test_queue"):
         monkeypatch.setattr(warehouse, name, lambda *values, **options: None)
+    monkeypatch.setattr(runner, "refuse_without_documents", lambda home: None)
     monkeypatch.setattr(runner, "submit", lambda *values, **options: 0)
     monkeypatch.setattr(trials.Watch, "look", lambda watch: None)
     return clock

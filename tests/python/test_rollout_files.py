@@ -606,7 +606,9 @@ def test_a_file_that_is_not_there_is_refused(house, suffix):
 
 def test_a_folder_is_not_a_file(house):
     (house.folder / "folder.jsonl").mkdir()
-    assert "folder.jsonl: no such file" in house.refusal(house.folder / "folder.jsonl")
+    assert "folder.jsonl: is a folder; name the files" in house.refusal(
+        house.folder / "folder.jsonl"
+    )
 
 
 @pytest.mark.parametrize("name", ["rollouts.txt", "rollouts", ".jsonl"])
