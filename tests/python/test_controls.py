@@ -87,7 +87,7 @@ def test_the_judge_is_held_against_anchors_and_against_itself(controlled):
     assert controlled.query(
         "select comparison, flip_rate_middle, alpha, alpha_low, alpha_high from judge_agreement "
         "where scope = 'all'"
-    ) == [("retest", 0.0, 1.0, 1.0, 1.0)]
+    ) == [("retest", 0.0, 1.0, None, None)]
 
 
 def test_people_score_what_the_judge_was_shown(controlled, tmp_path):

@@ -26,10 +26,7 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
         "select distinct model, stage, round_number from warehouse.pending_requests order by all"
     ).fetchall()
     unserved = [row for row in pending if not provider.serves(row[0])]
-    has_been_asked = landing.first(
-        connection, "select 1 from batches where provider = ? limit 1", [provider.name]
-    )
-    if unserved and len(unserved) == len(pending) and not has_been_asked:
+    if unserved and len(unserved) == len(pending) and not has_been_asked(connection, provider):
         model, stage, round_number = unserved[0]
         raise QueueError(
             f"round {round_number} asks for {model!r} ({stage}), which --provider {provider.name} "
@@ -42,6 +39,12 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
             f"{model}"
         )
     return sorted({row[0] for row in pending if row not in unserved})
+
+
+def has_been_asked(connection: duckdb.DuckDBPyConnection, provider: Provider) -> bool:
+    """Whether a batch was ever meant for the provider."""
+    query = "select 1 from batches where provider = ? limit 1"
+    return landing.first(connection, query, [provider.name]) is not None
 
 
 def requests(
