@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from latent_probes import landing
-from latent_probes.common import sql
+from latent_probes.common import limits, sql
 from latent_probes.common.files import atomic_write, hash_of
 from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, Request
@@ -42,6 +42,14 @@ COLUMNS = {
     "stop_reason": "varchar",
     "usage": "struct(input_tokens bigint, output_tokens bigint)",
 }
+
+
+def lines_of(recording: Path) -> str:
+    """The responses of a recording as a SQL table, in the order of the file."""
+    return (
+        f"read_json({sql.file_literal(recording)}, format = 'newline_delimited', "
+        f"maximum_object_size = {limits.ROW_CHARACTERS}, columns = {COLUMNS})"
+    )
 
 
 def create(home: Home) -> Recorded:
@@ -186,13 +194,7 @@ class Recorded:
                         row_number() over (same order by number) as place,
                         count(*) over same as n_places,
                     from (
-                        select *, row_number() over () as number
-                        from read_json(
-                            {sql.file_literal(self.recording)},
-                            format = 'newline_delimited',
-                            maximum_object_size = 67108864,
-                            columns = {COLUMNS}
-                        )
+                        select *, row_number() over () as number from {lines_of(self.recording)}
                     )
                     window same as (partition by request_id, model, input_hash)
                     """

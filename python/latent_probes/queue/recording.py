@@ -11,7 +11,7 @@ from latent_probes import landing
 from latent_probes.common import sql, terminal
 from latent_probes.common.files import atomic_write
 from latent_probes.common.home import Home
-from latent_probes.providers.recorded import COLUMNS
+from latent_probes.providers.recorded import lines_of
 
 
 class RecordingError(Exception):
@@ -95,17 +95,12 @@ def record(home: Home, file: Path) -> None:
 def n_missing(file: Path, other: Path) -> int:
     """Number of responses of a recording that another one lacks."""
 
-    def responses(of: Path) -> str:
-        return (
-            "(select request_id, model, input_hash, text from read_json("
-            f"{sql.file_literal(of)}, format = 'newline_delimited', "
-            f"maximum_object_size = 67108864, columns = {COLUMNS}))"
-        )
-
+    responses = "select request_id, model, input_hash, text from"
     try:
         with duckdb.connect() as connection:
             ((found,),) = connection.execute(
-                f"select count(*) from (from {responses(file)} except from {responses(other)})"
+                f"select count(*) from ({responses} {lines_of(file)} "
+                f"except {responses} {lines_of(other)})"
             ).fetchall()
     except duckdb.Error as error:
         other.unlink()
