@@ -34,34 +34,31 @@ import numpy
 from latent_probes.warehouse.functions import choices, intervals
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-PROBES = """
+# Scope, target, document, complement, atom, the text that it is compared with, and the whole text
+# where the pair is a resampled one.
+PAIRS = """
 select
     probes.scope,
     probes.target,
     probes.doc_id,
     documents.text[probes.complement_start + 1:probes.complement_end],
     probes.target_response,
-    probes.incorrect_plausible_answer,
-    null,
-from probes
+    {compared},
+    {text},
+from {pairs}
+join probes using (probe_id)
 join documents using (document_id)
 where probes.scope in ('word', 'lens')
 order by all
 """
-RESAMPLED = """
-select
-    probes.scope,
-    probes.target,
-    probes.doc_id,
-    documents.text[probes.complement_start + 1:probes.complement_end],
-    probes.target_response,
-    resampled_texts.resampled_text,
-    documents.text,
-from resampled_texts
-join probes using (probe_id)
-join documents using (document_id)
-order by all
-"""
+PROBES = PAIRS.format(
+    compared="probes.incorrect_plausible_answer",
+    text="null",
+    pairs="(select probe_id from probes)",
+)
+RESAMPLED = PAIRS.format(
+    compared="resampled_texts.resampled_text", text="documents.text", pairs="resampled_texts"
+)
 # A rough count of words is enough.
 NAMED = r"""
 with allowed as (
