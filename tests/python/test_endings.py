@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -355,6 +356,12 @@ def test_a_build_uses_at_most_half_of_a_small_machine(here, monkeypatch, pages, 
     dbt_calls.call_dbt(here, ["build"], "building")
     assert seen == [expected]
     assert os.environ.get(dbt_calls.MEMORY) == chosen
+
+
+def test_the_limit_of_a_build_is_the_one_in_the_profile():
+    profile = (ROOT / "profiles.yml").read_text()
+    (default,) = re.findall(rf"env_var\('{dbt_calls.MEMORY}', '(\d+)GB'\)", profile)
+    assert int(default) * 10**9 == dbt_calls.DEFAULT_MEMORY
 
 
 def test_without_enough_memory_a_build_names_the_setting(here, monkeypatch):
