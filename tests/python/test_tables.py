@@ -69,6 +69,7 @@ def large(finished_once, tmp_path_factory) -> Home:
         "-0.111 as headline_low, 0.222 as headline_high, 0.123 as minus_no_state, 0.234 as "
         "minus_other_state, 0.9 as easy_score",
         f"insert into oracle_leaderboard by name select true as is_headline, '{LONG}-b' as oracle, "
+        "false as is_baseline, "
         "'no answers from real_state' as no_place_reason, 12 as n_unscored",
         f"insert into contrast by name select '{LONG}' as method, 'total' as measure, 'sentence' "
         "as scope, 'suffix' as target, 'all' as typicality, 'none' as lens_length, 300000 as "

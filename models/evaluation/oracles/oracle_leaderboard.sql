@@ -132,6 +132,7 @@ joined as (
             when n_no_state = 0 or n_other_state = 0 then 'no HARD probe is scored'
             when headline_low is null then 'fewer than five documents'
         end as no_place_reason,
+        groups.is_baseline,
         coalesce(better.n_compared, 0) as n_compared,
         coalesce(better.n_pairs, 0) as n_pairs,
         case when no_place_reason is null then 1 + coalesce(better.n_better, 0) end as place,
@@ -168,6 +169,7 @@ select
     n_compared,
     n_pairs,
     oracle,
+    is_baseline,
     no_place_reason,
     headline,
     headline_low,

@@ -73,6 +73,7 @@ def examples(connection: duckdb.DuckDBPyConnection) -> None:
                 'reason': explanation
             },
         from example_slots
+        order by list_position(['HARD', 'EASY', 'rejected'], kind)
         """
     ).fetchall()
     for kind, scope, doc_id, slot_idx, score, fields in found:

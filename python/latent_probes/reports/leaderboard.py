@@ -37,7 +37,7 @@ def show(home: Home) -> None:
                 n_missing_no_state + n_missing_other_state as missing,
                 n_empty_no_state + n_empty_other_state as empty
             from oracle_leaderboard
-            where is_headline and place is null and no_place_reason != 'the baseline of all methods'
+            where is_headline and place is null and not is_baseline
             order by oracle
             """,
             optional=("empty", "missing", "unscored"),
