@@ -4,14 +4,14 @@
 {%- endmacro %}
 
 {# A name without case and without white space around it. #}
-{% macro bare_name(name) -%}
+{% macro folded_name(name) -%}
     lower(regexp_replace({{ name }}, '^[\s\p{Z}\p{C}]+|[\s\p{Z}\p{C}]+$', '', 'g'))
 {%- endmacro %}
 
 {# Whether answers have the name of a baseline that answers by itself, without being the baseline's own. #}
 {% macro is_reserved_method(name, file_hash) -%}
     (
-        {{ bare_name(name) }} = {{ text_only_answerer() }}
-        or ({{ bare_name(name) }} = 'lexical' and {{ file_hash }} != 'lexical')
+        {{ folded_name(name) }} = {{ text_only_answerer() }}
+        or ({{ folded_name(name) }} = 'lexical' and {{ file_hash }} != 'lexical')
     )
 {%- endmacro %}

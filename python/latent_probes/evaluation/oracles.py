@@ -108,7 +108,7 @@ def refuse_confusing_name(
             (
                 select if(bool_or(oracle = $oracle), null, min(oracle))
                 from oracle_answers
-                where {sql.macro("bare_name", "oracle")} = {sql.macro("bare_name", "$oracle")}
+                where {sql.macro("folded_name", "oracle")} = {sql.macro("folded_name", "$oracle")}
             )
         """,
         {"oracle": oracle, "file_hash": file_hash},
