@@ -135,13 +135,13 @@ def test_line_ends_marks_and_blank_lines_of_editors_are_read(end, mark, project)
             f"{CONTROLS}\n1,question_only,10,,\n1,second_reader,0.1,,\n",
             "seeds/round_controls.csv, line 2, share: 10.0 is not a number from 0 to 1\n"
             "seeds/round_controls.csv, line 3, model: second_reader needs another model than the "
-            "round's answerer_model, lexical",
+            "round's answerer_model, claude-unversioned",
         ),
         (
             "round_controls",
             f"{CONTROLS}\n1,question_only,0.1,other,\n",
             "seeds/round_controls.csv, line 2, model: 'other', but question_only asks the round's "
-            "answerer_model, lexical: leave it empty",
+            "answerer_model, claude-unversioned: leave it empty",
         ),
         (
             "round_controls",
@@ -156,13 +156,13 @@ def test_line_ends_marks_and_blank_lines_of_editors_are_read(end, mark, project)
         (
             "model_prices",
             PRICES + "m,m,-1,5,1,2,0.1,0.5,2026-11-22,x\n",
-            "seeds/model_prices.csv, line 5, input_usd_per_million: -1.0 is not a number from 0 to "
+            "seeds/model_prices.csv, line 6, input_usd_per_million: -1.0 is not a number from 0 to "
             "100,000",
         ),
         (
             "model_prices",
             PRICES + "m,m,1,5,1,2,0.1,0.5,22.11.2026,x\n",
-            "seeds/model_prices.csv, line 5, priced_on: '22.11.2026' is not a date such as "
+            "seeds/model_prices.csv, line 6, priced_on: '22.11.2026' is not a date such as "
             "2026-11-26",
         ),
         (
