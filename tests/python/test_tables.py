@@ -25,9 +25,10 @@ LONG = "provider/claude-opus-5-thinking-20260101"
 def printed(monkeypatch):
     """A function that gives what is printed on a terminal of a width."""
 
-    def run(width, report, *arguments) -> str:
+    def run(width, report, *arguments, is_terminal=True) -> str:
         stream = io.StringIO()
-        monkeypatch.setattr(terminal, "console", Console(file=stream, width=width))
+        console = Console(file=stream, width=width, force_terminal=is_terminal, color_system=None)
+        monkeypatch.setattr(terminal, "console", console)
         report(*arguments)
         return stream.getvalue()
 
@@ -101,6 +102,10 @@ def test_a_report_keeps_what_decides(report, width, large, printed):
     said = printed(width, report.show, large)
     tables = [line for line in said.splitlines() if re.match(r" [ ─\w]", line)]
     assert max(map(cell_len, tables)) <= width or report is exported
+    for name in re.findall(r"Too narrow for: .+?\. See ([a-z_]+)", said):
+        with duckdb.connect(str(large.warehouse), read_only=True) as connection:
+            assert connection.execute(f"from {name} limit 0").description
+    assert "Too narrow" not in printed(160, report.show, large, is_terminal=False)
     for value in REPORTS[report]:
         assert packed(value) in packed(said) or folded_into(value, said), value
     assert "…" not in said or report is exported
@@ -126,12 +131,35 @@ def test_optional_columns_are_the_first_to_go(printed):
     connection = duckdb.connect()
     query = f"select 1 as round, '{'x ' * 15}' as notes, 'none' as tokens, 1234567890 as pending"
     wide, narrow, narrower = (
-        printed(width, print_table, connection, "Plan", query, ("tokens", "pending"))
+        printed(width, print_table, connection, "Plan", query, ("tokens", "pending")).partition(
+            "Too narrow for"
+        )[0]
         for width in (80, 40, 28)
     )
     assert "tokens" in wide and "pending" in wide
     assert "tokens" not in narrow and "1,234,567,890" in narrow
     assert "pending" not in narrower and narrower.count("x") == 15
+
+
+def test_a_table_that_lacks_columns_names_them_and_where_they_are(printed):
+    query = f"select 1 as round, '{'x ' * 15}' as notes, 'none' as tokens, 1234567890 as pending"
+    arguments = (print_table, duckdb.connect(), "Plan", query, ("pending", "tokens"), "planned")
+    assert "Too narrow" not in printed(80, *arguments)
+    assert "Too narrow for: pending. See planned, or" in printed(40, *arguments)
+    assert "Too narrow for: tokens, pending. See planned, or" in printed(24, *arguments)
+
+
+@pytest.mark.parametrize("width", [40, 160])
+def test_piped_output_has_all_columns(width, printed):
+    query = "select " + ", ".join(f"{10**9} as column_{n}" for n in range(30))
+    optional = [f"column_{n}" for n in range(30)]
+    said = printed(
+        width, print_table, duckdb.connect(), "Many", query, optional, "many", is_terminal=False
+    )
+    (cells,) = (line.split() for line in said.splitlines() if "1,000,000,000" in line)
+    assert len(cells) == 30
+    assert all(name in said.split() for name in optional)
+    assert terminal.console.width == width
 
 
 def test_rows_that_fit_in_no_table_are_paragraphs_with_all_columns(printed):

@@ -39,6 +39,19 @@ errors = Console(stderr=True, highlight=False)
 last_waited_for = ""
 
 
+@contextmanager
+def as_wide_as(width: int) -> Iterator[None]:
+    """Print lines of up to ``width`` cells in the block, if the output is not that wide."""
+    usual = console.width
+    if width > usual:
+        console.width = width
+    try:
+        yield
+    finally:
+        if width > usual:
+            console.width = usual
+
+
 def say(message: str) -> None:
     """Print one line, with control characters (for example from a server) made harmless."""
     console.print(Text(printable(from_here(message))), soft_wrap=True)

@@ -30,6 +30,7 @@ def show(home: Home) -> None:
             order by method, scope, target
             """,
             optional=("effective",),
+            table="contrast",
         )
         ((is_resampled,),) = connection.execute(
             "select count(*) > 0 from contrast where n_resampled > 0"

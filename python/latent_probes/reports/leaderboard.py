@@ -27,6 +27,7 @@ def show(home: Home) -> None:
             order by place, headline desc, oracle
             """,
             optional=("other probes", "EASY", "EASY probes", "probes", "empty", "missing"),
+            table="oracle_leaderboard",
         )
         print_table(
             connection,
@@ -41,6 +42,7 @@ def show(home: Home) -> None:
             order by oracle
             """,
             optional=("empty", "missing", "unscored"),
+            table="oracle_leaderboard",
         )
         print_table(
             connection,
@@ -56,4 +58,5 @@ def show(home: Home) -> None:
             order by oracle, scope, target
             """,
             optional=("probes", "effective"),
+            table="oracle_leaderboard",
         )

@@ -39,6 +39,7 @@ def show(home: Home) -> None:
             select level, {columns} from shown group by level order by level
             """,
             optional=("spread",),
+            table="calibration_sweep",
         )
         for level, mean, aim in connection.execute(
             "select calibration_level, score_max_mean, goal_score_max_mean from recommended_level"

@@ -50,6 +50,7 @@ def show(home: Home) -> None:
             order by round_number, stage_order, model
             """,
             optional=("state", "tokens"),
+            table="planned_requests and planned_prices",
         )
         bases = connection.execute(
             """

@@ -39,6 +39,7 @@ def show(home: Home) -> None:
             from round_status order by round_number
             """,
             optional=("slots", "rejected"),
+            table="round_status",
         )
         say_what_is_missing(connection)
         controls(connection)
@@ -53,6 +54,7 @@ def show(home: Home) -> None:
             from spend order by round_number, stage_order, model, provider
             """,
             optional=("attempts", "succeeded"),
+            table="spend",
         )
         unusable = """
             select round_number as round, stage, model, n_answers as answers, meaning

@@ -52,12 +52,18 @@ class Column:
 
 
 def print_table(
-    connection: duckdb.DuckDBPyConnection, title: str, query: str, optional: Sequence[str] = ()
+    connection: duckdb.DuckDBPyConnection,
+    title: str,
+    query: str,
+    optional: Sequence[str] = (),
+    table: str = "",
 ) -> None:
     """Print the result of a query as a table; numbers and dollars are right-aligned.
 
     On a terminal that is too narrow, texts are wrapped, then the columns in ``optional`` are left
-    out in that order, and at last each row is printed as a paragraph.
+    out in that order, which a line below the table says, with the ``table`` of the warehouse that
+    has them; at last, each row is printed as a paragraph. Elsewhere, no column is left out, and
+    lines are as long as they must be.
     """
     rows = connection.execute(query).fetchall()
     columns = [
@@ -73,11 +79,19 @@ def print_table(
         for (name, *_), *values in zip(connection.description, *rows, strict=True)
     ]
     width = terminal.console.width
+    if not terminal.console.is_terminal:
+        optional = ()
+        width = max(width, least_width(columns, GAPS[-1]))
     for n_left_out in range(len(optional) + 1):
-        kept = [column for column in columns if column.name not in optional[:n_left_out]]
+        left_out = optional[:n_left_out]
+        kept = [column for column in columns if column.name not in left_out]
         for gap in GAPS:
             if fitting := fitted(kept, width, gap):
-                terminal.console.print(as_table(title, fitting, gap))
+                with terminal.as_wide_as(width):
+                    terminal.console.print(as_table(title, fitting, gap))
+                if left_out:
+                    names = ", ".join(column.name for column in columns if column not in kept)
+                    terminal.say(f"Too narrow for: {names}. See {table}, or pipe the output.")
                 return
     terminal.console.print(Text(f"\n{title}", style="bold"))
     for number in range(len(rows)):
@@ -95,6 +109,11 @@ def print_fields(title: str, fields: dict[str, object]) -> None:
             grid.add_row(f"  {name}", Text(shown(value)))
     terminal.console.print(Text(f"\n{title}", style="bold"))
     terminal.console.print(grid)
+
+
+def least_width(columns: list[Column], gap: int) -> int:
+    """The width of the narrowest table of columns that can be read easily."""
+    return sum(column.stacked().min_width for column in columns) + gap * len(columns) + 1
 
 
 def fitted(columns: list[Column], width: int, gap: int) -> list[Column] | None:
