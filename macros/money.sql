@@ -48,34 +48,6 @@
     )
 {%- endmacro %}
 
-{# Whether each number of tokens in a line of results in the form of Anthropic's Messages API is missing or a whole
-   number. Read as a bigint, `true` would be 1, 5.7 would be 6, and what is no number would be missing. #}
-{% macro has_whole_usage(line) -%}
-    {%- set usage = '$.result.message.usage' -%}
-    coalesce(json_type({{ line }}::json, '{{ usage }}.cache_creation') in ('NULL', 'OBJECT'), true)
-    and len(
-        list_filter(
-            json_extract(
-                {{ line }}::json,
-                [
-                    '{{ usage }}.input_tokens',
-                    '{{ usage }}.output_tokens',
-                    '{{ usage }}.cache_creation_input_tokens',
-                    '{{ usage }}.cache_read_input_tokens',
-                    '{{ usage }}.cache_creation.ephemeral_5m_input_tokens',
-                    '{{ usage }}.cache_creation.ephemeral_1h_input_tokens'
-                ]
-            ),
-            lambda tokens: case
-                when json_type(tokens) = 'NULL' then false
-                when json_type(tokens) in ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE')
-                    then tokens::double not between 0 and 1e9 or tokens::double % 1 != 0
-                else tokens is not null
-            end
-        )
-    ) is not distinct from 0
-{%- endmacro %}
-
 {# Columns with the tokens of each kind in a group's responses, 0 without responses. #}
 {% macro sums_of_tokens(responses) -%}
     {%- for kind in token_kinds() -%}

@@ -23,7 +23,6 @@ read as (
                 'usage': landed.usage
             }
         end as message,
-        landed.body is null or ({{ has_whole_usage('landed.body') }}) as is_whole,
         landed.body ->> '$.result.message.usage.output_tokens_details.thinking_tokens' as thinking,
     from {{ ref('stg_responses') }} as landed
     join {{ ref('stg_requests') }} as requests
@@ -34,12 +33,12 @@ read as (
 told as (
 
     select
-        * exclude (message, is_whole),
+        * exclude (message),
         nullif(trim(message.model), '') as named_model,
         message.stop_reason,
         {{ without_thinking('message.text') }} as text,
         message.usage,
-        is_whole and {{ is_stated('message.usage', 'message.text') }} as has_usage,
+        {{ is_stated('message.usage', 'message.text') }} as has_usage,
         case when regexp_full_match(thinking, '\d{1,9}') then thinking::bigint end as stated_thinking_tokens,
     from read
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from latent_probes import landing
+
 USAGE = {"input_tokens": 7, "output_tokens": 2}
 MESSAGES = [
     {"model": "m", "stop_reason": "end_turn", "content": [], "usage": USAGE},
@@ -58,3 +60,27 @@ def test_old_and_new_rows_give_the_same_responses(finished):
     finished.runs("dbt", "run", "--quiet", "--select", "responses")
     assert finished.query("from responses order by all") == new
     assert finished.query("select sum(cache_write_one_hour_tokens) from responses") == [(80,)]
+
+
+def test_usage_that_landed_before_its_numbers_were_checked_is_read_again(tmp_path):
+    file = tmp_path / "landing.duckdb"
+    usages = {
+        "whole": USAGE,
+        "fraction": USAGE | {"input_tokens": 6.6},
+        "true": {"input_tokens": True},
+    }
+    with landing.opened(file) as connection:
+        for name, usage in usages.items():
+            body = json.dumps({"result": {"message": {"usage": usage}}})
+            connection.execute(
+                "insert into responses by name select $1 as request_id, 1 as attempt, 'succeeded' "
+                "as outcome, $2 as body, now() as landed_at, 'x' as text, "
+                "{'input_tokens': 7, 'output_tokens': 2, 'cache_write_five_minutes_tokens': null, "
+                "'cache_write_one_hour_tokens': null, 'cache_read_tokens': null} as usage",
+                [name, body],
+            )
+        connection.execute("update landing_version set version = 8")
+    with landing.looked_at(file) as connection:
+        assert connection.execute(
+            "select request_id, usage.input_tokens, text from responses order by all"
+        ).fetchall() == [("fraction", None, "x"), ("true", None, "x"), ("whole", 7, "x")]

@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 8
+VERSION = 9
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -176,8 +176,8 @@ create table if not exists responses (
 );
 
 -- The message in a line of results in the form of Anthropic's Messages API, with text, stop_reason,
--- model and usage. Providers of that form land its columns; rows from before version 6 are read by
--- it afterwards.
+-- model and usage. Usage is null if a number of tokens in it is not a whole number. Providers of
+-- that form land its columns; rows from before version 6 are read by it afterwards.
 create or replace macro read_messages_api(line) as list_transform(
     [
         from_json(
@@ -186,16 +186,7 @@ create or replace macro read_messages_api(line) as list_transform(
                 "model": "VARCHAR",
                 "stop_reason": "VARCHAR",
                 "content": [{"type": "VARCHAR", "text": "VARCHAR"}],
-                "usage": {
-                    "input_tokens": "BIGINT",
-                    "output_tokens": "BIGINT",
-                    "cache_creation_input_tokens": "BIGINT",
-                    "cache_read_input_tokens": "BIGINT",
-                    "cache_creation": {
-                        "ephemeral_5m_input_tokens": "BIGINT",
-                        "ephemeral_1h_input_tokens": "BIGINT"
-                    }
-                }
+                "usage": "JSON"
             }}}'
         ).result.message
     ],
@@ -209,26 +200,51 @@ create or replace macro read_messages_api(line) as list_transform(
         ),
         'stop_reason': message.stop_reason,
         'model': message.model,
-        'usage': case
-            when message.usage is not null
-                then {
-                    'input_tokens': message.usage.input_tokens,
-                    'output_tokens': message.usage.output_tokens,
-                    -- Without a breakdown, all that was written is for five minutes.
-                    'cache_write_five_minutes_tokens': coalesce(
-                        message.usage.cache_creation.ephemeral_5m_input_tokens,
-                        -- Numbers at the ends of their range must not overflow.
-                        try_cast(
-                            message.usage.cache_creation_input_tokens::hugeint
-                            - coalesce(message.usage.cache_creation.ephemeral_1h_input_tokens, 0)
-                            as bigint
-                        )
+        'usage': list_transform(
+            [
+                list_transform(
+                    json_extract(
+                        message.usage,
+                        [
+                            '$.input_tokens',
+                            '$.output_tokens',
+                            '$.cache_creation_input_tokens',
+                            '$.cache_read_input_tokens',
+                            '$.cache_creation.ephemeral_5m_input_tokens',
+                            '$.cache_creation.ephemeral_1h_input_tokens'
+                        ]
                     ),
-                    'cache_write_one_hour_tokens':
-                        message.usage.cache_creation.ephemeral_1h_input_tokens,
-                    'cache_read_tokens': message.usage.cache_read_input_tokens
-                }
-        end
+                    -- What is missing is null, and what is no whole number is -1. A cast would read
+                    -- true as 1 and 5.7 as 6.
+                    lambda number: case
+                        when coalesce(json_type(number), 'NULL') = 'NULL' then null
+                        when
+                            json_type(number)
+                            in ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE')
+                            and number::double between 0 and 1e9
+                            and number::double % 1 = 0
+                            then number::double::bigint
+                        else -1
+                    end
+                )
+            ],
+            lambda tokens: case
+                when
+                    json_type(message.usage) = 'OBJECT'
+                    and coalesce(json_type(message.usage, '$.cache_creation'), 'NULL')
+                    in ('NULL', 'OBJECT')
+                    and not list_contains(tokens, -1)
+                    then {
+                        'input_tokens': tokens[1],
+                        'output_tokens': tokens[2],
+                        -- Without a breakdown, all that was written is for five minutes.
+                        'cache_write_five_minutes_tokens':
+                            coalesce(tokens[5], tokens[3] - coalesce(tokens[6], 0)),
+                        'cache_write_one_hour_tokens': tokens[6],
+                        'cache_read_tokens': tokens[4]
+                    }
+            end
+        )[1]
     }
 )[1];
 
@@ -428,4 +444,18 @@ alter table responses add column if not exists usage struct(
         ("further_lengths", "bigint[]", "[]"),
     )
     + "alter table requests add column if not exists shown_hash varchar;",
+    # `read_messages_api` differs: before, it read what is no whole number as one, or as missing.
+    8: """
+update responses
+set usage = read.usage
+from (
+    select request_id, attempt, read_messages_api(body).usage as usage
+    from responses
+    where usage is not null and body is not null
+) as read
+where
+    responses.request_id = read.request_id
+    and responses.attempt = read.attempt
+    and responses.usage is distinct from read.usage;
+""",
 }
