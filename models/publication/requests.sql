@@ -10,6 +10,9 @@ select
     coalesce(recorded.prompt_hash, requests.prompt_hash) as template_hash,
     coalesce(recorded.is_other_wording, false) as is_other_wording,
     recorded.recorded_on,
+    recorded.recording_file,
+    recorded.recording_sha256,
+    coalesce(recorded.is_estimated, false) as is_estimated,
     -- A recording does not know with which settings its responses were written.
     if(batches.provider = 'recorded', null, requests.settings::varchar) as settings,
     case

@@ -16,12 +16,15 @@ asked as (
             as n_unusable,
         count(*) filter (where responses.outcome = 'succeeded' and responses.input_tokens is null)
             as n_without_usage,
+        count(*) filter (where recorded.is_estimated) as n_estimated,
         {{ sums_of_tokens('responses') }}
         sum(responses.thinking_tokens)::bigint as thinking_tokens,
     from {{ ref('stg_requests') }} as requests
     join {{ ref('stg_batches') }} as batches using (batch_id)
     left join {{ ref('responses') }} as responses
         on requests.request_id = responses.request_id and requests.attempt = responses.attempt
+    left join {{ ref('recorded_responses') }} as recorded
+        on requests.request_id = recorded.request_id and requests.attempt = recorded.attempt
     group by requests.round_number, requests.stage, requests.model, batches.provider
 
 )

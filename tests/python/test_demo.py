@@ -7,6 +7,7 @@ import json
 from conftest import ROOT, copy_of
 from stand_in import StandIn
 
+from latent_probes.common.files import hash_of
 from latent_probes.providers import anthropic_api, recorded
 
 EXPECTED = ROOT / "tests" / "python" / "demo_slots.csv"
@@ -40,9 +41,17 @@ def test_no_response_is_attributed_to_a_model_that_a_service_has(demo_once):
         lines = [json.loads(line) for line in file]
     assert {line["response_model"] for line in lines} == {recorded.BUNDLED_MODEL}
     assert not anthropic_api.serves(recorded.BUNDLED_MODEL)
-    assert demo_once.query("select models, n_responses from replayed_rounds") == [
-        ([recorded.BUNDLED_MODEL], len(lines))
+    assert demo_once.query(
+        "select models, recordings, n_responses, n_estimated from replayed_rounds"
+    ) == [
+        (
+            [recorded.BUNDLED_MODEL],
+            [f"responses.jsonl (SHA-256 {hash_of(ROOT / 'sample' / 'responses.jsonl')})"],
+            len(lines),
+            len(lines),
+        )
     ]
+    assert demo_once.query("select sum(n_estimated) from spend") == [(len(lines),)]
     card = (demo_once.home / "export" / "README.md").read_text()
     assert card.index("**Replayed from a recording**") < card.index("Each row is one probe")
     assert demo_once.query("select count(*) from requests where settings is not null") == [(0,)]

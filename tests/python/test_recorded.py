@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from latent_probes import landing
+from latent_probes.common.files import hash_of
 from latent_probes.common.home import Home
 from latent_probes.providers import ProviderError, Request
 from latent_probes.providers.recorded import Recorded
@@ -61,13 +61,15 @@ def test_a_recorded_response_comes_back_as_it_was(tmp_path):
     (result,) = results(tmp_path, [line(text=text)], {})
     assert result == {
         "type": "succeeded",
+        "recording": hash_of(tmp_path / "a recording [1].jsonl"),
+        "recording_file": "a recording [1].jsonl",
         "prompt_hash": "wording",
         "date": "2026-01-02",
         "message": {
             "model": "model-2026-01-01",
             "stop_reason": "end_turn",
             "content": [{"type": "text", "text": text}],
-            "usage": {"input_tokens": 7, "output_tokens": 3},
+            "usage": {"input_tokens": 7, "output_tokens": 3, "is_estimated": None},
         },
     }
 
@@ -82,7 +84,7 @@ def test_another_wording_is_answered_and_keeps_its_hash(tmp_path):
 )
 def test_another_question_is_not_answered(tmp_path, asked):
     (result,) = results(tmp_path, [line()], asked)
-    recording = hashlib.sha256((tmp_path / "a recording [1].jsonl").read_bytes()).hexdigest()
+    recording = hash_of(tmp_path / "a recording [1].jsonl")
     assert result == {"type": "not_recorded", "recording": recording}
 
 
@@ -154,3 +156,33 @@ def test_a_bad_place_for_a_recording_is_refused_before_anything_is_asked(tmp_pat
     ):
         with pytest.raises(recording.RecordingError, match=said):
             recording.refuse(tmp_path / name)
+
+
+def test_a_run_that_fails_is_recorded_and_fails_as_it_would(home):
+    answered = {"result": {"message": {"usage": {"is_estimated": True}}}}
+    with landing.opened(home.landing) as connection:
+        connection.execute(
+            "insert into requests by name select 'answerer-1' as request_id, 1 as attempt, 'b' as "
+            "batch_id, 'answerer' as stage, 1 as round_number, 'm' as model, 'w' as prompt_hash, "
+            "'i' as input_hash"
+        )
+        connection.execute(
+            "insert into responses by name select 'answerer-1' as request_id, 1 as attempt, "
+            "'succeeded' as outcome, $1 as body, now() as landed_at, 'x' as text, {'input_tokens': "
+            "7, 'output_tokens': 2, 'cache_write_five_minutes_tokens': null, "
+            "'cache_write_one_hour_tokens': null, 'cache_read_tokens': null} as usage",
+            [json.dumps(answered)],
+        )
+    for file in (home.project / "new.jsonl", None):
+        with pytest.raises(ProviderError, match="lost"), recording.recorded_after(home, file):
+            raise ProviderError("the provider is lost")
+    (found,) = map(json.loads, (home.project / "new.jsonl").open())
+    assert (found["text"], found["usage"]["is_estimated"]) == ("x", True)
+
+
+def test_a_failure_is_told_also_where_it_cannot_be_recorded(home, capsys):
+    file = home.project / "kept.jsonl"
+    file.write_text(json.dumps(line()) + "\n")
+    with pytest.raises(ProviderError, match="lost"), recording.recorded_after(home, file):
+        raise ProviderError("the provider is lost")
+    assert "not recorded: " in capsys.readouterr().out

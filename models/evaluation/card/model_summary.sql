@@ -12,6 +12,7 @@ spent as (
         coalesce(sum(n_succeeded), 0)::bigint as n_answers,
         sum(input_tokens)::bigint as input_tokens,
         sum(output_tokens)::bigint as output_tokens,
+        coalesce(sum(n_estimated), 0)::bigint as n_estimated,
         sum(thinking_tokens)::bigint as thinking_tokens,
         sum(cache_write_five_minutes_tokens + cache_write_one_hour_tokens)::bigint
             as cache_write_tokens,

@@ -35,7 +35,8 @@ Record = Annotated[
     typer.Option(
         "--record",
         metavar="FILE",
-        help="Then write all landed responses to this file, which --provider recorded replays.",
+        help="Then, also after a failure, write all landed responses to this file, which "
+        "--provider recorded replays.",
     ),
 ]
 
@@ -108,11 +109,10 @@ def run(
             if not isinstance(created, Recorded):
                 raise typer.BadParameter("--recording is only for --provider recorded")
             created.recording = recording
-        with interruptible(lambda: batches.interrupted(here)):
-            runner.answer_pending(here, created, once=once, max_cost=max_cost)
-        status.show(here)
-        if record is not None:
-            recordings.record(here, record)
+        with recordings.recorded_after(here, record):
+            with interruptible(lambda: batches.interrupted(here)):
+                runner.answer_pending(here, created, once=once, max_cost=max_cost)
+            status.show(here)
 
 
 def status() -> None:

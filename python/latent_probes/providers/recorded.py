@@ -2,7 +2,8 @@
 
 A recording is a file of JSON lines, as `run --record` writes it, one per response, in the order of
 attempts: request_id, input_hash, prompt_hash, stage, model (the one asked), response_model (the one
-that signed), date, text, stop_reason, and usage in tokens or null. ``input_hash`` is the
+that signed), date, text, stop_reason, and usage in tokens, with whether they are estimates, or
+null. ``input_hash`` is the
 request's hash of all that the prompt shows. Another input than the recorded one is not answered:
 its result is ``not_recorded``. Another wording of the prompt is, and the response keeps the hash of
 the recorded one. Attempts at a request get its recorded responses in their order, and then the last
@@ -40,7 +41,7 @@ COLUMNS = {
     "date": "date",
     "text": "varchar",
     "stop_reason": "varchar",
-    "usage": "struct(input_tokens bigint, output_tokens bigint)",
+    "usage": "struct(input_tokens bigint, output_tokens bigint, is_estimated boolean)",
 }
 
 
@@ -134,6 +135,8 @@ class Recorded:
                     json_object('type', 'not_recorded', 'recording', $recording),
                     json_object(
                         'type', 'succeeded',
+                        'recording', $recording,
+                        'recording_file', $file,
                         'prompt_hash', recorded.prompt_hash,
                         'date', recorded.date,
                         'message', json_object(
@@ -154,7 +157,7 @@ class Recorded:
                     and recorded.input_hash in (asked.shown_hash, asked.input_hash)
             order by asked.custom_id
             """,
-            {"recording": self.recording_hash or ""},
+            {"recording": self.recording_hash or "", "file": self.recording.name},
         )
         with atomic_write(results) as partial:
             partial.write_text("".join(f"{line}\n" for (line,) in rows), encoding="utf-8")

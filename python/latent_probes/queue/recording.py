@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -30,6 +32,22 @@ def refuse(file: Path) -> None:
         raise RecordingError(f"there is no folder {file.parent} for the recording")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         raise RecordingError(f"{file} cannot be written: name another file for the recording")
+
+
+@contextmanager
+def recorded_after(home: Home, file: Path | None) -> Iterator[None]:
+    """Write a recording after the block, if a file is named: also after one that fails."""
+    try:
+        yield
+    except BaseException:
+        if file is not None:
+            try:
+                record(home, file)
+            except (RecordingError, OSError, duckdb.Error) as error:
+                terminal.say(f"not recorded: {error}")
+        raise
+    if file is not None:
+        record(home, file)
 
 
 def record(home: Home, file: Path) -> None:
@@ -64,7 +82,12 @@ def record(home: Home, file: Path) -> None:
                         when responses.usage is not null
                             then {{
                                 'input_tokens': responses.usage.input_tokens,
-                                'output_tokens': responses.usage.output_tokens
+                                'output_tokens': responses.usage.output_tokens,
+                                'is_estimated': coalesce(
+                                    responses.body ->> '$.result.message.usage.is_estimated'
+                                    = 'true',
+                                    false
+                                )
                             }}
                     end as usage,
                 from responses
