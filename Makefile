@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := LATENT_PROBES_HOME=demo $(BIN)/latent-probes
 
-.PHONY: demo test test-local-models test-inspect lint soak bench lock
+.PHONY: demo test test-local-models test-inspect lint soak bench docs lock
 
 demo: .venv/installed
 	$(DEMO) land sample/rollouts.jsonl
@@ -28,7 +28,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests
 
-soak: .venv/installed-lm
+soak: .venv/installed-lm .venv/installed-docs
 	$(BIN)/python -m pytest -m soak
 
 bench: .venv/installed
@@ -49,6 +49,9 @@ bench: .venv/installed
 	$(BIN)/python bench/defects.py
 	$(BIN)/python bench/drawn_atoms.py demo
 
+docs: demo .venv/installed-docs
+	LATENT_PROBES_HOME=demo $(BIN)/python docs/site/make.py site
+
 # dbt-core depends on a parser that only --use-v2-parser needs and that cannot be built from a
 # registry alone. So the lock leaves it out and is installed with --no-deps. The pip of Python 3.11
 # takes three times as long as today's.
@@ -68,6 +71,11 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-inspect.lock
 	touch $@
 
+# For the page of column lineage.
+.venv/installed-docs: .venv/installed requirements-docs.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-docs.lock
+	touch $@
+
 # Needs uv, which resolves only registries' builds of torch, so its hashes are maintained by hand.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
@@ -83,3 +91,9 @@ lock:
 		--no-emit-package dbt-core-experimental-parser \
 		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
 		--output-file requirements-inspect.lock
+	uv pip compile pyproject.toml --extra docs --universal --python-version 3.11 \
+		--constraint requirements.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package dbt-core-experimental-parser \
+		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+		--output-file requirements-docs.lock

@@ -53,6 +53,7 @@ SESSION = (
 # What takes long is run by the test of its subject, with other arguments.
 ELSEWHERE = {
     "make demo": "conftest.py",
+    "make docs": "test_site.py",
     "latent-probes run --provider lexical": "conftest.py",
     "latent-probes run --provider anthropic-batches": "test_anthropic_rounds.py",
     "latent-probes run --provider recorded --recording": "test_anthropic_rounds.py",
