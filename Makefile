@@ -4,12 +4,23 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := LATENT_PROBES_HOME=demo $(BIN)/latent-probes
 
-.PHONY: demo test test-local-models test-inspect lint soak bench docs lock
+# The page of the explorer, bundled with its libraries.
+PAGE := python/latent_probes/explorer/static/index.html
+NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: demo explore explorer test test-local-models test-inspect test-browser screenshots
+.PHONY: lint lint-explorer soak bench docs lock
 
 demo: .venv/installed
 	$(DEMO) land sample/rollouts.jsonl
 	$(DEMO) run --provider recorded
 	$(DEMO) export
+	@echo "Read its probes in a browser: make explore"
+
+explore: $(PAGE)
+	$(DEMO) explore
+
+explorer: $(PAGE)
 
 test: .venv/installed
 	$(BIN)/python -m pytest
@@ -20,6 +31,12 @@ test-local-models: .venv/installed-lm
 test-inspect: .venv/installed-inspect
 	$(BIN)/python -m pytest -m "inspect and not soak"
 
+test-browser: $(PAGE)
+	$(BIN)/python -m pytest -n 0 -m browser
+
+screenshots: $(PAGE)
+	$(BIN)/python bench/screenshots.py demo/export
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -27,6 +44,9 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests
+
+lint-explorer: explorer/node_modules/.package-lock.json
+	cd explorer && $(NODE) npm run check
 
 soak: .venv/installed-lm .venv/installed-docs
 	$(BIN)/python -m pytest -m soak
@@ -76,6 +96,18 @@ docs: demo .venv/installed-docs
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-docs.lock
 	touch $@
 
+# Node and Playwright, for the explorer.
+.venv/installed-explorer: .venv/installed requirements-explorer.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-explorer.lock
+	touch $@
+
+explorer/node_modules/.package-lock.json: .venv/installed-explorer explorer/package.json explorer/package-lock.json
+	cd explorer && $(NODE) npm ci --silent
+	touch $@
+
+$(PAGE): explorer/node_modules/.package-lock.json explorer/build.mjs $(wildcard explorer/src/*) python/latent_probes/queue/prompts/judge.md
+	cd explorer && $(NODE) npm run --silent build
+
 # Needs uv, which resolves only registries' builds of torch, so its hashes are maintained by hand.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
@@ -97,3 +129,9 @@ lock:
 		--no-emit-package dbt-core-experimental-parser \
 		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
 		--output-file requirements-docs.lock
+	uv pip compile pyproject.toml --extra explorer --universal --python-version 3.11 \
+		--constraint requirements.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package dbt-core-experimental-parser \
+		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+		--output-file requirements-explorer.lock

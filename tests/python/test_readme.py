@@ -54,6 +54,7 @@ SESSION = (
 ELSEWHERE = {
     "make demo": "conftest.py",
     "make docs": "test_site.py",
+    "latent-probes explore": "test_explorer_page.py",
     "latent-probes run --provider lexical": "conftest.py",
     "latent-probes run --provider anthropic-batches": "test_anthropic_rounds.py",
     "latent-probes run --provider recorded --recording": "test_anthropic_rounds.py",
@@ -67,7 +68,14 @@ ELSEWHERE = {
     "dbt docs generate --static": "test_whole_runs.py",
 }
 # Programs of others, which are not installed here; and what runs this.
-OTHERS = ("vllm serve", "inspect eval", ".venv/bin/pip install", "pre-commit install", "make test")
+OTHERS = (
+    "vllm serve",
+    "inspect eval",
+    ".venv/bin/pip install",
+    "pre-commit install",
+    "make test",
+    "make explore",
+)
 
 
 def lines(text: str) -> list[str]:

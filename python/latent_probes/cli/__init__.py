@@ -24,7 +24,7 @@ app = typer.Typer(
 for panel, commands in {
     "Rollouts": (rollouts.land, rollouts.sample),
     "Rounds": (evaluation.calibrate, rounds.plan, rounds.run, rounds.status, rounds.cancel),
-    "Data set": (dataset.export, dataset.check, dataset.push),
+    "Data set": (dataset.export, dataset.check, dataset.explore, dataset.push),
     "Evaluation": (evaluation.evaluate, evaluation.write_sheet, evaluation.land_ratings),
     "Models": (rollouts.resample, local_models.score_local, local_models.save_activations),
 }.items():

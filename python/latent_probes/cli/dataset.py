@@ -1,4 +1,4 @@
-"""Commands for the data set: export it, check it, push it to the Hub."""
+"""Commands for the data set: export it, check it, read it, push it to the Hub."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from latent_probes.cli.working import working
 def export() -> None:
     """Test the warehouse and write the data set: Parquet files, a card and a manifest.
 
+    Its folder explore/ has a page to read it on, for any web server (built by `make explorer`).
     Refuses if a slot or a score is pending, or if a test fails.
     """
     from latent_probes import publication
-    from latent_probes.common import home
+    from latent_probes.common import home, terminal
     from latent_probes.evaluation import calibration
+    from latent_probes.explorer import page
     from latent_probes.reports import exported
 
     with working("an incomplete export cannot be pushed; rerun the same command") as here:
@@ -25,6 +27,8 @@ def export() -> None:
         calibration.refuse_export(here)
         publication.export(here)
     exported.show(here)
+    if not page.is_built():
+        terminal.say(f"{page.FOLDER}/ is left out: {page.NOT_BUILT}")
 
 
 def check(
@@ -51,6 +55,43 @@ def check(
     terminal.say(
         "OK: all files match the manifest, and every figure on the card was reproduced from them"
     )
+
+
+def explore(
+    place: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FOLDER|hf://datasets/OWNER/NAME",
+            help="Data set: a folder, or one on the Hub (default: the export).",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port on this machine (default: 8421, or a free one if that is in use).",
+        ),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the page's address.")
+    ] = False,
+) -> None:
+    """Read a data set in the browser: its probes with documents, answers and scores.
+
+    Serves the page to this machine only, until Ctrl-C. Of a data set on the Hub, only what the page
+    shows is downloaded; the token comes from HF_TOKEN or `hf auth login`.
+    """
+    from latent_probes.cli.working import interruptible
+    from latent_probes.common import home, terminal
+    from latent_probes.explorer import server, sources
+
+    source = sources.opened(place or str(home.find().export))
+    with interruptible(lambda: terminal.say("stopped")), server.started(source, port) as running:
+        terminal.say(f"{source.name}: {running.address} (Ctrl-C stops)")
+        if not no_browser:
+            server.open_browser(running.address)
+        running.serve_forever()
 
 
 def push(

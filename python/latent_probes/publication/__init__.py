@@ -16,6 +16,7 @@ import duckdb
 from latent_probes import warehouse
 from latent_probes.common import files, terminal
 from latent_probes.common.home import Home
+from latent_probes.explorer import page
 from latent_probes.pictures import histogram
 from latent_probes.publication import card, manifest, parquet, queries, tables
 
@@ -62,6 +63,8 @@ def write(home: Home) -> None:
             histogram.draw(figures, home.export / histogram.NAME)
             written = card.render(figures, home.export, settings)
         write_text(home.export / card.NAME, written)
+        for name, content in page.files().items():
+            write_bytes(home.export / page.FOLDER / name, content)
         described = manifest.render(home, connection, published, settings)
         write_text(home.export / manifest.NAME, described)
     with files.atomic_write(home.export_stamp) as partial:
@@ -74,6 +77,7 @@ def stamp(home: Home) -> dict:
         "state": warehouse.state(home),
         "manifest": files.hash_of(home.export / manifest.NAME),
         "card": files.hash_of(home.export / card.NAME),
+        "page": page.fingerprint(),
     }
 
 
@@ -157,6 +161,7 @@ def remove_others(
     """Remove files that are no longer published, or left by a killed export: all are uploaded."""
     kept = {path for table in published for path, _ in tables.paths(connection, table)}
     kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, histogram.NAME)}
+    kept |= {Path(page.FOLDER, name) for name in page.files()}
     for path in files_in(home.export):
         if path.relative_to(home.export) not in kept:
             path.unlink()
@@ -173,6 +178,12 @@ def files_in(folder: Path) -> list[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, unless it is unchanged."""
-    if not path.exists() or path.read_bytes() != text.encode():
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, unless it is unchanged."""
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with files.atomic_write(path) as partial:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_bytes(content)

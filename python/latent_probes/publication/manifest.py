@@ -12,6 +12,7 @@ import duckdb
 
 from latent_probes.common import files
 from latent_probes.common.home import Home
+from latent_probes.explorer import page
 from latent_probes.pictures import histogram
 from latent_probes.publication import card, queries
 from latent_probes.publication.tables import Table, paths
@@ -189,6 +190,8 @@ def contents(
 ) -> Iterator[tuple[str, int, str]]:
     """Path, bytes and SHA-256 of each file except manifest and card, ordered by path."""
     exported = [path for table in published for path, _ in paths(connection, table)]
-    for path in sorted([str(path) for path in exported] + [queries.NAME, histogram.NAME]):
+    pages = [f"{page.FOLDER}/{name}" for name in page.files()]
+    others = [queries.NAME, histogram.NAME, *pages]
+    for path in sorted([str(path) for path in exported] + others):
         file = home.export / path
         yield path, file.stat().st_size, files.hash_of(file)

@@ -26,6 +26,13 @@ SETTINGS = {
     # Lets clients that need only a few rows, such as the Hub's viewer, decode only their pages.
     "write_page_index": True,
 }
+# A row of the compact form is read alone, by the explorer for example, and no text of it occurs
+# twice: small pages, and dictionaries only of names.
+COMPACT_SETTINGS = {"data_page_size": 128 << 10, "write_batch_size": 16}
+NAMES = {
+    *("scope", "target", "typicality", "source", "atom_origin"),
+    *("source_model", "generator_model", "tokenizer"),
+}
 
 
 def write(
@@ -35,13 +42,29 @@ def write(
     columns = ", ".join(f'"{name}"' for name in table.columns)
     query = f"select {columns} from {table.source}"
     schema = connection.sql(f"{query} limit 0").to_arrow_table().schema
-    with pyarrow.parquet.ParquetWriter(path, schema, **SETTINGS) as writer:
+    with pyarrow.parquet.ParquetWriter(path, schema, **settings(table, schema)) as writer:
         for condition, parameters in pages(connection, table, round_number):
             rows = connection.sql(
                 f"{query} where {condition} order by {table.order}", params=parameters
             ).to_arrow_table()
             if rows.num_rows:
                 writer.write_table(rows, row_group_size=rows.num_rows)
+
+
+def settings(table: Table, schema: pyarrow.Schema) -> dict:
+    """How the files of a table with this schema are written."""
+    if table.config != "compact":
+        return SETTINGS
+    named = [path for path in leaves(schema) if path.rpartition(".")[2] in NAMES]
+    return SETTINGS | COMPACT_SETTINGS | {"use_dictionary": named}
+
+
+def leaves(schema: pyarrow.Schema) -> list[str]:
+    """The paths of a schema's columns in a file, such as probes.list.element.scope."""
+    file = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(schema.empty_table(), file)
+    written = pyarrow.parquet.read_metadata(pyarrow.BufferReader(file.getvalue())).schema
+    return [written.column(number).path for number in range(len(written))]
 
 
 def pages(

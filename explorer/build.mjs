@@ -1,0 +1,20 @@
+// Bundles the page into the Python package, where `latent-probes explore` and `export` find it.
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+const target = "../python/latent_probes/explorer/static";
+
+rmSync(target, { recursive: true, force: true });
+mkdirSync(target);
+await build({
+  entryPoints: ["src/explorer.tsx", "src/explorer.css"],
+  outdir: target,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  loader: { ".md": "text" },
+  legalComments: "eof",
+  logLevel: "warning",
+});
+copyFileSync("src/index.html", `${target}/index.html`);

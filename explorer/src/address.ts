@@ -1,0 +1,84 @@
+// Addresses of views: all state that is worth sharing is in the fragment, after #.
+import { FACET_NAMES, type Facet } from "./probes";
+
+/** Which probes are listed. A facet without values is not filtered. */
+export interface Filters {
+  facets: Record<Facet, string[]>;
+  rounds: number[];
+  /** Best score in hundredths, from and to, inclusive; null for any, also unscored probes. */
+  best: [number, number] | null;
+  /** Part of a document's id. */
+  document: string;
+}
+
+export const VIEWS = ["probes", "rejections", "arms", "spend"] as const;
+export type ViewName = (typeof VIEWS)[number];
+
+/** `reason` selects rejections. */
+export type Address =
+  | { view: ViewName; filters: Filters; page: number; reason?: string }
+  | { view: "slot"; filters: Filters; round: number; document: string; slot: number };
+
+export function noFilters(): Filters {
+  const facets = Object.fromEntries(FACET_NAMES.map((name) => [name, []])) as unknown;
+  return { facets: facets as Filters["facets"], rounds: [], best: null, document: "" };
+}
+
+/** Read an address; anything that is not one is the first page of all probes. */
+export function parsed(fragment: string): Address {
+  const [path = "", query = ""] = fragment.replace(/^#?\/?/, "").split("?", 2);
+  const values = new URLSearchParams(query);
+  const filters = parsedFilters(values);
+  const [name, ...parts] = path.split("/");
+  if (name === "probe" && parts.length === 3) {
+    const [round, document, slot] = parts as [string, string, string];
+    return {
+      view: "slot",
+      filters,
+      round: Number(round),
+      document: decoded(document),
+      slot: Number(slot),
+    };
+  }
+  const view = VIEWS.find((known) => known === name) ?? "probes";
+  const page = Math.max(1, Number(values.get("page")) || 1);
+  const reason = values.get("reason");
+  return reason ? { view, filters, page, reason } : { view, filters, page };
+}
+
+function parsedFilters(values: URLSearchParams): Filters {
+  const filters = noFilters();
+  for (const facet of FACET_NAMES) filters.facets[facet] = values.getAll(facet);
+  filters.rounds = values.getAll("round").map(Number).filter(Number.isInteger);
+  const best = /^(\d{1,3})-(\d{1,3})$/.exec(values.get("best") ?? "");
+  if (best) filters.best = [Number(best[1]), Number(best[2])];
+  filters.document = values.get("document") ?? "";
+  return filters;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** The address as the fragment of a link. */
+export function linkTo(address: Address): string {
+  const values = new URLSearchParams();
+  const { facets, rounds, best, document } = address.filters;
+  for (const facet of FACET_NAMES) for (const value of facets[facet]) values.append(facet, value);
+  for (const round of rounds) values.append("round", String(round));
+  if (best) values.set("best", best.join("-"));
+  if (document) values.set("document", document);
+  let path: string = address.view;
+  if (address.view === "slot") {
+    path = `probe/${address.round}/${encodeURIComponent(address.document)}/${address.slot}`;
+  } else {
+    if (address.page > 1) values.set("page", String(address.page));
+    if (address.reason) values.set("reason", address.reason);
+  }
+  const query = values.toString();
+  return `#/${path}${query ? `?${query}` : ""}`;
+}

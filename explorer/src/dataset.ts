@@ -1,0 +1,135 @@
+// The published tables of a data set: where their files are, and their rows.
+import { decompress } from "fzstd";
+import {
+  type ColumnData,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetReadObjects,
+} from "hyparquet";
+import { fetched, RangedFile } from "./ranges";
+
+export type Row = Record<string, unknown>;
+
+/** A round as published in `rounds`, as far as the page shows it. */
+export interface Round {
+  round_number: number;
+  source_model: string;
+  generator_model: string;
+  answerer_model: string;
+  judge_model: string;
+  n_documents: number;
+  n_probes: number;
+  n_answers: number;
+  state: string;
+  complement_characters: number;
+}
+
+/** Larger footers take a second request. */
+const FOOTER = { geoparquet: false, initialFetchSize: 64 << 10 };
+
+const COMPRESSORS: Compressors = {
+  ZSTD: (bytes, length) => decompress(bytes, new Uint8Array(length)),
+};
+
+/** A Parquet file; its footer is read once. */
+export class Table {
+  private metadata: Promise<FileMetaData> | undefined;
+
+  constructor(
+    readonly path: string,
+    private readonly file: RangedFile,
+  ) {}
+
+  footer(): Promise<FileMetaData> {
+    this.metadata ??= parquetMetadataAsync(this.file, FOOTER);
+    return this.metadata;
+  }
+
+  /** Rows from `rowStart` to before `rowEnd`, of these columns. Integers are numbers. */
+  async rows(
+    options: { columns?: string[]; rowStart?: number; rowEnd?: number } = {},
+  ): Promise<Row[]> {
+    const rows = await parquetReadObjects({
+      file: this.file,
+      metadata: await this.footer(),
+      compressors: COMPRESSORS,
+      useOffsetIndex: true,
+      ...options,
+    });
+    return rows.map((row) => plain(row) as Row);
+  }
+
+  /** Read these columns chunk by chunk, in any order, so that never all values are in memory. */
+  async scan(columns: string[], onChunk: (chunk: ColumnData) => void): Promise<void> {
+    const metadata = await this.footer();
+    await parquetRead({ file: this.file, metadata, compressors: COMPRESSORS, columns, onChunk });
+  }
+}
+
+/** The value with its integers as numbers, except those that a number cannot hold. */
+function plain(value: unknown): unknown {
+  if (typeof value === "bigint") {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (Array.isArray(value)) return value.map(plain);
+  if (value !== null && typeof value === "object" && !(value instanceof Date)) {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
+  }
+  return value;
+}
+
+/** A data set, opened by its manifest. */
+export class Dataset {
+  private readonly small = new Map<string, Promise<Row[]>>();
+
+  private constructor(
+    readonly build: string,
+    private readonly tables: Map<string, Table[]>,
+  ) {}
+
+  /** Open the data set in this folder, given relative to the page. */
+  static async open(folder: string): Promise<Dataset> {
+    const text = new TextDecoder().decode(await fetched(`${folder}manifest.json`));
+    const manifest = JSON.parse(text) as {
+      build: string;
+      files: { path: string; bytes: number }[];
+    };
+    const tables = new Map<string, Table[]>();
+    for (const { path, bytes } of manifest.files) {
+      if (!path.endsWith(".parquet")) continue;
+      const config = path.split("/")[0]!;
+      const url = folder + path.split("/").map(encodeURIComponent).join("/");
+      const table = new Table(path, new RangedFile(url, bytes));
+      tables.set(config, [...(tables.get(config) ?? []), table]);
+    }
+    return new Dataset(manifest.build, tables);
+  }
+
+  /** The files of a table, ordered by round; none if the table is not published. */
+  files(name: string): Table[] {
+    return this.tables.get(name) ?? [];
+  }
+
+  /** The file of a round. */
+  fileOf(name: string, round: number): Table | undefined {
+    return this.files(name).find((table) => roundOf(table.path) === round);
+  }
+
+  /** All rows of a small table, read once. */
+  rows(name: string): Promise<Row[]> {
+    let found = this.small.get(name);
+    if (!found) {
+      found = Promise.all(this.files(name).map((table) => table.rows())).then((all) => all.flat());
+      this.small.set(name, found);
+    }
+    return found;
+  }
+}
+
+/** The number of the round in the name of a file such as data/train-round-0001.parquet. */
+export function roundOf(path: string): number {
+  return Number(/train-round-(\d+)\.parquet$/.exec(path)?.[1] ?? Number.NaN);
+}

@@ -1,0 +1,149 @@
+// The page: opens the data set, follows the address, shows a view.
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { type Address, linkTo, noFilters, parsed, type ViewName } from "./address";
+import { Dataset, type Round } from "./dataset";
+import { useLoaded } from "./loading";
+import { Meanings } from "./meanings";
+import { readProbes } from "./probes";
+import { ProbesView, useSelection } from "./probes-view";
+import { traffic } from "./ranges";
+import { select } from "./selection";
+import { count, When } from "./shown";
+import { SlotView } from "./slot-view";
+import { TABLE_VIEWS, TablesView } from "./tables-view";
+
+/** The page lies in a folder of the data set. */
+const FOLDER = "../";
+
+interface Opened {
+  dataset: Dataset;
+  rounds: Round[];
+  meanings: Meanings;
+}
+
+async function open(): Promise<Opened> {
+  if (location.protocol === "file:") {
+    throw new Error(
+      "A page that is opened as a file cannot read the files beside it. Run `latent-probes explore` " +
+        "in its folder, or `python -m http.server` in the folder of the data set.",
+    );
+  }
+  const dataset = await Dataset.open(FOLDER);
+  const [rounds, meanings] = await Promise.all([dataset.rows("rounds"), dataset.rows("meanings")]);
+  return { dataset, rounds: rounds as unknown as Round[], meanings: new Meanings(meanings) };
+}
+
+function useAddress(): [Address, (address: Address) => void] {
+  const [fragment, setFragment] = useState(location.hash);
+  useEffect(() => {
+    const follow = (): void => setFragment(location.hash);
+    window.addEventListener("hashchange", follow);
+    return () => window.removeEventListener("hashchange", follow);
+  }, []);
+  const go = (address: Address): void => {
+    location.assign(linkTo(address));
+    // Before the browser says so: keys can be pressed faster than that.
+    setFragment(location.hash);
+  };
+  return [parsed(fragment), go];
+}
+
+function Page() {
+  const opened = useLoaded("", open);
+  return <When loaded={opened}>{(set) => <Views {...set} />}</When>;
+}
+
+function Views({ dataset, rounds, meanings }: Opened) {
+  const [address, go] = useAddress();
+  const read = useLoaded("probes", () => readProbes(dataset));
+  const probes = read.state === "ready" ? read.value : undefined;
+  const selection = useSelection(probes, address.filters, select);
+  const title = address.view === "slot" ? `${address.document}, ${address.slot}` : address.view;
+  useEffect(() => {
+    document.title = `${title} · Latent probes`;
+    window.scrollTo(0, 0);
+  }, [title]);
+  const views = TABLE_VIEWS.filter(({ table }) => dataset.files(table).length > 0);
+  const needsProbes = address.view === "probes" || address.view === "slot";
+  return (
+    <>
+      <Masthead address={address} rounds={rounds} views={views.map(({ view }) => view)} />
+      <main id="main">
+        {needsProbes && !(probes && selection) && <When loaded={read}>{() => null}</When>}
+        {address.view === "probes" && probes && selection && (
+          <ProbesView {...{ dataset, rounds, meanings, probes, selection, go }} {...address} />
+        )}
+        {address.view === "slot" && probes && selection && (
+          <SlotView {...{ dataset, rounds, meanings, probes, selection, address, go }} />
+        )}
+        {address.view !== "slot" && address.view !== "probes" && (
+          <TablesView dataset={dataset} meanings={meanings} address={address} />
+        )}
+      </main>
+      <Traffic dataset={dataset} />
+    </>
+  );
+}
+
+function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] }) {
+  const { address, rounds, views } = props;
+  const sum = (name: "n_probes" | "n_documents"): number =>
+    rounds.reduce((total, round) => total + round[name], 0);
+  const models = [...new Set(rounds.map((round) => round.source_model))];
+  return (
+    <header class="masthead">
+      <button type="button" class="skip" onClick={skip}>
+        Skip to content
+      </button>
+      <a class="name" href={linkTo({ view: "probes", filters: noFilters(), page: 1 })}>
+        Latent probes
+      </a>
+      <nav aria-label="Views">
+        {(["probes", ...views] as ViewName[]).map((view) => (
+          <a
+            key={view}
+            href={linkTo({ view, filters: address.filters, page: 1 })}
+            aria-current={
+              view === address.view || (view === "probes" && address.view === "slot")
+                ? "page"
+                : undefined
+            }
+          >
+            {view[0]!.toUpperCase() + view.slice(1)}
+          </a>
+        ))}
+      </nav>
+      <p>
+        {count(sum("n_probes"))} probes in {count(sum("n_documents"))} documents by{" "}
+        {models.slice(0, 3).join(", ")}
+        {models.length > 3 && " and others"}
+      </p>
+    </header>
+  );
+}
+
+function skip(): void {
+  const main = document.getElementById("main")!;
+  main.tabIndex = -1;
+  main.focus();
+}
+
+/** What the page has fetched, and which build it shows. */
+function Traffic({ dataset }: { dataset: Dataset }) {
+  const [, again] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => again(traffic.requests), 500);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <footer class="foot">
+      <span>Build {dataset.build.slice(0, 12)}</span>
+      <span>
+        {count(traffic.requests)} requests, {count(Math.round(traffic.bytes / 1000))} kB
+      </span>
+    </footer>
+  );
+}
+
+render(<Page />, document.body);

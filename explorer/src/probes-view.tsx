@@ -1,0 +1,279 @@
+// The set at a glance, and the list of what is selected.
+import { useMemo } from "preact/hooks";
+import { type Address, type Filters, linkTo, noFilters } from "./address";
+import type { Dataset, Round } from "./dataset";
+import { type Question, readQuestions } from "./documents";
+import { download } from "./downloads";
+import { useLoaded } from "./loading";
+import type { Meanings } from "./meanings";
+import { FacetList, Histogram } from "./pictures";
+import { FACET_NAMES, type Facet, type Probes, UNSCORED } from "./probes";
+import { BAND_RANGES, type Selection, sqlOf, totalOf } from "./selection";
+import { count, percent, Score, Sql, Text, When } from "./shown";
+
+const PAGE = 40;
+const TITLES: Record<Facet, string> = {
+  scope: "Scope",
+  target: "Target",
+  typicality: "Typicality",
+  distance: "Words from the split",
+};
+
+interface Props {
+  dataset: Dataset;
+  rounds: Round[];
+  meanings: Meanings;
+  probes: Probes;
+  selection: Selection;
+  filters: Filters;
+  page: number;
+  go: (address: Address) => void;
+}
+
+export function ProbesView(props: Props) {
+  const { probes, selection, filters, rounds, meanings, go } = props;
+  const show = (change: Partial<Filters>): void =>
+    go({ view: "probes", filters: { ...filters, ...change }, page: 1 });
+  const toggled = (values: string[], value: string): string[] =>
+    values.includes(value) ? values.filter((other) => other !== value) : [...values, value];
+  return (
+    <>
+      <h1 class="visually-hidden">Probes</h1>
+      <div class="glance">
+        <section class="scores" aria-labelledby="best-score">
+          <header>
+            <h2 id="best-score">Best score of a probe’s answers</h2>
+            <Sql of="the histogram" query={HISTOGRAM(filters)} />
+          </header>
+          <Histogram
+            bars={selection.bars}
+            best={filters.best}
+            onSelect={(best) => show({ best })}
+          />
+          <BandButtons
+            selection={selection}
+            best={filters.best}
+            onSelect={(best) => show({ best })}
+          />
+        </section>
+        <div class="facets">
+          {FACET_NAMES.map((facet) => (
+            <FacetList
+              key={facet}
+              name={facet}
+              title={TITLES[facet]}
+              values={probes.values[facet]}
+              bands={selection.facets[facet]}
+              chosen={filters.facets[facet]}
+              showsShare={!filters.best}
+              meaning={(value) => meanings.of(facet, value)}
+              onToggle={(value) =>
+                show({
+                  facets: { ...filters.facets, [facet]: toggled(filters.facets[facet], value) },
+                })
+              }
+            />
+          ))}
+          {rounds.length > 1 && (
+            <FacetList
+              name="round"
+              title="Round"
+              values={[...selection.rounds.keys()].map(String)}
+              bands={[...selection.rounds.values()]}
+              chosen={filters.rounds.map(String)}
+              showsShare={!filters.best}
+              meaning={(value) =>
+                rounds.find((round) => round.round_number === Number(value))?.source_model
+              }
+              onToggle={(value) =>
+                show({ rounds: toggled(filters.rounds.map(String), value).map(Number) })
+              }
+            />
+          )}
+        </div>
+      </div>
+      <List {...props} show={show} />
+    </>
+  );
+}
+
+const HISTOGRAM = (filters: Filters): string =>
+  sqlOf(
+    { ...filters, best: null },
+    "floor(round(100 * bb_answer_score_max) / 5) / 20 as best_score, count(*) as probes",
+    "group by all\norder by all",
+  );
+
+/** The three bands as buttons: what the picture does, by keyboard. */
+function BandButtons(props: {
+  selection: Selection;
+  best: [number, number] | null;
+  onSelect: (best: [number, number] | null) => void;
+}) {
+  const { selection, best, onSelect } = props;
+  const ofBand = { hard: 0, middle: 0, easy: 0 };
+  for (const [bar, n] of selection.bars.entries()) {
+    ofBand[bar < 8 ? "hard" : bar < 16 ? "middle" : "easy"] += n;
+  }
+  const scored = ofBand.hard + ofBand.middle + ofBand.easy;
+  return (
+    <fieldset class="band-buttons">
+      <legend class="visually-hidden">Band of the best score</legend>
+      {(["hard", "middle", "easy"] as const).map((band) => {
+        const range = BAND_RANGES[band];
+        const chosen = best?.[0] === range[0] && best[1] === range[1];
+        return (
+          <button
+            type="button"
+            key={band}
+            class={band}
+            aria-pressed={chosen}
+            onClick={() => onSelect(chosen ? null : range)}
+          >
+            <b>{band.toUpperCase()}</b> {count(ofBand[band])}
+            <span>{scored > 0 && percent(ofBand[band] / scored)}</span>
+          </button>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+function List(props: Props & { show: (change: Partial<Filters>) => void }) {
+  const { dataset, probes, selection, filters, page, show } = props;
+  const pages = Math.max(1, Math.ceil(selection.places.length / PAGE));
+  const shown = Math.min(page, pages);
+  const places = [...selection.places.subarray((shown - 1) * PAGE, shown * PAGE)];
+  const questions = useLoaded(places.join(), () => questionsOf(dataset, probes, places));
+  const isFiltered = linkTo({ view: "probes", filters, page: 1 }) !== "#/probes";
+  const ids = (): void => {
+    const lines = [...selection.places].map((place) => {
+      const key = probes.documents[probes.document[place]!]!;
+      return [key.round, csv(key.id), probes.slot[place]].join();
+    });
+    download("probes.csv", ["round_number,doc_id,slot_idx", ...lines, ""].join("\n"));
+  };
+  return (
+    <section class="list" aria-labelledby="selected">
+      <header>
+        <h2 id="selected" aria-live="polite">
+          {count(selection.places.length)} {selection.places.length === 1 ? "probe" : "probes"}
+          {selection.bands.unscored > 0 && selection.bands.unscored < totalOf(selection.bands) && (
+            <small> {count(selection.bands.unscored)} without scores</small>
+          )}
+        </h2>
+        <label class="find">
+          <span class="visually-hidden">Document</span>
+          <input
+            type="search"
+            placeholder="Document id"
+            value={filters.document}
+            onChange={(event) => show({ document: event.currentTarget.value.trim() })}
+          />
+        </label>
+        {isFiltered && (
+          <a href={linkTo({ view: "probes", filters: noFilters(), page: 1 })}>All probes</a>
+        )}
+        <button type="button" onClick={ids}>
+          Download ids
+        </button>
+        <Sql of="the list" query={sqlOf(filters, "*")} />
+      </header>
+      {places.length === 0 ? (
+        <p class="empty">No probe has all of these properties.</p>
+      ) : (
+        <ol start={(shown - 1) * PAGE + 1}>
+          {places.map((place, number) => (
+            <Item
+              key={place}
+              probes={probes}
+              place={place}
+              filters={filters}
+              question={questions.state === "ready" ? questions.value[number] : undefined}
+            />
+          ))}
+        </ol>
+      )}
+      <When loaded={questions}>{() => null}</When>
+      {pages > 1 && <Pages filters={filters} page={shown} pages={pages} />}
+    </section>
+  );
+}
+
+const csv = (text: string): string =>
+  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+/** The questions of probes at these places, in order. */
+async function questionsOf(
+  dataset: Dataset,
+  probes: Probes,
+  places: number[],
+): Promise<Question[]> {
+  const found: Question[] = [];
+  const rounds = Map.groupBy(places, (place) => probes.documents[probes.document[place]!]!.round);
+  for (const [round, inRound] of rounds) {
+    const first = probes.documents.find((key) => key.round === round)!.firstProbe;
+    const rows = inRound.map((place) => place - first);
+    found.push(...(await readQuestions(dataset, round, rows)));
+  }
+  return found;
+}
+
+function Item(props: {
+  probes: Probes;
+  place: number;
+  filters: Filters;
+  question: Question | undefined;
+}) {
+  const { probes, place, filters, question } = props;
+  const key = probes.documents[probes.document[place]!]!;
+  const slot = probes.slot[place]!;
+  const best = probes.best[place]!;
+  const value = (facet: Facet): string => probes.values[facet][probes[facet][place]!]!;
+  const typicality = value("typicality");
+  return (
+    <li>
+      <a href={linkTo({ view: "slot", filters, round: key.round, document: key.id, slot })}>
+        <Score value={best === UNSCORED ? null : best / 100} />
+        <span class="question" dir="auto">
+          {question ? <Text>{clipped(question.verbalizer_prompt)}</Text> : " "}
+        </span>
+        <span class="answer" dir="auto">
+          {question && <Text>{clipped(question.target_response)}</Text>}
+        </span>
+        <span class="properties">
+          {value("scope")} · {value("target")}
+          {!["neither", "none"].includes(typicality) && ` · ${typicality}`}
+        </span>
+        <span class="place">
+          <Text>{key.id}</Text>, {slot}
+        </span>
+      </a>
+    </li>
+  );
+}
+
+const clipped = (text: string): string => (text.length > 300 ? `${text.slice(0, 300)}…` : text);
+
+function Pages({ filters, page, pages }: { filters: Filters; page: number; pages: number }) {
+  const link = (to: number): string => linkTo({ view: "probes", filters, page: to });
+  return (
+    <nav class="pages" aria-label="Pages of the list">
+      {page > 1 ? <a href={link(page - 1)}>Previous</a> : <span />}
+      <span>
+        Page {count(page)} of {count(pages)}
+      </span>
+      {page < pages ? <a href={link(page + 1)}>Next</a> : <span />}
+    </nav>
+  );
+}
+
+/** The selection, computed again only if the filters change. */
+export function useSelection(
+  probes: Probes | undefined,
+  filters: Filters,
+  select: (probes: Probes, filters: Filters) => Selection,
+): Selection | undefined {
+  const key = linkTo({ view: "probes", filters, page: 1 });
+  return useMemo(() => probes && select(probes, filters), [probes, key]);
+}

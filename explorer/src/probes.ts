@@ -1,0 +1,166 @@
+// All probes of the set by their narrow columns, packed: half a million take a few megabytes.
+import type { Dataset, Table } from "./dataset";
+import { roundOf } from "./dataset";
+
+/** The probes, ordered by round, document and slot. One entry per probe in each array. */
+export interface Probes {
+  length: number;
+  documents: DocumentKey[];
+  /** The values of each facet; the arrays below have places in these lists. */
+  values: Record<Facet, string[]>;
+  /** Place in `documents`. */
+  document: Uint32Array;
+  slot: Uint8Array;
+  scope: Uint8Array;
+  target: Uint8Array;
+  typicality: Uint8Array;
+  distance: Uint8Array;
+  /** Best score in hundredths; UNSCORED if the probe has none. */
+  best: Uint8Array;
+}
+
+/** A document, the place of its row in its round's files, and of its first probe. */
+export interface DocumentKey {
+  round: number;
+  id: string;
+  row: number;
+  firstProbe: number;
+}
+
+export const UNSCORED = 255;
+/** A best score from here on is not HARD, and EASY; in hundredths. */
+export const MIDDLE_FROM = 40;
+export const EASY_FROM = 80;
+
+const NEITHER = "neither";
+/** Values of facets in their order; others that a set has come after them. */
+const FACETS = {
+  scope: ["word", "lens", "sentence", "paragraph", "whole"],
+  target: ["prefix", "suffix"],
+  typicality: ["typical", "atypical", NEITHER, "none"],
+  distance: ["0", "1–9", "10–24", "25–49", "50–99", "100 or more"],
+};
+export type Facet = keyof typeof FACETS;
+export const FACET_NAMES = Object.keys(FACETS) as Facet[];
+
+const DISTANCES = [0, 9, 24, 49, 99];
+
+export type Band = "hard" | "middle" | "easy" | "unscored";
+
+/** The band of a best score in hundredths. */
+export function bandOf(best: number): Band {
+  if (best === UNSCORED) return "unscored";
+  return best < MIDDLE_FROM ? "hard" : best < EASY_FROM ? "middle" : "easy";
+}
+
+/** Read the narrow columns of all probes. */
+export async function readProbes(dataset: Dataset): Promise<Probes> {
+  const files = dataset.files("data");
+  const counts = await Promise.all(
+    files.map(async (file) => Number((await file.footer()).num_rows)),
+  );
+  const length = counts.reduce((sum, count) => sum + count, 0);
+  const probes: Probes = {
+    length,
+    documents: [],
+    values: structuredClone(FACETS),
+    document: new Uint32Array(length),
+    slot: new Uint8Array(length),
+    scope: new Uint8Array(length),
+    target: new Uint8Array(length),
+    typicality: new Uint8Array(length),
+    distance: new Uint8Array(length),
+    best: new Uint8Array(length),
+  };
+  const starts = counts.map((_, file) => counts.slice(0, file).reduce((sum, n) => sum + n, 0));
+  const found = await Promise.all(files.map((file, number) => pack(probes, starts[number]!, file)));
+  probes.documents = found.flat();
+  for (const [place, key] of probes.documents.entries()) {
+    probes.document.fill(place, key.firstProbe, probes.documents[place + 1]?.firstProbe ?? length);
+  }
+  // Only of suffixes is it known whether they recur.
+  const [neither, none] = [NEITHER, "none"].map((name) => probes.values.typicality.indexOf(name));
+  const suffix = probes.values.target.indexOf("suffix");
+  for (let place = 0; place < length; place++) {
+    if (probes.typicality[place] === neither && probes.target[place] !== suffix) {
+      probes.typicality[place] = none!;
+    }
+  }
+  return probes;
+}
+
+/** Pack the probes of a round, the first of them at `start`; return the round's documents. */
+async function pack(probes: Probes, start: number, file: Table): Promise<DocumentKey[]> {
+  const firsts: { place: number; id: string }[] = [];
+  await file.scan(COLUMNS, ({ columnName, columnData, rowStart }) => {
+    const from = start + rowStart;
+    if (columnName === "doc_id") {
+      // A row group has complete documents.
+      let last: unknown;
+      for (let row = 0; row < columnData.length; row++) {
+        if (row > 0 && columnData[row] === last) continue;
+        last = columnData[row];
+        firsts.push({ place: from + row, id: String(last) });
+      }
+    } else {
+      const [packed, code] = PACKED[columnName]!;
+      for (let row = 0; row < columnData.length; row++) {
+        probes[packed][from + row] = code(columnData[row], probes.values);
+      }
+    }
+  });
+  firsts.sort((a, b) => a.place - b.place);
+  const round = roundOf(file.path);
+  return firsts.map(({ place, id }, row) => ({ round, id, row, firstProbe: place }));
+}
+
+type Values = Probes["values"];
+
+/** For each column, where it is packed and how a value is. */
+const PACKED: Record<
+  string,
+  ["slot" | Facet | "best", (value: unknown, values: Values) => number]
+> = {
+  slot_idx: ["slot", Number],
+  scope: ["scope", (value, { scope }) => codeOf(scope, value)],
+  target: ["target", (value, { target }) => codeOf(target, value)],
+  typicality: ["typicality", (value, { typicality }) => codeOf(typicality, value ?? NEITHER)],
+  actual_word_distance_from_split: ["distance", (value) => distanceCode(Number(value))],
+  bb_answer_score_max: [
+    "best",
+    (value) => (typeof value === "number" ? Math.round(100 * value) : UNSCORED),
+  ],
+};
+const COLUMNS = ["doc_id", ...Object.keys(PACKED)];
+
+/** The place of a name in a list, which gets a name that it does not have. */
+function codeOf(names: string[], name: unknown): number {
+  const place = names.indexOf(String(name));
+  return place < 0 ? names.push(String(name)) - 1 : place;
+}
+
+/** The place in the distances of a number of words between atom and split. */
+function distanceCode(words: number): number {
+  const place = DISTANCES.findIndex((limit) => Math.abs(words) <= limit);
+  return place < 0 ? DISTANCES.length : place;
+}
+
+/** The limits of a range of distances, in words; null for no limit. */
+export function distanceLimits(range: string): [number, number | null] {
+  const code = FACETS.distance.indexOf(range);
+  return [code === 0 ? 0 : DISTANCES[code - 1]! + 1, DISTANCES[code] ?? null];
+}
+
+/** The place of a probe, or where it would be if the set had it. */
+export function placeOf(probes: Probes, round: number, id: string, slot: number): number {
+  const document = probes.documents.findIndex((key) => key.id === id && key.round === round);
+  if (document < 0) return probes.length;
+  let place = probes.documents[document]!.firstProbe;
+  while (probes.document[place] === document && probes.slot[place]! < slot) place += 1;
+  return place;
+}
+
+/** Whether the probe at a place is that of this slot. */
+export function isAt(probes: Probes, place: number, id: string, slot: number): boolean {
+  return probes.slot[place] === slot && probes.documents[probes.document[place]!]?.id === id;
+}

@@ -1,0 +1,376 @@
+// One probe, read whole: its document, question, answers, and how it came about.
+import { useLayoutEffect } from "preact/hooks";
+import { type Address, type Filters, linkTo } from "./address";
+import type { Dataset, Round, Row } from "./dataset";
+import { atomOf, DocumentText } from "./document-text";
+import { type Document, type Probe, readDocument } from "./documents";
+import { judgePrompt } from "./judge";
+import { useLoaded } from "./loading";
+import type { Meanings } from "./meanings";
+import { bandOf, isAt, type Probes, placeOf, UNSCORED } from "./probes";
+import type { Selection } from "./selection";
+import { count, Passage, Score, Sql, Text, When } from "./shown";
+
+type SlotAddress = Extract<Address, { view: "slot" }>;
+
+interface Props {
+  dataset: Dataset;
+  rounds: Round[];
+  meanings: Meanings;
+  probes: Probes;
+  selection: Selection;
+  address: SlotAddress;
+  go: (address: Address) => void;
+}
+
+export function SlotView(props: Props) {
+  const { dataset, probes, address } = props;
+  const key = probes.documents.find(
+    ({ id, round }) => id === address.document && round === address.round,
+  );
+  const loaded = useLoaded(`${address.round}/${address.document}`, () =>
+    key
+      ? readDocument(dataset, key)
+      : Promise.reject(new Error(`Round ${address.round} has no probe of ${address.document}.`)),
+  );
+  const rejected = useLoaded(`rejections of ${address.round}/${address.document}`, () =>
+    slotsWithoutProbe(dataset, address),
+  );
+  return (
+    <article class="slot">
+      <Steps {...props} />
+      <When loaded={loaded}>
+        {(document) => (
+          <Slot
+            {...props}
+            document={document}
+            rejected={rejected.state === "ready" ? rejected.value : []}
+          />
+        )}
+      </When>
+    </article>
+  );
+}
+
+/** The slots of a document that have no probe, with the reason. */
+async function slotsWithoutProbe(dataset: Dataset, address: SlotAddress): Promise<Row[]> {
+  const rows = await dataset.fileOf("rejections", address.round)?.rows();
+  return (rows ?? []).filter((row) => row.doc_id === address.document);
+}
+
+/** Links to the neighbours of a probe in the selection; arrow keys do the same. */
+function Steps({ probes, selection, address, go }: Props) {
+  const { filters } = address;
+  const place = placeOf(probes, address.round, address.document, address.slot);
+  const number = firstFrom(selection.places, place);
+  const isListed =
+    selection.places[number] === place && isAt(probes, place, address.document, address.slot);
+  const document = probes.documents.findIndex(
+    ({ id, round }) => id === address.document && round === address.round,
+  );
+  const linkOf = (target: number | undefined): Address | undefined =>
+    target === undefined ? undefined : addressOf(probes, target, filters);
+  const previous = linkOf(selection.places[number - 1]);
+  const next = linkOf(selection.places[isListed ? number + 1 : number]);
+  const nextDocument = linkOf(
+    selection.places.subarray(number).find((other) => probes.document[other] !== document),
+  );
+  useLayoutEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      const on = event.target as HTMLElement;
+      if (event.ctrlKey || event.metaKey || event.altKey || on.closest("input, textarea, select")) {
+        return;
+      }
+      const to =
+        event.key === "ArrowLeft"
+          ? previous
+          : event.key === "ArrowRight"
+            ? event.shiftKey
+              ? nextDocument
+              : next
+            : undefined;
+      if (to) go(to);
+    };
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  });
+  return (
+    <nav class="steps" aria-label="Probes of the list">
+      <a href={linkTo({ view: "probes", filters, page: Math.floor(number / 40) + 1 })}>
+        {isListed
+          ? `${count(number + 1)} of ${count(selection.places.length)}`
+          : `List of ${count(selection.places.length)}`}
+      </a>
+      <span class="keys">
+        <Step to={previous} keys="←">
+          Previous
+        </Step>
+        <Step to={next} keys="→">
+          Next
+        </Step>
+        <Step to={nextDocument} keys="⇧ →">
+          Next document
+        </Step>
+      </span>
+    </nav>
+  );
+}
+
+function Step(props: { to: Address | undefined; keys: string; children: string }) {
+  const { to, keys, children } = props;
+  const inside = (
+    <>
+      {children} <kbd>{keys}</kbd>
+    </>
+  );
+  return to ? <a href={linkTo(to)}>{inside}</a> : <span class="none">{inside}</span>;
+}
+
+/** The number of the first of these increasing places that is at least `place`. */
+function firstFrom(places: Uint32Array, place: number): number {
+  let low = 0;
+  let high = places.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (places[middle]! < place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function addressOf(probes: Probes, place: number, filters: Filters): Address {
+  const key = probes.documents[probes.document[place]!]!;
+  return {
+    view: "slot",
+    filters,
+    round: key.round,
+    document: key.id,
+    slot: probes.slot[place]!,
+  };
+}
+
+interface SlotProps extends Props {
+  document: Document;
+  rejected: Row[];
+}
+
+function Slot(props: SlotProps) {
+  const { document, rejected, address, rounds, meanings } = props;
+  const probe = document.probes.find((other) => other.slot_idx === address.slot);
+  const rejection = rejected.find((row) => row.slot_idx === address.slot);
+  const round = rounds.find((other) => other.round_number === address.round);
+  return (
+    <>
+      <header class="question">
+        {probe ? <Properties probe={probe} meanings={meanings} /> : <p>Slot {address.slot}</p>}
+        <h1 dir="auto">{probe ? <Text>{probe.verbalizer_prompt}</Text> : "No probe"}</h1>
+      </header>
+      <div class="columns">
+        <div class="left">
+          <DocumentText
+            document={document}
+            probe={probe}
+            complementCharacters={round?.complement_characters ?? Number.POSITIVE_INFINITY}
+          />
+          {probe && <Legend />}
+          <Slots {...props} />
+        </div>
+        <div class="right">
+          {probe && <Answers document={document} probe={probe} round={round} />}
+          {rejection && <Rejection row={rejection} />}
+          <Origin document={document} probe={probe} round={round} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Properties({ probe, meanings }: { probe: Probe; meanings: Meanings }) {
+  const best = probe.scores ? Math.max(...probe.scores) : null;
+  const band = bandOf(best === null ? UNSCORED : Math.round(100 * best));
+  const distance = Math.abs(probe.actual_word_distance_from_split ?? 0);
+  return (
+    <p class="properties">
+      {best !== null && (
+        <span class={`band ${band}`}>
+          {band.toUpperCase()} {best.toFixed(2)}
+        </span>
+      )}
+      <span title={meanings.of("scope", probe.scope)}>{probe.scope}</span>
+      <span title={meanings.of("target", probe.target)}>{probe.target}</span>
+      {probe.typicality && (
+        <span title={meanings.of("typicality", probe.typicality)}>{probe.typicality}</span>
+      )}
+      {probe.n_tokens_actual !== null && <span>{probe.n_tokens_actual} tokens</span>}
+      {distance > 0 && (
+        <span>
+          {distance} {distance === 1 ? "word" : "words"} from the split
+        </span>
+      )}
+    </p>
+  );
+}
+
+function Legend() {
+  return (
+    <p class="legend">
+      <span class="complement">complement</span>
+      <span class="split" aria-hidden="true" /> split
+      <mark class="atom">atom</mark>
+      <span class="rest">not shown to the answerer</span>
+    </p>
+  );
+}
+
+function Answers(props: { document: Document; probe: Probe; round: Round | undefined }) {
+  const { document, probe, round } = props;
+  const atom = atomOf(document, probe);
+  return (
+    <>
+      <section class="truth" aria-label="Right and wrong answer">
+        <h2>Right answer</h2>
+        <Passage>{probe.target_response ?? atom}</Passage>
+        {probe.incorrect_plausible_answer && (
+          <>
+            <h2>Wrong answer</h2>
+            <Passage>{probe.incorrect_plausible_answer}</Passage>
+          </>
+        )}
+      </section>
+      {probe.answers && (
+        <section class="answers" aria-labelledby="answers">
+          <h2 id="answers">
+            Answers from the complement <small>{round?.answerer_model}</small>
+          </h2>
+          <ol>
+            {probe.answers.map((answer, number) => (
+              <li key={number}>
+                <Score value={probe.scores?.[number] ?? null} />
+                <div>
+                  <Passage>{answer}</Passage>
+                  <details class="prompt">
+                    <summary aria-label={`Judge’s prompt for answer ${number + 1}`}>
+                      Judge’s prompt
+                    </summary>
+                    <pre>
+                      <Text>
+                        {judgePrompt({
+                          verbalizer_prompt: probe.verbalizer_prompt,
+                          atom_text: atom,
+                          answer,
+                        })}
+                      </Text>
+                    </pre>
+                  </details>
+                </div>
+              </li>
+            ))}
+          </ol>
+        </section>
+      )}
+      <Notes
+        title="Generator’s checks"
+        notes={[
+          ["Synergy", probe.synergy_check],
+          ["Distribution", probe.distribution_check],
+          ["Difficulty", probe.difficulty_check],
+        ]}
+      />
+    </>
+  );
+}
+
+/** A titled list of texts, without those that are missing. */
+function Notes({ title, notes }: { title: string; notes: [string, string | null | undefined][] }) {
+  const there = notes.filter((note): note is [string, string] => Boolean(note[1]));
+  if (there.length === 0) return null;
+  return (
+    <section class="notes" aria-label={title}>
+      <h2>{title}</h2>
+      <dl>
+        {there.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd dir="auto">
+              <Text>{text}</Text>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Rejection({ row }: { row: Row }) {
+  return (
+    <Notes
+      title={`Rejected: ${String(row.rejection_reason).replaceAll("_", " ")}`}
+      notes={[
+        ["Meaning", String(row.meaning)],
+        ["Scope", String(row.scope)],
+        ["Generator’s reason", row.reason_declined as string | null],
+      ]}
+    />
+  );
+}
+
+function Origin(props: { document: Document; probe: Probe | undefined; round: Round | undefined }) {
+  const { document, probe, round } = props;
+  const key = `doc_id = '${document.doc_id.replaceAll("'", "''")}'`;
+  const file = `'compact/train-round-${String(document.round_number).padStart(4, "0")}.parquet'`;
+  const query = probe
+    ? `select unnest(probe, max_depth := 1)\nfrom ${file}, unnest(probes) as _ (probe)\nwhere ${key} and probe.slot_idx = ${probe.slot_idx}`
+    : `from ${file}\nwhere ${key}`;
+  return (
+    <>
+      <Notes
+        title="Document"
+        notes={[
+          ["Id", document.doc_id],
+          ["Source", document.doc_source],
+          ["Round", String(document.round_number)],
+          ["Source model", document.source_model],
+          ["Generator", document.generator_model],
+          ["Judge", round?.judge_model],
+          ["Why this document", document.doc_choice_rationale],
+          ["Why these splits", document.split_rationale],
+          ["Probe id", probe?.probe_id],
+          ["Atom’s author", probe?.atom_origin],
+        ]}
+      />
+      <Sql of="this probe" query={query} />
+    </>
+  );
+}
+
+/** All slots of the document, with the band of their probes. */
+function Slots({ document, rejected, address }: SlotProps) {
+  const slots = [
+    ...document.probes.map((probe) => ({ slot: probe.slot_idx, scope: probe.scope, probe })),
+    ...rejected.map((row) => ({
+      slot: Number(row.slot_idx),
+      scope: String(row.scope),
+      probe: undefined,
+    })),
+  ].sort((a, b) => a.slot - b.slot);
+  return (
+    <nav class="slots" aria-label="Slots of this document">
+      {slots.map(({ slot, scope, probe }) => {
+        const best = probe?.scores ? Math.round(100 * Math.max(...probe.scores)) : UNSCORED;
+        const about = probe ? bandOf(best) : "rejected";
+        return (
+          <a
+            key={slot}
+            class={about}
+            href={linkTo({ ...address, slot })}
+            aria-current={slot === address.slot ? "page" : undefined}
+            aria-label={`Slot ${slot}: ${scope}, ${about}`}
+            title={`${scope}${probe ? ` · ${probe.target}` : ""} · ${about}`}
+          >
+            {slot}
+          </a>
+        );
+      })}
+    </nav>
+  );
+}

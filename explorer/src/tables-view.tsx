@@ -1,0 +1,296 @@
+// Views of the small tables: rejections, arms, spend.
+import type { ComponentChildren } from "preact";
+import { type Address, linkTo, noFilters, type ViewName } from "./address";
+import type { Dataset, Row } from "./dataset";
+import { useLoaded } from "./loading";
+import type { Meanings } from "./meanings";
+import { Interval } from "./pictures";
+import { count, Sql, Text, When } from "./shown";
+
+/** Each view, and the table that it shows. */
+export const TABLE_VIEWS: { view: ViewName; table: string }[] = [
+  { view: "rejections", table: "rejections" },
+  { view: "arms", table: "arm_lift" },
+  { view: "spend", table: "spend" },
+];
+
+interface Props {
+  dataset: Dataset;
+  meanings: Meanings;
+  address: Exclude<Address, { view: "slot" }>;
+}
+
+export function TablesView(props: Props) {
+  const { dataset, meanings, address } = props;
+  const table = TABLE_VIEWS.find(({ view }) => view === address.view)?.table ?? "";
+  const loaded = useLoaded(table, () => dataset.rows(table));
+  return (
+    <When loaded={loaded}>
+      {(rows) =>
+        address.view === "rejections" ? (
+          <Rejections rows={rows} reason={address.reason} />
+        ) : address.view === "arms" ? (
+          <Arms rows={rows} meanings={meanings} />
+        ) : (
+          <Spend rows={rows} />
+        )
+      }
+    </When>
+  );
+}
+
+const LISTED = 200;
+const TOP = 10;
+
+/** Slots without a probe: how many for which reason, in which documents, and which. */
+function Rejections({ rows, reason }: { rows: Row[]; reason: string | undefined }) {
+  const shown = reason ? rows.filter((row) => row.rejection_reason === reason) : rows;
+  const reasons = counted(rows, (row) => String(row.rejection_reason));
+  const documents = counted(shown, (row) => `${row.round_number}/${row.doc_id}`).slice(0, TOP);
+  const where = reason ? `\nwhere rejection_reason = '${reason.replaceAll("'", "''")}'` : "";
+  return (
+    <>
+      <Title
+        title={`${count(rows.length)} slots without a probe`}
+        query={
+          "select rejection_reason, count(*) as slots\nfrom 'rejections/*.parquet'\ngroup by all\norder by slots desc"
+        }
+      />
+      <ul class="reasons">
+        {reasons.map(([name, found]) => (
+          <li key={name} class={reason && reason !== name ? "outside" : ""}>
+            <a
+              href={linkTo(rejections(reason === name ? undefined : name))}
+              aria-current={reason === name ? "true" : undefined}
+            >
+              {name.replaceAll("_", " ")}
+            </a>
+            <span class="number">{count(found.length)}</span>
+            <meter min={0} max={reasons[0]![1].length} value={found.length} aria-label={name} />
+            <p>{String(found[0]!.meaning)}</p>
+          </li>
+        ))}
+      </ul>
+      <Title
+        title={`Documents with most of ${reason ? "these" : "them"}`}
+        query={`select round_number, doc_id, count(*) as slots\nfrom 'rejections/*.parquet'${where}\ngroup by all\norder by slots desc\nlimit ${TOP}`}
+      />
+      <Table
+        names={["Document", "Round", "Slots"]}
+        numbers={[1, 2]}
+        rows={documents.map(([name, found]) => [
+          <SlotLink key={name} row={found[0]!}>
+            {String(found[0]!.doc_id)}
+          </SlotLink>,
+          String(found[0]!.round_number),
+          count(found.length),
+        ])}
+      />
+      <Title
+        title={
+          shown.length > LISTED ? `First ${LISTED} of ${count(shown.length)} slots` : "All slots"
+        }
+        query={`from 'rejections/*.parquet'${where}`}
+      />
+      <Table
+        names={["Document", "Slot", "Scope", "Reason", "Generator’s reason"]}
+        numbers={[1]}
+        rows={shown.slice(0, LISTED).map((row) => [
+          <SlotLink key="document" row={row}>
+            {String(row.doc_id)}
+          </SlotLink>,
+          String(row.slot_idx),
+          String(row.scope),
+          String(row.rejection_reason).replaceAll("_", " "),
+          row.reason_declined ? <Text key="declined">{String(row.reason_declined)}</Text> : "",
+        ])}
+      />
+    </>
+  );
+}
+
+function rejections(reason: string | undefined): Address {
+  const address: Address = { view: "rejections", filters: noFilters(), page: 1 };
+  return reason ? { ...address, reason } : address;
+}
+
+function SlotLink({ row, children }: { row: Row; children: string }) {
+  const link = linkTo({
+    view: "slot",
+    filters: noFilters(),
+    round: Number(row.round_number),
+    document: String(row.doc_id),
+    slot: Number(row.slot_idx),
+  });
+  return (
+    <a href={link}>
+      <Text>{children}</Text>
+    </a>
+  );
+}
+
+/** Rows by a key, largest group first. */
+function counted(rows: Row[], keyOf: (row: Row) => string): [string, Row[]][] {
+  return [...Map.groupBy(rows, keyOf)].toSorted((a, b) => b[1].length - a[1].length);
+}
+
+const SCORE = { from: -1, to: 1 };
+
+/** What the answerer scores when it is shown something else than the complement. */
+function Arms({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
+  const total = rows.filter((row) =>
+    ["scope", "target", "typicality", "atom_origin"].every((name) => row[name] === "all"),
+  );
+  const measures = [...new Set(total.map((row) => String(row.measure)))];
+  if (total.length === 0) return <p class="empty">No arm was asked for.</p>;
+  return (
+    <>
+      <h1>What the answerer is shown, and what it scores</h1>
+      {measures.map((measure) => (
+        <section key={measure}>
+          <Title
+            title={measure[0]!.toUpperCase() + measure.slice(1)}
+            query={`from 'arm_lift/*.parquet'\nwhere measure = '${measure}' and scope = 'all' and target = 'all'\n    and typicality = 'all' and atom_origin = 'all'`}
+          />
+          <Table
+            names={[
+              "Arm",
+              "Probes",
+              "Score",
+              "Complement",
+              "Difference",
+              "95 % interval",
+              "Picture",
+            ]}
+            numbers={[1, 2, 3, 4, 5]}
+            rows={total
+              .filter((row) => row.measure === measure)
+              .map((row) => [
+                <span key="arm" title={meanings.of("arm", String(row.arm))}>
+                  {String(row.arm).replaceAll("_", " ")}
+                  {row.arm === "second_reader" && ` (${row.answerer_model})`}
+                </span>,
+                count(Number(row.n_probes)),
+                fixed(row.estimate),
+                row.arm === "complement" ? "" : fixed(row.complement_estimate),
+                row.arm === "complement" ? "" : signed(row.difference),
+                row.difference_low === null
+                  ? ""
+                  : `${signed(row.difference_low)} to ${signed(row.difference_high)}`,
+                row.difference_low === null ? (
+                  ""
+                ) : (
+                  <Interval
+                    key="interval"
+                    value={Number(row.difference)}
+                    low={Number(row.difference_low)}
+                    high={Number(row.difference_high)}
+                    {...SCORE}
+                  />
+                ),
+              ])}
+          />
+        </section>
+      ))}
+      <p class="note">
+        The difference is to the complement on the same probes; intervals resample documents.
+      </p>
+    </>
+  );
+}
+
+/** Tokens and dollars by round, stage, model and provider. */
+function Spend({ rows }: { rows: Row[] }) {
+  const total = rows.reduce((sum, row) => sum + Number(row.usd ?? 0), 0);
+  const dollars = (value: unknown): string =>
+    value === null
+      ? "–"
+      : Number(value).toLocaleString("en", { style: "currency", currency: "USD" });
+  return (
+    <>
+      <Title
+        title={`${dollars(total)} in all`}
+        query={
+          "select round_number, stage, model, provider, n_succeeded, input_tokens, output_tokens, usd\nfrom 'spend/*.parquet'\norder by round_number, stage_order"
+        }
+      />
+      <Table
+        names={[
+          "Round",
+          "Stage",
+          "Model",
+          "Provider",
+          "Answers",
+          "Input tokens",
+          "Output tokens",
+          "USD",
+        ]}
+        numbers={[4, 5, 6, 7]}
+        rows={rows
+          .toSorted(
+            (a, b) =>
+              Number(a.round_number) - Number(b.round_number) ||
+              Number(a.stage_order) - Number(b.stage_order),
+          )
+          .map((row) => [
+            String(row.round_number),
+            String(row.stage),
+            <Text key="model">{String(row.model)}</Text>,
+            String(row.provider),
+            count(Number(row.n_succeeded)),
+            count(Number(row.input_tokens)),
+            count(Number(row.output_tokens)),
+            dollars(row.usd),
+          ])}
+      />
+    </>
+  );
+}
+
+const fixed = (value: unknown): string => (value === null ? "–" : Number(value).toFixed(2));
+const signed = (value: unknown): string => {
+  const text = fixed(value);
+  return text.startsWith("-") ? text.replace("-", "−") : `+${text}`;
+};
+
+function Title({ title, query }: { title: string; query: string }) {
+  return (
+    <header class="title">
+      <h2>{title}</h2>
+      <Sql of={title} query={query} />
+    </header>
+  );
+}
+
+/** A table; columns in `numbers` are numbers. */
+function Table(props: { names: string[]; rows: ComponentChildren[][]; numbers: number[] }) {
+  const { names, rows, numbers } = props;
+  const kindOf = (column: number): string => (numbers.includes(column) ? "numeric" : "");
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls by keyboard, too
+    <section class="table" tabIndex={0} aria-label={`Table of ${names[0]}`}>
+      <table>
+        <thead>
+          <tr>
+            {names.map((name, column) => (
+              <th key={name + String(column)} scope="col" class={kindOf(column)}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((cells, number) => (
+            <tr key={number}>
+              {cells.map((cell, column) => (
+                <td key={names[column]! + String(column)} class={kindOf(column)}>
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,117 @@
+"""Where the server reads a data set's files from: a folder of this machine, or the Hub."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from latent_probes.common import limits
+from latent_probes.common.hub_errors import explained
+
+MANIFEST = "manifest.json"
+HUB = re.compile(r"hf://datasets/(?P<name>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[\w.-]+))?/?")
+
+
+class SourceError(Exception):
+    """The data set cannot be read; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set: the sizes of the files that may be served, and how to read a range of one.
+
+    ``read`` takes path, first byte and end; a file never changes while it is served.
+    """
+
+    name: str
+    sizes: dict[str, int]
+    read: Callable[[str, int, int], bytes]
+
+
+def opened(place: str) -> Source:
+    """The data set at a folder's path, or at an address like hf://datasets/OWNER/NAME.
+
+    Raises SourceError if there is none.
+    """
+    if place.startswith("hf://"):
+        found = HUB.fullmatch(place)
+        if not found:
+            raise SourceError(f"{place} is not an address like hf://datasets/OWNER/NAME")
+        return hub(found["name"], found["revision"])
+    return folder(Path(place))
+
+
+def folder(root: Path) -> Source:
+    """The data set in a folder; links that lead out of it are not followed."""
+    path = root / MANIFEST
+    if not path.is_file():
+        raise SourceError(
+            f"{root} is not a data set (it has no {MANIFEST}): `latent-probes export` makes one"
+        )
+
+    def inside(name: str) -> Path:
+        file = root / name
+        if not file.resolve().is_relative_to(root.resolve()):
+            raise SourceError(f"{name} is a link to something outside of {root}")
+        return file
+
+    def read(name: str, start: int, end: int) -> bytes:
+        with inside(name).open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
+    sizes = {
+        name: inside(name).stat().st_size
+        for name in tables(path.read_bytes(), str(root))
+        if inside(name).is_file()
+    }
+    return Source(str(root), sizes | {MANIFEST: path.stat().st_size}, read)
+
+
+def hub(name: str, revision: str | None) -> Source:
+    """A data set on the Hub, at the commit that its revision has now; ranges are read from there.
+
+    The token comes from HF_TOKEN or `hf auth login`.
+    """
+    from huggingface_hub import HfApi, HfFileSystem
+    from huggingface_hub.hf_api import RepoFile
+
+    files = HfFileSystem()
+
+    def read(path: str, start: int, end: int) -> bytes:
+        content: bytes = files.cat_file(f"datasets/{name}@{commit}/{path}", start, end)
+        return content
+
+    with explained(name, SourceError):
+        commit = HfApi().dataset_info(name, revision=revision).sha
+        entries = HfApi().list_repo_tree(name, repo_type="dataset", revision=commit, recursive=True)
+        sizes = {entry.path: entry.size for entry in entries if isinstance(entry, RepoFile)}
+        size = sizes.get(MANIFEST, 0)
+        if not 0 < size <= limits.DATA_SET_TEXT_BYTES:
+            raise SourceError(
+                f"{name} has no {MANIFEST}: `latent-probes push` makes such data sets"
+            )
+        served = tables(read(MANIFEST, 0, size), name)
+    return Source(
+        f"{name} at {str(commit)[:12]}",
+        {path: sizes[path] for path in served if path in sizes} | {MANIFEST: size},
+        read,
+    )
+
+
+def tables(text: bytes, name: str) -> list[str]:
+    """The Parquet files that a manifest lists. Raises SourceError if it is not a manifest."""
+    try:
+        listed = [str(file["path"]) for file in json.loads(text)["files"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SourceError(f"{name}: {MANIFEST} is not that of an export") from error
+    return [path for path in listed if path.endswith(".parquet") and is_plain(path)]
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path is relative and stays in its folder."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and path[0] != "/" and "\\" not in path and ".." not in parts

@@ -1,0 +1,329 @@
+"""The explorer's page in a real browser, over the export of the demo."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+from urllib.parse import urlsplit
+
+import browsing
+import duckdb
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from latent_probes.explorer import page
+from latent_probes.queue import rendering
+
+pytestmark = pytest.mark.browser
+
+AXE = page.STATIC.parents[3] / "explorer" / "node_modules" / "axe-core" / "axe.min.js"
+HOSTILE = (
+    "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
+    "<a href=\"javascript:document.title='owned'\">javascript:alert(1)</a> "
+    "\u202eright to left\u202c nul\0 zero\u200bwidth \U0001f600 {{ 7 * 7 }} ${7 * 7} 'quote\" -- "
+)
+VIEWS = (
+    *("", "#/probes?scope=sentence&best=0-39", "#/probe/1/lcet10.txt-04/10"),
+    *("#/rejections", "#/arms", "#/spend"),
+)
+LONG_LINE = HOSTILE + "x" * 1_000_000
+
+
+@pytest.fixture(scope="module")
+def export(demo_once):
+    """The demo's export."""
+    return demo_once.home / "export"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One browser for all tests."""
+    with browsing.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def tab(chromium):
+    """A new tab whose errors, warnings and requests are noted."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.complaints, tab.requested = [], []
+    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    tab.on("console", lambda said: tab.complaints.append(said.text))
+    tab.on("request", lambda request: tab.requested.append(request.url))
+    tab.set_default_timeout(20_000)
+    yield tab
+    context.close()
+
+
+@pytest.fixture
+def address(export):
+    """The address of the page over the demo's export."""
+    with browsing.explored(export) as address:
+        yield address
+
+
+def queried(folder, query: str) -> list[tuple]:
+    """The rows of a query over the files of a data set."""
+    with duckdb.connect() as connection:
+        connection.execute(f"set file_search_path = '{folder}'")
+        return connection.execute(query).fetchall()
+
+
+def open_at(tab, address: str, fragment: str = "") -> None:
+    """Open a view and wait until it has read everything."""
+    tab.goto(address + fragment)
+    tab.wait_for_load_state("networkidle")
+
+
+def count_shown(tab) -> int:
+    """The number of probes that the list says it has."""
+    return int(re.match(r"[\d,]+", tab.inner_text("#selected"))[0].replace(",", ""))
+
+
+def test_the_export_has_the_page(demo_once, export):
+    assert {path.name for path in (export / "explore").iterdir()} == set(page.NAMES)
+    assert "OK" in demo_once.runs("latent-probes", "check")
+
+
+def test_the_command_serves_the_export_until_it_is_stopped(demo_once, tab):
+    with demo_once.start("latent-probes", "explore", "--no-browser", "--port", "0") as process:
+        address = re.search(r"http://127.0.0.1:\d+/explore/", process.stdout.readline())[0]
+        open_at(tab, address)
+        assert count_shown(tab) == 307
+        process.send_signal(signal.SIGINT)
+        assert "stopped" in process.stdout.read()
+        assert process.wait(20) == 130
+
+
+def test_each_picture_filters_and_says_its_query(tab, address, export):
+    open_at(tab, address)
+    assert [(count_shown(tab),)] == queried(export, "select count(*) from 'data/*.parquet'")
+    for facet, value in (("scope", "sentence"), ("target", "suffix"), ("typicality", "atypical")):
+        tab.click(f"section[aria-labelledby=facet-{facet}] button:has-text('{value}')")
+        expect_sql(tab, export)
+    tab.click(".band-buttons .hard")
+    expect_sql(tab, export)
+    assert "scope=sentence" in tab.url
+    assert 0 < count_shown(tab) < 60
+    # All of it is in the address.
+    shown = tab.inner_text(".list ol")
+    tab.reload()
+    tab.wait_for_load_state("networkidle")
+    assert tab.inner_text(".list ol") == shown
+
+
+def expect_sql(tab, export) -> None:
+    """The list's query gives as many rows as the list says, the histogram's the bars."""
+    tab.wait_for_load_state("networkidle")
+    query = tab.text_content(".list > header .sql pre")
+    assert len(queried(export, query)) == count_shown(tab)
+    bars = dict(queried(export, tab.text_content(".glance header .sql pre")))
+    titles = [title.text_content() for title in tab.locator(".histogram g title").all()]
+    shown = dict(re.match(r"([\d.]+): ([\d,]+)$", title).groups() for title in titles)
+    expected = {f"{score:.2f}": f"{n:,}" for score, n in bars.items() if score is not None}
+    assert {score: n for score, n in shown.items() if n != "0"} == expected
+
+
+@pytest.mark.parametrize("view", ["rejections", "arms", "spend"])
+def test_each_table_says_its_query(tab, address, export, view):
+    open_at(tab, address, f"#/{view}")
+    queries = tab.locator(".title .sql pre").all_text_contents()
+    tables = tab.locator("table").all()
+    assert len(queries) >= len(tables) > 0
+    # The first query of rejections gives the bars above the tables.
+    for query, table in zip(queries[-len(tables) :], tables, strict=True):
+        assert table.locator("tbody tr").count() == len(queried(export, query)) > 0
+    assert tab.complaints == []
+
+
+def test_a_reason_selects_its_rejections(tab, address, export):
+    open_at(tab, address, "#/rejections")
+    tab.click("text=declined")
+    tab.wait_for_url(re.compile("reason=declined"))
+    tab.wait_for_selector("text=No other paragraph")
+    declined = "select count(*) from 'rejections/*.parquet' where rejection_reason = 'declined'"
+    assert [(tab.locator("table").last.locator("tbody tr").count(),)] == queried(export, declined)
+
+
+def test_dragging_over_bars_selects_their_scores(tab, address, export):
+    open_at(tab, address)
+    box = tab.locator(".histogram svg").bounding_box()
+    y = box["y"] + box["height"] / 2
+    tab.mouse.move(box["x"] + box["width"] * 4.5 / 21, y)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 7.5 / 21, y)
+    tab.mouse.up()
+    tab.wait_for_url(re.compile("best=20-39"))
+    expect_sql(tab, export)
+
+
+def test_a_probe_is_read_whole(tab, address, export):
+    doc_id, slot, question, context, atom, right, wrong, doc, answers, scores = queried(
+        export,
+        """
+        select doc_id, slot_idx::int, verbalizer_prompt, context, atom_text, target_response,
+            incorrect_plausible_answer, doc, bb_answer_rollout_answers, bb_answer_rollout_scores
+        from 'data/*.parquet' where scope = 'sentence' and target = 'suffix'
+        order by doc_id, slot_idx limit 1
+        """,
+    )[0]
+    open_at(tab, address, f"#/probe/1/{doc_id}/{slot}")
+    assert tab.text_content("h1") == question
+    assert tab.text_content(".document") == doc
+    assert tab.text_content(".document .atom") == atom
+    assert tab.text_content(".document .complement").strip() == context.strip()
+    truth = tab.locator(".truth .passage").all_text_contents()
+    assert truth == [right, wrong]
+    assert tab.locator(".answers .passage").all_text_contents() == answers
+    assert tab.locator(".answers .score").all_text_contents() == [f"{s:.2f}" for s in scores]
+    tab.locator(".prompt summary").first.click()
+    prompt = tab.locator(".prompt pre").first.text_content()
+    inputs = {"verbalizer_prompt": question, "atom_text": atom, "answer": answers[0]}
+    assert prompt == rendering.render("judge", {**inputs, "arm": "complement"})
+    (rows,) = queried(export, tab.text_content(".right .sql pre"))
+    assert question in rows
+
+
+def test_all_slots_of_a_document_are_shown_also_rejected_ones(tab, address, export):
+    doc_id, slot, reason = queried(
+        export,
+        "select doc_id, slot_idx, reason_declined from 'rejections/*.parquet' "
+        "where reason_declined is not null order by all limit 1",
+    )[0]
+    open_at(tab, address, f"#/probe/1/{doc_id}/{slot}")
+    assert tab.locator(".slots a").count() == 16
+    assert reason in tab.inner_text(".right")
+
+
+def test_arrow_keys_lead_through_the_list(tab, address):
+    open_at(tab, address, "#/probes?scope=paragraph")
+    hrefs = [link.get_attribute("href") for link in tab.locator(".list li a").all()]
+    tab.click(".list li a")
+    tab.wait_for_selector(".answers")
+    document = hrefs[1].split("/")[3]
+    other = next(number for number, href in enumerate(hrefs) if href.split("/")[3] > document)
+    keys = ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("Shift+ArrowRight", other)
+    for key, number in keys:
+        tab.keyboard.press(key)
+        tab.wait_for_selector(f".steps a >> text=/^{number + 1} of /")
+        assert tab.url.endswith(hrefs[number])
+
+
+def test_the_selection_is_downloaded_as_ids(tab, address, export):
+    open_at(tab, address, "#/probes?scope=whole")
+    with tab.expect_download() as waiting:
+        tab.click("text=Download ids")
+    ids = queried(
+        export,
+        "select 1, doc_id, slot_idx::int from 'data/*.parquet' where scope = 'whole' order by all",
+    )
+    assert queried(export, f"from read_csv('{waiting.value.path()}')") == ids
+
+
+@pytest.fixture
+def planted(export, tmp_path):
+    """A copy of the export in which the texts of the first written probe are hostile."""
+    folder = tmp_path / "planted"
+    shutil.copytree(export, folder)
+    changed = {
+        **dict.fromkeys(("verbalizer_prompt", "incorrect_plausible_answer"), HOSTILE),
+        **dict.fromkeys(("target_response", "synergy_check", "source"), HOSTILE),
+    }
+    (path,) = folder.glob("data/*.parquet")
+    rows = pyarrow.parquet.read_table(path)
+    planted = rows.to_pylist()
+    probe = next(row for row in planted if row["scope"] == "sentence")
+    key = probe["doc_id"], int(probe["slot_idx"])
+    probe.update(changed)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(planted, rows.schema), path)
+    (path,) = folder.glob("compact/*.parquet")
+    rows = pyarrow.parquet.read_table(path)
+    planted = rows.to_pylist()
+    document = next(row for row in planted if row["doc_id"] == key[0])
+    document["doc"] += HOSTILE
+    document["doc_choice_rationale"] = HOSTILE
+    probe = next(probe for probe in document["probes"] if probe["slot_idx"] == key[1])
+    probe.update(changed, answers=[LONG_LINE, *[HOSTILE] * 4])
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(planted, rows.schema), path)
+    return folder, f"#/probe/1/{key[0]}/{key[1]}"
+
+
+def test_hostile_texts_move_nothing(tab, planted):
+    folder, fragment = planted
+    with browsing.explored(resized(folder)) as address:
+        open_at(tab, address, "#/probes?scope=sentence")
+        open_at(tab, address, fragment)
+        assert "owned" not in tab.title()
+        shown = tab.text_content("h1")
+        assert "<script>document.title = 'owned'</script><img src=x" in shown
+        for name in ("U+202E", "U+202C", "U+0000", "U+200B"):
+            assert name in shown
+        assert not set("\u202e\0\u200b") & set(tab.text_content("body"))
+        assert tab.locator("main script, main img, main iframe, main [onerror]").count() == 0
+        assert tab.locator("main a[href^=javascript]").count() == 0
+        # A line of a million characters is shown in part, and does not widen the page.
+        assert len(tab.text_content("body")) < 200_000
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= 1280
+        tab.locator("button.more").first.click()
+        assert len(tab.text_content("body")) > 1_000_000
+        here = urlsplit(address).netloc
+        assert {urlsplit(url).netloc for url in tab.requested if "data:" not in url} == {here}
+        assert tab.context.cookies() == [] and tab.complaints == []
+
+
+def resized(folder):
+    """The folder with the sizes of its files in its manifest."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for file in manifest["files"]:
+        file["bytes"] = (folder / file["path"]).stat().st_size
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_the_policy_stops_a_script_that_is_inserted_all_the_same(tab, address):
+    open_at(tab, address)
+    blocked = tab.evaluate(
+        """() => {
+            try {
+                document.body.innerHTML = "<img src=x onerror=\\"document.title = 'owned'\\">";
+            } catch (error) {
+                return error.name;
+            }
+        }"""
+    )
+    assert blocked == "TypeError"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious(chromium, address, scheme, width):
+    size = {"width": width, "height": 844}
+    context = chromium.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)
+    tab = context.new_page()
+    for fragment in VIEWS:
+        open_at(tab, address, fragment)
+        tab.add_script_tag(path=AXE)
+        found = tab.evaluate("async () => (await axe.run()).violations")
+        serious = [
+            (rule["id"], rule["nodes"][0]["html"])
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], fragment
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= width
+        assert tab.locator("main, header.masthead, footer, nav").count() >= 3
+    context.close()
+
+
+def test_the_exported_page_works_in_any_folder_of_a_plain_server(tab, export, tmp_path):
+    place = tmp_path / "some" / "where"
+    place.parent.mkdir()
+    place.symlink_to(export)
+    with browsing.plainly_served(tmp_path) as address:
+        open_at(tab, f"{address}/some/where/explore/", "#/probe/1/lcet10.txt-04/10")
+        assert tab.locator(".answers li").count() == 5
+        assert tab.complaints == []
