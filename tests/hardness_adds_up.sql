@@ -60,7 +60,8 @@ left join
     ) as by_answers
     using (scope)
 where
-    changes.band = 'hard'
+    changes.comparison = 'held_out'
+    and changes.band = 'hard'
     -- With fewer new answers than published ones, bands are compared by fewer.
     and not exists (
         select 1 from {{ ref('arm_pairs') }} where arm = 'held_out' and n_compared != n_published

@@ -51,6 +51,8 @@ used (kind, name) as (
     union
     select 'band', band from {{ ref('band_changes') }}
     union
+    select 'comparison', comparison from {{ ref('band_changes') }}
+    union
     select 'finding', finding from {{ ref('finding_summary') }}
     union
     select 'severity', severity from {{ ref('finding_summary') }}

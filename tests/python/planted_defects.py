@@ -40,7 +40,7 @@ select concat_ws(', ', 'judge_agreement', comparison, 'alpha'), alpha, alpha_low
 from judge_agreement
 where scope = 'all'
 union all
-select concat_ws(', ', 'band_changes', band), changed, changed_low, changed_high
+select concat_ws(', ', 'band_changes', comparison, band), changed, changed_low, changed_high
 from band_changes
 where scope = 'all'
 union all

@@ -221,7 +221,11 @@ def of_bands(made: Simulations) -> Iterator[tuple[str, float]]:
         score_max=scores.max(axis=1),
         complement_score_max=complement.max(axis=1),
     )
-    rows = made.rows("band_changes", arm_pairs=pairs)
+    # Nothing is judged again.
+    retests = made.probes(
+        comparison="human", scope="s", score=scores[:, 0], other_score=scores[:, 0]
+    )
+    rows = made.rows("band_changes", arm_pairs=pairs, score_pairs=retests)
     never_half = (1 - HALF_RIGHT) ** N_ANSWERS
     hard = unsolved(N_ANSWERS) * never_half
     twice = {

@@ -59,7 +59,8 @@ VIOLATIONS = {
         "update published_probes set bb_answer_rollout_answers = bb_answer_rollout_answers[:4]",
     ],
     "band_changes_add_up": [
-        "insert into band_changes by name select 'all' as scope, 'all' as band, 1 as n_probes"
+        "insert into band_changes by name select 'held_out' as comparison, 'all' as scope, "
+        "'all' as band, 1 as n_probes"
     ],
     "commitment_adds_up": [
         "insert into commitment by name select probe_id, 1 as n_resamples from probes limit 1"

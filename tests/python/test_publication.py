@@ -421,7 +421,8 @@ MANY = {
     "finding_summary": "select * replace (finding || i as finding) from finding_summary",
     "judge_anchors": "select 'a' || i as judge_model, 'atom' as anchor, 'all' as scope",
     "judge_agreement": "select 'human' as comparison, 'p' || i as other_rater, 'all' as scope",
-    "band_changes": "select 'all' as scope, 'all' as band, 9 as n_probes, 0.5 as changed",
+    "band_changes": "select 'retest' as comparison, 'all' as scope, 'all' as band, 9 as n_probes, "
+    "0.5 as changed",
 }
 
 

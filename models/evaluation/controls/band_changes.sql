@@ -1,51 +1,65 @@
--- One row per scope and band, and for all of either, and number of answers: the bands of the same probes by
--- that many published answers, and by as many new ones.
+-- One row per comparison (held-out answers, or the same answers judged again), scope and band, and for all
+-- of either, and number of answers: the bands of the same probes by that many published scores, and by as
+-- many new ones.
 with
 
-banded as (
+pairs as (
 
     select
-        pairs.scope,
-        pairs.source_model,
-        pairs.doc_id,
-        pairs.n_compared as n_answers,
-        bins.band,
-        held_out_bins.band as held_out_band,
-    from {{ ref('arm_pairs') }} as pairs
-    join {{ ref('score_bins') }} as bins on {{ is_in_bin('pairs.complement_score_max', 'bins') }}
-    join {{ ref('score_bins') }} as held_out_bins
-        on {{ is_in_bin('pairs.score_max', 'held_out_bins') }}
-    where pairs.arm = 'held_out'
+        'held_out' as comparison,
+        scope,
+        source_model,
+        doc_id,
+        n_compared as n_answers,
+        complement_score_max as published_max,
+        score_max as new_max,
+    from {{ ref('arm_pairs') }}
+    where arm = 'held_out'
+    union all
+    select
+        comparison,
+        scope,
+        source_model,
+        doc_id,
+        count(*) as n_answers,
+        max(score) as published_max,
+        max(other_score) as new_max,
+    from {{ ref('score_pairs') }}
+    where comparison = 'retest'
+    group by probe_id, comparison, scope, source_model, doc_id
 
 ),
 
 by_document as (
 
     select
-        coalesce(scope, 'all') as scope,
-        coalesce(band, 'all') as band,
-        n_answers,
-        source_model,
-        doc_id,
+        pairs.comparison,
+        coalesce(pairs.scope, 'all') as scope,
+        coalesce(bins.band, 'all') as band,
+        pairs.n_answers,
+        pairs.source_model,
+        pairs.doc_id,
         count(*) as n_probes,
-        count(*) filter (where held_out_band != banded.band) as n_changed,
-        count(*) filter (where held_out_band = 'hard') as n_hard,
-        count(*) filter (where held_out_band = 'middle') as n_middle,
-        count(*) filter (where held_out_band = 'easy') as n_easy,
-    from banded
+        count(*) filter (where new_bins.band != bins.band) as n_changed,
+        count(*) filter (where new_bins.band = 'hard') as n_hard,
+        count(*) filter (where new_bins.band = 'middle') as n_middle,
+        count(*) filter (where new_bins.band = 'easy') as n_easy,
+    from pairs
+    join {{ ref('score_bins') }} as bins on {{ is_in_bin('pairs.published_max', 'bins') }}
+    join {{ ref('score_bins') }} as new_bins on {{ is_in_bin('pairs.new_max', 'new_bins') }}
     group by
-        grouping sets (
-            (n_answers, source_model, doc_id),
-            (n_answers, source_model, doc_id, scope),
-            (n_answers, source_model, doc_id, band),
-            (n_answers, source_model, doc_id, scope, band)
-        )
+        pairs.comparison,
+        pairs.n_answers,
+        pairs.source_model,
+        pairs.doc_id,
+        cube (pairs.scope, bins.band)
 
 ),
 
 summed as (
 
     select
+        comparison,
         scope,
         band,
         n_answers,
@@ -57,7 +71,7 @@ summed as (
         sum(n_changed) / sum(n_probes) as changed,
         {{ share_interval('n_changed', 'n_probes') }} as changed_interval,
     from by_document
-    group by scope, band, n_answers
+    group by comparison, scope, band, n_answers
 
 )
 
@@ -68,4 +82,4 @@ select
     {{ rounded('changed_interval.low') }} as changed_low,
     {{ rounded('changed_interval.high') }} as changed_high,
 from summed
-order by scope, band, n_answers
+order by comparison, scope, band, n_answers
