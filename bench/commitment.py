@@ -12,7 +12,9 @@ without the choice of the split, both texts being drawn alike: to the first draw
 is the same, by the warehouse; or to the first draw that differs; and by typicality. Then with the
 choice of the split: in documents whose every word ends its sentence with the same probability, a
 sentence is named, the split is drawn between two of its words, and the text after it is compared
-with a new continuation.
+with a new continuation: which is more probable, and whether they are the same, as texts are here
+whose sentences end at the same words. Beside it, the same of two new continuations, and the score
+of naming the most frequent text.
 """
 
 from __future__ import annotations
@@ -192,7 +194,7 @@ def print_typicality(shares: numpy.ndarray, atoms: numpy.ndarray, again: numpy.n
 def split_in_sentence(
     draw: numpy.random.Generator, named: str, n_documents: int, n_words: int
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Sentence ends in the first words after splits: of the documents, and of continuations."""
+    """Which of the first words after splits end a sentence: of documents, and of continuations."""
     chance = 1 / N_SENTENCE_WORDS
     lengths = draw.geometric(chance, (n_documents, N_SENTENCES + n_words))
     # A split is between two words.
@@ -209,21 +211,36 @@ def split_in_sentence(
     ends = lengths.cumsum(axis=1) - lengths.cumsum(axis=1)[every, sentence][:, None]
     ends += (lengths[every, sentence] - words_before)[:, None]
     again = draw.geometric(chance, (n_documents, n_words)).cumsum(axis=1)
-    return ((ends > 0) & (ends <= n_words)).sum(axis=1), (again <= n_words).sum(axis=1)
+    words = numpy.arange(1, n_words + 1)
+    atom, other = ((places[:, :, None] == words).any(axis=1) for places in (ends, again))
+    return atom, other
 
 
 def print_choice_of_split(n_documents: int) -> None:
-    """Print how often the more probable text is the atom, by the sentence that is named."""
+    """Print which text is more probable, and whether both are the same, by the named sentence."""
     draw = numpy.random.default_rng(SEED)
+    agreements = []
     print("the more probable of two texts is the atom, ties half, by the sentence of the split")
     for named in ("the longest", "any", "by its length"):
         print(f"  sentence named: {named:14}", end="")
         for n_words in (4, 8, 16):
             atom, again = split_in_sentence(draw, named, n_documents, n_words)
             # The end of a sentence is less probable than any other word.
-            preferred = ((atom < again) + 0.5 * (atom == again)).mean()
+            n_ends, n_other_ends = atom.sum(axis=1), again.sum(axis=1)
+            preferred = ((n_ends < n_other_ends) + 0.5 * (n_ends == n_other_ends)).mean()
             print(f"{n_words:6} words {preferred:.3f}", end="")
+            agreement = (atom == again).all(axis=1).mean()
+            # Each continuation is independent of the next one.
+            of_two = (again == numpy.roll(again, 1, axis=0)).all(axis=1).mean()
+            best = numpy.unique(atom, axis=0, return_counts=True)[1].max() / n_documents
+            agreements.append((named, n_words, agreement, of_two, agreement**0.5, best))
         print()
+    print()
+    print(
+        "the text is the same: atom and continuation, two continuations; the root; the best score"
+    )
+    for named, n_words, *figures in agreements:
+        print(f"  sentence named: {named:14}{n_words:6} words", *(f"{x:6.3f}" for x in figures))
     print()
 
 
