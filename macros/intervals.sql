@@ -1,19 +1,26 @@
 {# The 95 % interval of a mean over probes, as a struct of low and high: by a bootstrap over documents.
    The rows of the group are documents, each with its sum of values and its number of probes. Null for
-   fewer than five documents, or if nothing varies. #}
+   fewer documents than `min_documents`, or if nothing varies. #}
 {% macro mean_interval(sum_of_values, n_probes) -%}
-    {{ interval_of_documents('mean_interval', sum_of_values, n_probes) }}
+    {{ if_enough_documents(n_probes, interval_of_documents('mean_interval', sum_of_values, n_probes)) }}
 {%- endmacro %}
 
 {# The same for a mean of values from 0 to 1: exact bounds if few documents have an event, or lack one. #}
 {% macro share_interval(sum_of_values, n_probes) -%}
-    {{ interval_of_documents('share_interval', sum_of_values, n_probes) }}
+    {{ if_enough_documents(n_probes, interval_of_documents('share_interval', sum_of_values, n_probes)) }}
 {%- endmacro %}
 
 {# The same for a mean of values from -1 to 1: exact bounds if few documents differ from 0, or none from
    another. #}
 {% macro difference_interval(sum_of_values, n_probes) -%}
-    {{ interval_of_documents('difference_interval', sum_of_values, n_probes) }}
+    {{ if_enough_documents(n_probes, interval_of_documents('difference_interval', sum_of_values, n_probes)) }}
+{%- endmacro %}
+
+{# A figure of a group of documents, or null if there are fewer than an interval needs. #}
+{% macro if_enough_documents(n_probes, figure) -%}
+    case
+        when count(*) filter (where {{ n_probes }} > 0) >= {{ var('min_documents') }} then {{ figure }}
+    end
 {%- endmacro %}
 
 {# The interval of an accuracy minus a baseline's on the same probes. If the baseline is a guess for all of
@@ -31,7 +38,7 @@
     end
 {%- endmacro %}
 
-{# One of these functions over documents. #}
+{# One of these functions over documents, however few. #}
 {% macro interval_of_documents(function, sum_of_values, n_probes) -%}
     {{ function }}(
         list({{ sum_of_values }}::double order by source_model, doc_id),
@@ -43,15 +50,18 @@
 
 {# The same for several means over the same probes, as a list of structs: faster than individually. #}
 {% macro mean_intervals(sums_of_values, n_probes) -%}
-    mean_intervals(
-        list(
-            [{% for values in sums_of_values %}{{ values }}::double{{ ', ' if not loop.last }}{% endfor %}]
-            order by source_model, doc_id
-        ),
-        list({{ n_probes }}::double order by source_model, doc_id),
-        {{ var('bootstrap_replicates') }},
-        {{ var('bootstrap_seed') }}
-    )
+    {%- set intervals -%}
+        mean_intervals(
+            list(
+                [{% for values in sums_of_values %}{{ values }}::double{{ ', ' if not loop.last }}{% endfor %}]
+                order by source_model, doc_id
+            ),
+            list({{ n_probes }}::double order by source_model, doc_id),
+            {{ var('bootstrap_replicates') }},
+            {{ var('bootstrap_seed') }}
+        )
+    {%- endset -%}
+    {{ if_enough_documents(n_probes, intervals) }}
 {%- endmacro %}
 
 {# The effective number of probes behind a mean over probes: as many independent probes would give the mean
@@ -125,14 +135,22 @@
 
 {# The same for a standard deviation, from the sums of values and of their squares. #}
 {% macro spread_interval(sum_of_values, sum_of_squares, n_values) -%}
-    spread_interval(
-        list(
-            [{{ sum_of_values }}::double, {{ sum_of_squares }}::double, {{ n_values }}::double]
-            order by source_model, doc_id
-        ),
-        {{ var('bootstrap_replicates') }},
-        {{ var('bootstrap_seed') }}
-    )
+    {%- set interval -%}
+        spread_interval(
+            list(
+                [{{ sum_of_values }}::double, {{ sum_of_squares }}::double, {{ n_values }}::double]
+                order by source_model, doc_id
+            ),
+            {{ var('bootstrap_replicates') }},
+            {{ var('bootstrap_seed') }}
+        )
+    {%- endset -%}
+    {{ if_enough_documents(n_values, interval) }}
+{%- endmacro %}
+
+{# An end of the interval of alpha or of a correlation, of a row with its number of documents, for storage. #}
+{% macro rounded_end(value) -%}
+    case when n_documents >= {{ var('min_documents') }} then {{ rounded(value) }} end
 {%- endmacro %}
 
 {# Round a figure for storage, since the order of summation changes the last digits. #}

@@ -44,7 +44,8 @@ chosen_on as (
         scope,
         target,
         half,
-        {{ share_interval('accuracy', 'n_probes') }} as accuracy_interval,
+        -- Nobody is shown this interval, so five documents are enough.
+        {{ interval_of_documents('share_interval', 'accuracy', 'n_probes') }} as accuracy_interval,
     from by_document
     group by reader, scope, target, half
 

@@ -75,7 +75,7 @@ select
     {{ rounded('flips_at_easy_interval.low') }} as flip_rate_easy_low,
     {{ rounded('flips_at_easy_interval.high') }} as flip_rate_easy_high,
     {{ rounded('agreement.estimate') }} as alpha,
-    {{ rounded('agreement.low') }} as alpha_low,
-    {{ rounded('agreement.high') }} as alpha_high,
+    {{ rounded_end('agreement.low') }} as alpha_low,
+    {{ rounded_end('agreement.high') }} as alpha_high,
 from summed
 order by comparison, rater, other_rater, scope

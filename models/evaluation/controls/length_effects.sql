@@ -108,7 +108,7 @@ select
     n_answers,
     n_documents,
     {{ rounded('correlation.estimate') }} as correlation,
-    {{ rounded('correlation.low') }} as correlation_low,
-    {{ rounded('correlation.high') }} as correlation_high,
+    {{ rounded_end('correlation.low') }} as correlation_low,
+    {{ rounded_end('correlation.high') }} as correlation_high,
 from summed
 order by text, scope

@@ -2,7 +2,7 @@
 -- is higher, on the probes that both answered. Intervals are simultaneous over all pairs of a group.
 with
 
--- With an interval (at least five documents) and without many gaps, under each condition.
+-- With an interval and without many gaps, under each condition.
 ranked as (
 
     select
@@ -74,6 +74,22 @@ numbered as (
 
 ),
 
+-- Documents with a probe that both answered under each condition.
+shared as (
+
+    select
+        scope,
+        target,
+        fold,
+        method,
+        other_method,
+        least(count(*) filter (where is_no_state), count(*) filter (where not is_no_state)) as n_documents,
+    from numbered
+    group by scope, target, fold, method, other_method
+    having n_documents >= {{ var('min_documents') }}
+
+),
+
 compared as (
 
     select
@@ -100,6 +116,7 @@ compared as (
             recursive := true
         ),
     from numbered
+    semi join shared using (scope, target, fold, method, other_method)
     group by scope, target, fold
 
 )
@@ -111,6 +128,7 @@ select
     firsts.oracle,
     seconds.oracle as other_oracle,
     (count(*) over (partition by compared.scope, compared.target, compared.fold) / 2)::bigint as n_pairs,
+    shared.n_documents,
     compared.n_no_state,
     compared.n_other_state,
     {{ rounded('compared.difference') }} as difference,
@@ -118,6 +136,13 @@ select
     {{ rounded('compared.high') }} as difference_high,
     difference_low > 0 as is_better,
 from compared
+join shared
+    on
+        compared.scope = shared.scope
+        and compared.target = shared.target
+        and compared.fold = shared.fold
+        and least(compared.method, compared.other_method) = least(shared.method, shared.other_method)
+        and greatest(compared.method, compared.other_method) = greatest(shared.method, shared.other_method)
 join ranked as firsts
     on
         compared.scope = firsts.scope

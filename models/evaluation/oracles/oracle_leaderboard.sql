@@ -130,12 +130,13 @@ joined as (
             when not no_state.is_complete then 'too few answers from no_state'
             when not other_state.is_complete then 'too few answers from other_document_state'
             when n_no_state = 0 or n_other_state = 0 then 'no HARD probe is scored'
-            when headline_low is null then 'fewer than five documents'
-        end as no_place_reason,
+            when headline_low is null then 'fewer than {{ var("min_documents") }} documents'
+        end as own_reason,
         groups.is_baseline,
         coalesce(better.n_compared, 0) as n_compared,
         coalesce(better.n_pairs, 0) as n_pairs,
-        case when no_place_reason is null then 1 + coalesce(better.n_better, 0) end as place,
+        better.n_better,
+        least(coalesce(no_state.n_documents, 0), coalesce(other_state.n_documents, 0)) as n_documents,
         nullif(contrasts.n_contrasted, 0) as n_contrasted,
         contrasts.n_contrasted_effective,
         contrasts.contrast_accuracy,
@@ -154,6 +155,23 @@ joined as (
     left join (
         from real_state where band = 'all' and scope in ('word', 'lens')
     ) as contrasts using (oracle, scope, target, fold)
+
+),
+
+placed as (
+
+    select
+        *,
+        case
+            when own_reason is not null then own_reason
+            -- It is not known to be no worse than others.
+            when
+                n_compared = 0
+                and count(*) filter (where own_reason is null) over (partition by scope, target, fold) > 1
+                then 'fewer than {{ var("min_documents") }} documents in common with any other method'
+        end as no_place_reason,
+        case when no_place_reason is null then 1 + coalesce(n_better, 0) end as place,
+    from joined
 
 )
 
@@ -174,6 +192,7 @@ select
     headline,
     headline_low,
     headline_high,
+    n_documents,
     n_no_state,
     n_equal_no_state,
     n_missing_no_state,
@@ -205,7 +224,7 @@ select
     contrast_difference_low,
     contrast_difference_high,
     n_easy,
-from joined
+from placed
 order by
     is_headline desc,
     scope,

@@ -16,7 +16,8 @@ def show(home: Home) -> None:
             """
             select
                 place, oracle as method, headline, headline_low as "from", headline_high as "to",
-                n_no_state as probes, minus_no_state as "minus no state",
+                n_documents as documents, n_no_state as probes,
+                minus_no_state as "minus no state",
                 n_other_state as "other probes",
                 minus_other_state as "minus another document's",
                 n_missing_no_state + n_missing_other_state as missing,

@@ -108,6 +108,7 @@ RULES = {
     "goal_score_max_mean": SHARE,
     "min_finalize_rate": SHARE,
     "max_unanswered_share": SHARE,
+    "min_documents": whole(5, 1_000_000),
     "bootstrap_replicates": whole(1, 1_000_000),
     "bootstrap_seed": whole(0, 2**32 - 1),
     "max_messages_in_flight": whole(1, 1000),
