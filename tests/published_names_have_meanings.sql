@@ -55,6 +55,10 @@ used (kind, name) as (
     union
     select 'finding', finding from {{ ref('finding_summary') }}
     union
+    select 'finding', finding from {{ ref('probe_findings') }}
+    union
+    select 'arm', arm from {{ ref('control_answers') }}
+    union
     select 'severity', severity from {{ ref('finding_summary') }}
     union
     select 'fold', fold from {{ ref('folds') }}

@@ -5,13 +5,14 @@ import { FACET_NAMES, type Facet } from "./probes";
 export interface Filters {
   facets: Record<Facet, string[]>;
   rounds: number[];
+  findings: string[];
   /** Best score in hundredths, from and to, inclusive; null for any, also unscored probes. */
   best: [number, number] | null;
   /** Part of a document's id. */
   document: string;
 }
 
-export const VIEWS = ["probes", "rejections", "arms", "spend"] as const;
+export const VIEWS = ["probes", "rejections", "arms", "leaderboard", "spend"] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 /** `reason` selects rejections. */
@@ -21,7 +22,13 @@ export type Address =
 
 export function noFilters(): Filters {
   const facets = Object.fromEntries(FACET_NAMES.map((name) => [name, []])) as unknown;
-  return { facets: facets as Filters["facets"], rounds: [], best: null, document: "" };
+  return {
+    facets: facets as Filters["facets"],
+    rounds: [],
+    findings: [],
+    best: null,
+    document: "",
+  };
 }
 
 /** Read an address; anything that is not one is the first page of all probes. */
@@ -50,6 +57,7 @@ function parsedFilters(values: URLSearchParams): Filters {
   const filters = noFilters();
   for (const facet of FACET_NAMES) filters.facets[facet] = values.getAll(facet);
   filters.rounds = values.getAll("round").map(Number).filter(Number.isInteger);
+  filters.findings = values.getAll("finding");
   const best = /^(\d{1,3})-(\d{1,3})$/.exec(values.get("best") ?? "");
   if (best) filters.best = [Number(best[1]), Number(best[2])];
   filters.document = values.get("document") ?? "";
@@ -67,9 +75,10 @@ function decoded(part: string): string {
 /** The address as the fragment of a link. */
 export function linkTo(address: Address): string {
   const values = new URLSearchParams();
-  const { facets, rounds, best, document } = address.filters;
+  const { facets, rounds, findings, best, document } = address.filters;
   for (const facet of FACET_NAMES) for (const value of facets[facet]) values.append(facet, value);
   for (const round of rounds) values.append("round", String(round));
+  for (const finding of findings) values.append("finding", finding);
   if (best) values.set("best", best.join("-"));
   if (document) values.set("document", document);
   let path: string = address.view;

@@ -61,6 +61,19 @@ export class Table {
     return rows.map((row) => plain(row) as Row);
   }
 
+  /** The rows of one document; only the pages that can have them are read. */
+  async rowsOf(document: string): Promise<Row[]> {
+    const rows = await parquetReadObjects({
+      file: this.file,
+      metadata: await this.footer(),
+      compressors: COMPRESSORS,
+      useOffsetIndex: true,
+      usePageIndex: true,
+      filter: { doc_id: { $eq: document } },
+    });
+    return rows.map((row) => plain(row) as Row);
+  }
+
   /** Read these columns chunk by chunk, in any order, so that never all values are in memory. */
   async scan(columns: string[], onChunk: (chunk: ColumnData) => void): Promise<void> {
     const metadata = await this.footer();

@@ -20,6 +20,7 @@ interface Opened {
   dataset: Dataset;
   rounds: Round[];
   meanings: Meanings;
+  views: ViewName[];
 }
 
 async function open(): Promise<Opened> {
@@ -30,8 +31,18 @@ async function open(): Promise<Opened> {
     );
   }
   const dataset = await Dataset.open(FOLDER);
-  const [rounds, meanings] = await Promise.all([dataset.rows("rounds"), dataset.rows("meanings")]);
-  return { dataset, rounds: rounds as unknown as Round[], meanings: new Meanings(meanings) };
+  const [rounds, meanings, methods] = await Promise.all(
+    ["rounds", "meanings", "oracle_leaderboard"].map((table) => dataset.rows(table)),
+  );
+  const views = TABLE_VIEWS.filter(({ table }) => dataset.files(table).length > 0)
+    .map(({ view }) => view)
+    .filter((view) => view !== "leaderboard" || methods!.some((row) => !row.is_baseline));
+  return {
+    dataset,
+    rounds: rounds as unknown as Round[],
+    meanings: new Meanings(meanings!),
+    views: ["probes", ...views],
+  };
 }
 
 function useAddress(): [Address, (address: Address) => void] {
@@ -54,7 +65,7 @@ function Page() {
   return <When loaded={opened}>{(set) => <Views {...set} />}</When>;
 }
 
-function Views({ dataset, rounds, meanings }: Opened) {
+function Views({ dataset, rounds, meanings, views }: Opened) {
   const [address, go] = useAddress();
   const read = useLoaded("probes", () => readProbes(dataset));
   const probes = read.state === "ready" ? read.value : undefined;
@@ -64,11 +75,10 @@ function Views({ dataset, rounds, meanings }: Opened) {
     document.title = `${title} · Latent probes`;
     window.scrollTo(0, 0);
   }, [title]);
-  const views = TABLE_VIEWS.filter(({ table }) => dataset.files(table).length > 0);
   const needsProbes = address.view === "probes" || address.view === "slot";
   return (
     <>
-      <Masthead address={address} rounds={rounds} views={views.map(({ view }) => view)} />
+      <Masthead address={address} rounds={rounds} views={views} />
       <main id="main">
         {needsProbes && !(probes && selection) && <When loaded={read}>{() => null}</When>}
         {address.view === "probes" && probes && selection && (
@@ -100,7 +110,7 @@ function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] 
         Latent probes
       </a>
       <nav aria-label="Views">
-        {(["probes", ...views] as ViewName[]).map((view) => (
+        {views.map((view) => (
           <a
             key={view}
             href={linkTo({ view, filters: address.filters, page: 1 })}

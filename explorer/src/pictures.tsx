@@ -82,7 +82,7 @@ function rangeOf(one: number, other: number): [number, number] {
 }
 
 interface FacetListProps {
-  name: Facet | "round";
+  name: Facet | "round" | "finding";
   title: string;
   values: string[];
   bands: Bands[];
@@ -113,7 +113,7 @@ export function FacetList(props: FacetListProps) {
                 title={meaning(value)}
                 onClick={() => onToggle(value)}
               >
-                <span class="value">{value}</span>
+                <span class="value">{value.replaceAll("_", " ")}</span>
                 <span class="hard-share">
                   {showsShare && scored > 0 && (
                     <>

@@ -40,22 +40,36 @@ export function ProbesView(props: Props) {
     <>
       <h1 class="visually-hidden">Probes</h1>
       <div class="glance">
-        <section class="scores" aria-labelledby="best-score">
-          <header>
-            <h2 id="best-score">Best score of a probe’s answers</h2>
-            <Sql of="the histogram" query={HISTOGRAM(filters)} />
-          </header>
-          <Histogram
-            bars={selection.bars}
-            best={filters.best}
-            onSelect={(best) => show({ best })}
-          />
-          <BandButtons
-            selection={selection}
-            best={filters.best}
-            onSelect={(best) => show({ best })}
-          />
-        </section>
+        <div>
+          <section class="scores" aria-labelledby="best-score">
+            <header>
+              <h2 id="best-score">Best score of a probe’s answers</h2>
+              <Sql of="the histogram" query={HISTOGRAM(filters)} />
+            </header>
+            <Histogram
+              bars={selection.bars}
+              best={filters.best}
+              onSelect={(best) => show({ best })}
+            />
+            <BandButtons
+              selection={selection}
+              best={filters.best}
+              onSelect={(best) => show({ best })}
+            />
+          </section>
+          {probes.findingNames.length > 0 && (
+            <FacetList
+              name="finding"
+              title="Findings"
+              values={probes.findingNames}
+              bands={selection.findings}
+              chosen={filters.findings}
+              showsShare={false}
+              meaning={(value) => meanings.of("finding", value)}
+              onToggle={(value) => show({ findings: toggled(filters.findings, value) })}
+            />
+          )}
+        </div>
         <div class="facets">
           {FACET_NAMES.map((facet) => (
             <FacetList

@@ -15,6 +15,9 @@ export interface Probes {
   target: Uint8Array;
   typicality: Uint8Array;
   distance: Uint8Array;
+  /** The findings of a probe: bit n is set if it has number n of `findingNames`. */
+  findings: Uint32Array;
+  findingNames: string[];
   /** Best score in hundredths; UNSCORED if the probe has none. */
   best: Uint8Array;
 }
@@ -71,6 +74,8 @@ export async function readProbes(dataset: Dataset): Promise<Probes> {
     typicality: new Uint8Array(length),
     distance: new Uint8Array(length),
     best: new Uint8Array(length),
+    findings: new Uint32Array(length),
+    findingNames: [],
   };
   const starts = counts.map((_, file) => counts.slice(0, file).reduce((sum, n) => sum + n, 0));
   const found = await Promise.all(files.map((file, number) => pack(probes, starts[number]!, file)));
@@ -86,7 +91,26 @@ export async function readProbes(dataset: Dataset): Promise<Probes> {
       probes.typicality[place] = none!;
     }
   }
+  await readFindings(dataset, probes);
   return probes;
+}
+
+/** Note which probes have which findings, where these are published. */
+async function readFindings(dataset: Dataset, probes: Probes): Promise<void> {
+  const columns = ["doc_id", "slot_idx", "finding"];
+  for (const file of dataset.files("probe_findings")) {
+    const round = roundOf(file.path);
+    const documents = new Map(
+      probes.documents.filter((key) => key.round === round).map((key) => [key.id, key]),
+    );
+    for (const { doc_id, slot_idx, finding } of await file.rows({ columns })) {
+      const key = documents.get(String(doc_id));
+      const place = key && placeIn(probes, key, Number(slot_idx));
+      if (place !== undefined && probes.slot[place] === slot_idx) {
+        probes.findings[place]! |= 1 << codeOf(probes.findingNames, finding);
+      }
+    }
+  }
 }
 
 /** Pack the probes of a round, the first of them at `start`; return the round's documents. */
@@ -153,9 +177,13 @@ export function distanceLimits(range: string): [number, number | null] {
 
 /** The place of a probe, or where it would be if the set had it. */
 export function placeOf(probes: Probes, round: number, id: string, slot: number): number {
-  const document = probes.documents.findIndex((key) => key.id === id && key.round === round);
-  if (document < 0) return probes.length;
-  let place = probes.documents[document]!.firstProbe;
+  const key = probes.documents.find((other) => other.id === id && other.round === round);
+  return key ? placeIn(probes, key, slot) : probes.length;
+}
+
+function placeIn(probes: Probes, key: DocumentKey, slot: number): number {
+  const document = probes.document[key.firstProbe];
+  let place = key.firstProbe;
   while (probes.document[place] === document && probes.slot[place]! < slot) place += 1;
   return place;
 }

@@ -33,6 +33,8 @@ export interface Selection {
   facets: Record<Facet, Bands[]>;
   /** Per round, likewise. */
   rounds: Map<number, Bands>;
+  /** Per finding, likewise. */
+  findings: Bands[];
 }
 
 const noBands = (): Bands => ({ hard: 0, middle: 0, easy: 0, unscored: 0 });
@@ -58,6 +60,11 @@ export function select(probes: Probes, filters: Filters): Selection {
       ] as const,
   );
   const rounds = new Map(probes.documents.map(({ round }) => [round, noBands()]));
+  const findings = probes.findingNames.map(noBands);
+  const wanted = probes.findingNames.reduce(
+    (bits, name, number) => (filters.findings.includes(name) ? bits | (1 << number) : bits),
+    0,
+  );
   const bars = new Array<number>(BARS).fill(0);
   const bands = noBands();
   const places = new Uint32Array(probes.length);
@@ -67,8 +74,10 @@ export function select(probes: Probes, filters: Filters): Selection {
     if (!inDocument) continue;
     const best = probes.best[place]!;
     const inBest = !filters.best || (best >= filters.best[0] && best <= filters.best[1]);
+    const found = probes.findings[place]!;
+    const inFindings = filters.findings.length === 0 || (found & wanted) !== 0;
     // How many filters it fails, and the last of these: a count ignores its own filter.
-    let failures = (inRound ? 0 : 1) + (inBest ? 0 : 1);
+    let failures = (inRound ? 0 : 1) + (inBest ? 0 : 1) + (inFindings ? 0 : 1);
     let failed = -1;
     for (let facet = 0; facet < allowed.length; facet++) {
       if (!allowed[facet]![codes[facet]![place]!]) {
@@ -82,6 +91,11 @@ export function select(probes: Probes, filters: Filters): Selection {
     if (failures === 0 || !inRound) {
       rounds.get(probes.documents[probes.document[place]!]!.round)![band] += 1;
     }
+    if (found && (failures === 0 || !inFindings)) {
+      for (let number = 0; number < findings.length; number++) {
+        if (found & (1 << number)) findings[number]![band] += 1;
+      }
+    }
     for (let facet = 0; facet < allowed.length; facet++) {
       if (failures === 0 || failed === facet) counts[facet]![codes[facet]![place]!]![band] += 1;
     }
@@ -91,7 +105,14 @@ export function select(probes: Probes, filters: Filters): Selection {
     }
   }
   const facets = Object.fromEntries(FACET_NAMES.map((facet, number) => [facet, counts[number]!]));
-  return { places: places.slice(0, n), bands, bars, rounds, facets: facets as Selection["facets"] };
+  return {
+    places: places.slice(0, n),
+    bands,
+    bars,
+    rounds,
+    findings,
+    facets: facets as Selection["facets"],
+  };
 }
 
 function allowedCodes(values: string[], wanted: string[]): boolean[] {
@@ -106,6 +127,12 @@ export function sqlOf(filters: Filters, columns: string, end = ""): string {
     conditions.push(`bb_answer_score_max between ${from} and ${to}`);
   }
   if (filters.document) conditions.push(`contains(doc_id, ${literal(filters.document)})`);
+  if (filters.findings.length) {
+    const named = filters.findings.map(literal).join(", ");
+    conditions.push(
+      `(doc_id, slot_idx) in (\n        select (doc_id, slot_idx)\n        from 'probe_findings/*.parquet'\n        where finding in (${named})\n    )`,
+    );
+  }
   const files = filters.rounds.map(
     (round) => `'data/train-round-${String(round).padStart(4, "0")}.parquet'`,
   );

@@ -5,7 +5,7 @@ import type { Dataset, Round, Row } from "./dataset";
 import { atomOf, DocumentText } from "./document-text";
 import { type Document, type Probe, readDocument } from "./documents";
 import { judgePrompt } from "./judge";
-import { useLoaded } from "./loading";
+import { type Loaded, useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
 import { bandOf, isAt, type Probes, placeOf, UNSCORED } from "./probes";
 import type { Selection } from "./selection";
@@ -33,9 +33,13 @@ export function SlotView(props: Props) {
       ? readDocument(dataset, key)
       : Promise.reject(new Error(`Round ${address.round} has no probe of ${address.document}.`)),
   );
-  const rejected = useLoaded(`rejections of ${address.round}/${address.document}`, () =>
-    slotsWithoutProbe(dataset, address),
-  );
+  const of = (table: string): Loaded<Row[]> =>
+    useLoaded(`${table} of ${address.round}/${address.document}`, () =>
+      rowsOf(dataset, table, address),
+    );
+  const rejected = of("rejections");
+  const findings = of("probe_findings");
+  const controls = of("control_answers");
   return (
     <article class="slot">
       <Steps {...props} />
@@ -44,7 +48,9 @@ export function SlotView(props: Props) {
           <Slot
             {...props}
             document={document}
-            rejected={rejected.state === "ready" ? rejected.value : []}
+            rejected={rowsIn(rejected)}
+            findings={rowsIn(findings).filter((row) => row.slot_idx === address.slot)}
+            controls={rowsIn(controls).filter((row) => row.slot_idx === address.slot)}
           />
         )}
       </When>
@@ -52,11 +58,12 @@ export function SlotView(props: Props) {
   );
 }
 
-/** The slots of a document that have no probe, with the reason. */
-async function slotsWithoutProbe(dataset: Dataset, address: SlotAddress): Promise<Row[]> {
-  const rows = await dataset.fileOf("rejections", address.round)?.rows();
-  return (rows ?? []).filter((row) => row.doc_id === address.document);
+/** What a table has of the document; nothing if it is not published. */
+async function rowsOf(dataset: Dataset, table: string, address: SlotAddress): Promise<Row[]> {
+  return (await dataset.fileOf(table, address.round)?.rowsOf(address.document)) ?? [];
 }
+
+const rowsIn = (loaded: Loaded<Row[]>): Row[] => (loaded.state === "ready" ? loaded.value : []);
 
 /** Links to the neighbours of a probe in the selection; arrow keys do the same. */
 function Steps({ probes, selection, address, go }: Props) {
@@ -152,6 +159,9 @@ function addressOf(probes: Probes, place: number, filters: Filters): Address {
 interface SlotProps extends Props {
   document: Document;
   rejected: Row[];
+  /** Of this probe. */
+  findings: Row[];
+  controls: Row[];
 }
 
 function Slot(props: SlotProps) {
@@ -177,6 +187,9 @@ function Slot(props: SlotProps) {
         </div>
         <div class="right">
           {probe && <Answers document={document} probe={probe} round={round} />}
+          <Controls rows={props.controls} meanings={meanings} />
+          {probe && <Checks probe={probe} />}
+          <Findings rows={props.findings} meanings={meanings} />
           {rejection && <Rejection row={rejection} />}
           <Origin document={document} probe={probe} round={round} />
         </div>
@@ -268,17 +281,71 @@ function Answers(props: { document: Document; probe: Probe; round: Round | undef
           </ol>
         </section>
       )}
-      <Notes
-        title="Generator’s checks"
-        notes={[
-          ["Synergy", probe.synergy_check],
-          ["Distribution", probe.distribution_check],
-          ["Difficulty", probe.difficulty_check],
-        ]}
-      />
     </>
   );
 }
+
+function Checks({ probe }: { probe: Probe }) {
+  return (
+    <Notes
+      title="Generator’s checks"
+      notes={[
+        ["Synergy", probe.synergy_check],
+        ["Distribution", probe.distribution_check],
+        ["Difficulty", probe.difficulty_check],
+      ]}
+    />
+  );
+}
+
+/** The same question with something else to read than the complement. */
+function Controls({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
+  if (rows.length === 0) return null;
+  return (
+    <section class="answers" aria-labelledby="controls">
+      <h2 id="controls">Controls</h2>
+      {rows.map((row) => {
+        const arm = String(row.arm);
+        return (
+          <details key={`${arm} ${row.answerer_model}`}>
+            <summary title={meanings.of("arm", arm)}>
+              {arm.replaceAll("_", " ")}
+              <span class="score-list">
+                {(row.scores as number[]).map((score, number) => (
+                  <Score key={number} value={score} />
+                ))}
+              </span>
+            </summary>
+            <ol>
+              {(row.answers as string[]).map((answer, number) => (
+                <li key={number}>
+                  <Score value={(row.scores as number[])[number] ?? null} />
+                  <Passage>{answer}</Passage>
+                </li>
+              ))}
+            </ol>
+          </details>
+        );
+      })}
+    </section>
+  );
+}
+
+/** Automatic warnings on this probe. */
+function Findings({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
+  return (
+    <Notes
+      title="Findings"
+      notes={rows.map((row) => {
+        const name = String(row.finding);
+        const value = `${fixed(row.value)}, from ${fixed(row.threshold)}`;
+        return [name.replaceAll("_", " "), `${meanings.of("finding", name) ?? ""} (${value})`];
+      })}
+    />
+  );
+}
+
+const fixed = (value: unknown): string => Number(value).toFixed(2);
 
 /** A titled list of texts, without those that are missing. */
 function Notes({ title, notes }: { title: string; notes: [string, string | null | undefined][] }) {

@@ -11,6 +11,7 @@ import { count, Sql, Text, When } from "./shown";
 export const TABLE_VIEWS: { view: ViewName; table: string }[] = [
   { view: "rejections", table: "rejections" },
   { view: "arms", table: "arm_lift" },
+  { view: "leaderboard", table: "oracle_leaderboard" },
   { view: "spend", table: "spend" },
 ];
 
@@ -31,6 +32,8 @@ export function TablesView(props: Props) {
           <Rejections rows={rows} reason={address.reason} />
         ) : address.view === "arms" ? (
           <Arms rows={rows} meanings={meanings} />
+        ) : address.view === "leaderboard" ? (
+          <Leaderboard rows={rows} meanings={meanings} />
         ) : (
           <Spend rows={rows} />
         )
@@ -174,20 +177,7 @@ function Arms({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
                 fixed(row.estimate),
                 row.arm === "complement" ? "" : fixed(row.complement_estimate),
                 row.arm === "complement" ? "" : signed(row.difference),
-                row.difference_low === null
-                  ? ""
-                  : `${signed(row.difference_low)} to ${signed(row.difference_high)}`,
-                row.difference_low === null ? (
-                  ""
-                ) : (
-                  <Interval
-                    key="interval"
-                    value={Number(row.difference)}
-                    low={Number(row.difference_low)}
-                    high={Number(row.difference_high)}
-                    {...SCORE}
-                  />
-                ),
+                ...(row.difference_low === null ? ["", ""] : intervalOf(row, "difference")),
               ])}
           />
         </section>
@@ -197,6 +187,64 @@ function Arms({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
       </p>
     </>
   );
+}
+
+/** What the real state adds to the answers of methods, with intervals. */
+function Leaderboard({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
+  const place = (row: Row): number => Number(row.place ?? Number.POSITIVE_INFINITY);
+  const methods = rows
+    .filter((row) => row.is_headline)
+    .toSorted((a, b) => place(a) - place(b) || Number(b.headline ?? -2) - Number(a.headline ?? -2));
+  if (methods.length === 0) return <p class="empty">No method was evaluated on these probes.</p>;
+  return (
+    <>
+      <Title
+        title="What the state adds on HARD suffix probes"
+        query={
+          "select place, oracle, headline, headline_low, headline_high, no_place_reason\n" +
+          "from 'oracle_leaderboard/*.parquet'\nwhere is_headline\norder by place, headline desc"
+        }
+      />
+      <Table
+        names={["Place", "Method", "Headline", "95 % interval", "−1 to +1", "HARD probes", "Score"]}
+        numbers={[0, 2, 3, 5, 6]}
+        rows={methods.map((row) => [
+          row.place === null ? "–" : String(row.place),
+          <Text key="method">{String(row.oracle)}</Text>,
+          row.headline === null ? (
+            <span key="reason" title={meanings.of("no_place_reason", String(row.no_place_reason))}>
+              {String(row.no_place_reason ?? "–").replaceAll("_", " ")}
+            </span>
+          ) : (
+            signed(row.headline)
+          ),
+          ...(row.headline_low === null ? ["", ""] : intervalOf(row, "headline")),
+          count(Number(row.n_hard ?? 0)),
+          fixed(row.hard_score),
+        ])}
+      />
+      <p class="note">
+        The headline is the method’s score with the real state minus that without a state, or minus
+        that with another document’s state, if that is smaller. Methods whose headlines do not
+        differ significantly share a place.
+      </p>
+    </>
+  );
+}
+
+/** The interval of a difference, as text and as picture. */
+function intervalOf(row: Row, name: string): ComponentChildren[] {
+  const [value, low, high] = [name, `${name}_low`, `${name}_high`].map((column) => row[column]);
+  return [
+    `${signed(low)} to ${signed(high)}`,
+    <Interval
+      key="interval"
+      value={Number(value)}
+      low={Number(low)}
+      high={Number(high)}
+      {...SCORE}
+    />,
+  ];
 }
 
 /** Tokens and dollars by round, stage, model and provider. */

@@ -35,13 +35,13 @@ def executable() -> str:
 
 
 @contextlib.contextmanager
-def browser() -> Iterator:
-    """A browser of Playwright."""
+def browser(*arguments: str) -> Iterator:
+    """A browser of Playwright, started with these arguments besides."""
     from playwright.sync_api import sync_playwright
 
     path = executable()
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        opened = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
         try:
             yield opened
         finally:

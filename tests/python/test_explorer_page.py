@@ -188,6 +188,57 @@ def test_a_probe_is_read_whole(tab, address, export):
     assert question in rows
 
 
+def test_a_probe_has_its_controls_and_findings(tab, address, export):
+    doc_id, slot = queried(
+        export,
+        "select doc_id, slot_idx from 'probe_findings/*.parquet' "
+        "where finding = 'unanswered_with_full_information' order by all limit 1",
+    )[0]
+    open_at(tab, address, f"#/probe/1/{doc_id}/{slot}")
+    where = f"where doc_id = '{doc_id}' and slot_idx = {slot}"
+    findings = queried(export, f"select finding from 'probe_findings/*.parquet' {where}")
+    shown = tab.locator("section[aria-label=Findings] dt").all_text_contents()
+    assert sorted(shown) == sorted(name.replace("_", " ") for (name,) in findings)
+    controls = queried(
+        export, f"select arm, answers, scores from 'control_answers/*.parquet' {where} order by arm"
+    )
+    parts = tab.locator("section[aria-labelledby=controls] details").all()
+    for (arm, answers, scores), part in zip(controls, parts, strict=True):
+        assert part.locator("summary").text_content().startswith(arm.replace("_", " "))
+        assert part.locator(".passage").all_text_contents() == answers
+        assert part.locator("li .score").all_text_contents() == [f"{s:.2f}" for s in scores]
+
+
+def test_findings_filter_the_list(tab, address, export):
+    open_at(tab, address, "#/probes?finding=typicality_overstated&finding=atom_in_complement")
+    assert 0 < count_shown(tab) < 20
+    expect_sql(tab, export)
+
+
+def test_the_leaderboard_shows_places_and_intervals(tab, export, tmp_path):
+    folder = tmp_path / "ranked"
+    shutil.copytree(export, folder)
+    (path,) = folder.glob("oracle_leaderboard/*.parquet")
+    rows = pyarrow.parquet.read_table(path)
+    ranked = {"is_headline": True, "scope": "all", "target": "suffix", "fold": "all", "n_hard": 70}
+    ranked["is_baseline"] = False
+    figures = {"headline": 0.2, "headline_low": 0.1, "headline_high": 0.3, "hard_score": 0.5}
+    methods = [
+        {**ranked, "oracle": "second", "no_place_reason": "no_state_missing"},
+        {**ranked, **figures, "oracle": HOSTILE, "place": 1},
+    ]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(methods, rows.schema), path)
+    with browsing.explored(resized(folder)) as address:
+        open_at(tab, address)
+        tab.click("nav >> text=Leaderboard")
+        tab.wait_for_selector("table")
+        cells = tab.locator("tbody tr").first.locator("td").all_text_contents()
+        assert cells[0] == "1" and cells[1].startswith("<script>")
+        assert cells[2:] == ["+0.20", "+0.10 to +0.30", "", "70", "0.50"]
+        assert tab.locator("tbody tr").last.locator("td").nth(2).inner_text() == "no state missing"
+        assert tab.complaints == []
+
+
 def test_all_slots_of_a_document_are_shown_also_rejected_ones(tab, address, export):
     doc_id, slot, reason = queried(
         export,

@@ -39,7 +39,8 @@ class Table:
     @property
     def order(self) -> str:
         """Sort order of its rows, as SQL."""
-        keys = [name for name in ("doc_id", "slot_idx") if name in self.columns]
+        names = ("doc_id", "slot_idx", "finding", "arm") if "doc_id" in self.columns else ()
+        keys = [name for name in names if name in self.columns]
         return ", ".join(map(sql.identifier, keys)) or "all"
 
 
