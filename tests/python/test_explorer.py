@@ -6,7 +6,9 @@ import http.client
 import json
 
 import browsing
+import hub_client
 import pytest
+from stand_in_hub import StandInHub
 
 from latent_probes.explorer import page, server, sources
 
@@ -91,6 +93,40 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(folder):
     (folder / "gone.parquet").symlink_to(folder.parent / "secret.parquet")
     with pytest.raises(sources.SourceError, match="outside"):
         sources.folder(folder)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A stand-in that the client in this process takes for the Hub."""
+    with StandInHub() as hub:
+        hub_client.be_new(monkeypatch, tmp_path)
+        hub_client.ask(monkeypatch, hub.address)
+        monkeypatch.setenv("HF_TOKEN", hub.token)
+        yield hub
+
+
+def test_a_data_set_on_the_hub_is_read_by_ranges_of_one_commit(hub, folder):
+    contents = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in (folder / "manifest.json", folder / "data" / "train-all.parquet")
+    }
+    repository = hub.create("owner/probes")
+    commit = repository.commit(contents)
+    source = sources.opened("hf://datasets/owner/probes")
+    repository.commit({"data/train-all.parquet": b"other"})
+    assert source.name == f"owner/probes at {commit[:12]}"
+    assert source.sizes["data/train-all.parquet"] == len(CONTENT)
+    before = sum(request.n_sent for request in hub.requests)
+    assert source.read("data/train-all.parquet", 10, 30) == CONTENT[10:30]
+    assert sum(request.n_sent for request in hub.requests) - before == 20
+
+
+def test_a_data_set_that_is_not_on_the_hub_says_so(hub):
+    with pytest.raises(sources.SourceError, match="owner/nothing"):
+        sources.opened("hf://datasets/owner/nothing")
+    hub.create("owner/other").commit({"README.md": b"x"})
+    with pytest.raises(sources.SourceError, match="has no manifest"):
+        sources.opened("hf://datasets/owner/other")
 
 
 def test_what_cannot_be_served_says_what_to_do(folder, monkeypatch):

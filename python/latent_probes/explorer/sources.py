@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
 from latent_probes.common import limits
@@ -76,14 +77,19 @@ def hub(name: str, revision: str | None) -> Source:
 
     The token comes from HF_TOKEN or `hf auth login`.
     """
-    from huggingface_hub import HfApi, HfFileSystem
+    from huggingface_hub import HfApi, hf_hub_url
     from huggingface_hub.hf_api import RepoFile
-
-    files = HfFileSystem()
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
     def read(path: str, start: int, end: int) -> bytes:
-        content: bytes = files.cat_file(f"datasets/{name}@{commit}/{path}", start, end)
-        return content
+        address = hf_hub_url(name, path, repo_type="dataset", revision=commit)
+        headers = {**build_hf_headers(), "Range": f"bytes={start}-{end - 1}"}
+        # A redirect leads to the store of large files, which gets no token.
+        response = get_session().get(address, headers=headers, follow_redirects=True)
+        hf_raise_for_status(response)
+        if response.status_code != HTTPStatus.PARTIAL_CONTENT:
+            raise SourceError(f"{address} was not read by a range")
+        return bytes(response.content)
 
     with explained(name, SourceError):
         commit = HfApi().dataset_info(name, revision=revision).sha

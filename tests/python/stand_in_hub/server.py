@@ -273,14 +273,15 @@ class Handler(BaseHTTPRequestHandler):
         content = file.content
         if fault == "other bytes":
             content = content[::-1]
-        start = 0
-        found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("range") or "")
+        start, end = 0, len(content)
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)?", self.headers.get("range") or "")
         if found and fault != "no ranges":
             start = int(found[1])
+            end = min(end, int(found[2]) + 1) if found[2] else end
             if start >= len(content):
                 raise RefusedError(416, "Range not satisfiable")
-            headers["content-range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        rest = memoryview(content)[start:]
+            headers["content-range"] = f"bytes {start}-{end - 1}/{len(content)}"
+        rest = memoryview(content)[start:end]
         # Logged first: a client that has all bytes may ask on before this thread does.
         has_end = self.command != "HEAD" and fault not in ("reset", "end", "hang")
         self.status = 206 if "content-range" in headers else 200
