@@ -11,6 +11,8 @@ from latent_probes.common.home import Home
 
 N_SIMULATIONS = 1000
 N_DOCUMENTS = 40
+# Often less than five documents have a flip. Exact bounds hold more often than they must.
+OF_FEW_DOCUMENTS = {"judge_agreement, difference", "judge_agreement, flip_rate_middle"}
 
 pytestmark = pytest.mark.soak
 
@@ -26,7 +28,11 @@ def test_ninety_five_in_a_hundred_intervals_of_a_table_hold_the_truth(home, of_t
     made = simulated_tables.Simulations(home, N_SIMULATIONS, N_DOCUMENTS)
     shares = dict(of_table(made))
     assert len(shares) >= 2
-    assert {figure: share for figure, share in shares.items() if not 0.92 <= share <= 0.98} == {}
+    assert {
+        figure: share
+        for figure, share in shares.items()
+        if not 0.92 <= share <= (1 if figure in OF_FEW_DOCUMENTS else 0.98)
+    } == {}
 
 
 def test_intervals_of_rare_findings_hold_their_share_also_where_few_were_found(home):
