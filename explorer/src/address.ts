@@ -10,6 +10,8 @@ export interface Filters {
   best: [number, number] | null;
   /** Part of a document's id. */
   document: string;
+  /** Part of a question or its answer; narrows the list, not the counts. */
+  text: string;
 }
 
 export const VIEWS = ["probes", "rejections", "arms", "leaderboard", "spend"] as const;
@@ -28,6 +30,7 @@ export function noFilters(): Filters {
     findings: [],
     best: null,
     document: "",
+    text: "",
   };
 }
 
@@ -61,6 +64,7 @@ function parsedFilters(values: URLSearchParams): Filters {
   const best = /^(\d{1,3})-(\d{1,3})$/.exec(values.get("best") ?? "");
   if (best) filters.best = [Number(best[1]), Number(best[2])];
   filters.document = values.get("document") ?? "";
+  filters.text = values.get("text") ?? "";
   return filters;
 }
 
@@ -75,12 +79,13 @@ function decoded(part: string): string {
 /** The address as the fragment of a link. */
 export function linkTo(address: Address): string {
   const values = new URLSearchParams();
-  const { facets, rounds, findings, best, document } = address.filters;
+  const { facets, rounds, findings, best, document, text } = address.filters;
   for (const facet of FACET_NAMES) for (const value of facets[facet]) values.append(facet, value);
   for (const round of rounds) values.append("round", String(round));
   for (const finding of findings) values.append("finding", finding);
   if (best) values.set("best", best.join("-"));
   if (document) values.set("document", document);
+  if (text) values.set("text", text);
   let path: string = address.view;
   if (address.view === "slot") {
     path = `probe/${address.round}/${encodeURIComponent(address.document)}/${address.slot}`;

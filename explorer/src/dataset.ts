@@ -47,6 +47,17 @@ export class Table {
     return this.metadata;
   }
 
+  /** First row and end of the row group that has this row. */
+  async groupOf(row: number): Promise<[number, number]> {
+    let start = 0;
+    for (const group of (await this.footer()).row_groups) {
+      const end = start + Number(group.num_rows);
+      if (row < end) return [start, end];
+      start = end;
+    }
+    throw new Error(`${this.path} has no row ${row}`);
+  }
+
   /** Rows from `rowStart` to before `rowEnd`, of these columns. Integers are numbers. */
   async rows(
     options: { columns?: string[]; rowStart?: number; rowEnd?: number } = {},

@@ -8,6 +8,7 @@ import { Meanings } from "./meanings";
 import { readProbes } from "./probes";
 import { ProbesView, useSelection } from "./probes-view";
 import { traffic } from "./ranges";
+import { useSearch } from "./search";
 import { select } from "./selection";
 import { count, When } from "./shown";
 import { SlotView } from "./slot-view";
@@ -69,7 +70,10 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
   const [address, go] = useAddress();
   const read = useLoaded("probes", () => readProbes(dataset));
   const probes = read.state === "ready" ? read.value : undefined;
-  const selection = useSelection(probes, address.filters, select);
+  const selected = useSelection(probes, address.filters, select);
+  const key = linkTo({ view: "probes", filters: address.filters, page: 1 });
+  const searched = useSearch(dataset, probes, selected, address.filters.text, key);
+  const selection = searched?.selection;
   const title = address.view === "slot" ? `${address.document}, ${address.slot}` : address.view;
   useEffect(() => {
     document.title = `${title} · Latent probes`;
@@ -81,8 +85,12 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
       <Masthead address={address} rounds={rounds} views={views} />
       <main id="main">
         {needsProbes && !(probes && selection) && <When loaded={read}>{() => null}</When>}
-        {address.view === "probes" && probes && selection && (
-          <ProbesView {...{ dataset, rounds, meanings, probes, selection, go }} {...address} />
+        {address.view === "probes" && probes && searched && selection && (
+          <ProbesView
+            {...{ dataset, rounds, meanings, probes, selection, go }}
+            {...address}
+            share={searched.share}
+          />
         )}
         {address.view === "slot" && probes && selection && (
           <SlotView {...{ dataset, rounds, meanings, probes, selection, address, go }} />

@@ -7,7 +7,7 @@ import { download } from "./downloads";
 import { useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
 import { FacetList, Histogram } from "./pictures";
-import { FACET_NAMES, type Facet, type Probes, UNSCORED } from "./probes";
+import { FACET_NAMES, type Facet, type Probes, roundOfPlace, UNSCORED } from "./probes";
 import { BAND_RANGES, type Selection, sqlOf, totalOf } from "./selection";
 import { count, percent, Score, Sql, Text, When } from "./shown";
 
@@ -27,6 +27,8 @@ interface Props {
   selection: Selection;
   filters: Filters;
   page: number;
+  /** How much of the selection is searched so far. */
+  share: number;
   go: (address: Address) => void;
 }
 
@@ -113,7 +115,7 @@ export function ProbesView(props: Props) {
 
 const HISTOGRAM = (filters: Filters): string =>
   sqlOf(
-    { ...filters, best: null },
+    { ...filters, best: null, text: "" },
     "floor(round(100 * bb_answer_score_max) / 5) / 20 as best_score, count(*) as probes",
     "group by all\norder by all",
   );
@@ -154,7 +156,7 @@ function BandButtons(props: {
 }
 
 function List(props: Props & { show: (change: Partial<Filters>) => void }) {
-  const { dataset, probes, selection, filters, page, show } = props;
+  const { dataset, probes, selection, filters, page, share, show } = props;
   const pages = Math.max(1, Math.ceil(selection.places.length / PAGE));
   const shown = Math.min(page, pages);
   const places = [...selection.places.subarray((shown - 1) * PAGE, shown * PAGE)];
@@ -172,19 +174,23 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
       <header>
         <h2 id="selected" aria-live="polite">
           {count(selection.places.length)} {selection.places.length === 1 ? "probe" : "probes"}
-          {selection.bands.unscored > 0 && selection.bands.unscored < totalOf(selection.bands) && (
-            <small> {count(selection.bands.unscored)} without scores</small>
-          )}
+          {share < 1 && <small> in {percent(share)} of them</small>}
+          {!filters.text &&
+            selection.bands.unscored > 0 &&
+            selection.bands.unscored < totalOf(selection.bands) && (
+              <small> {count(selection.bands.unscored)} without scores</small>
+            )}
         </h2>
-        <label class="find">
-          <span class="visually-hidden">Document</span>
-          <input
-            type="search"
-            placeholder="Document id"
-            value={filters.document}
-            onChange={(event) => show({ document: event.currentTarget.value.trim() })}
-          />
-        </label>
+        <Find
+          name="Words of question or answer"
+          value={filters.text}
+          onFind={(text) => show({ text })}
+        />
+        <Find
+          name="Document id"
+          value={filters.document}
+          onFind={(document) => show({ document })}
+        />
         {isFiltered && (
           <a href={linkTo({ view: "probes", filters: noFilters(), page: 1 })}>All probes</a>
         )}
@@ -193,7 +199,7 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
         </button>
         <Sql of="the list" query={sqlOf(filters, "*")} />
       </header>
-      {places.length === 0 ? (
+      {places.length === 0 && share === 1 ? (
         <p class="empty">No probe has all of these properties.</p>
       ) : (
         <ol start={(shown - 1) * PAGE + 1}>
@@ -214,6 +220,20 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
   );
 }
 
+function Find(props: { name: string; value: string; onFind: (value: string) => void }) {
+  const { name, value, onFind } = props;
+  return (
+    <input
+      class="find"
+      type="search"
+      aria-label={name}
+      placeholder={name}
+      value={value}
+      onChange={(event) => onFind(event.currentTarget.value.trim())}
+    />
+  );
+}
+
 const csv = (text: string): string =>
   /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
@@ -224,9 +244,9 @@ async function questionsOf(
   places: number[],
 ): Promise<Question[]> {
   const found: Question[] = [];
-  const rounds = Map.groupBy(places, (place) => probes.documents[probes.document[place]!]!.round);
+  const rounds = Map.groupBy(places, (place) => roundOfPlace(probes, place).round);
   for (const [round, inRound] of rounds) {
-    const first = probes.documents.find((key) => key.round === round)!.firstProbe;
+    const { first } = roundOfPlace(probes, inRound[0]!);
     const rows = inRound.map((place) => place - first);
     found.push(...(await readQuestions(dataset, round, rows)));
   }

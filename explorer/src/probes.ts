@@ -188,6 +188,13 @@ function placeIn(probes: Probes, key: DocumentKey, slot: number): number {
   return place;
 }
 
+/** The round of a probe, and the place of its first probe. */
+export function roundOfPlace(probes: Probes, place: number): { round: number; first: number } {
+  const { round } = probes.documents[probes.document[place]!]!;
+  const first = probes.documents.find((key) => key.round === round)!.firstProbe;
+  return { round, first };
+}
+
 /** Whether the probe at a place is that of this slot. */
 export function isAt(probes: Probes, place: number, id: string, slot: number): boolean {
   return probes.slot[place] === slot && probes.documents[probes.document[place]!]?.id === id;

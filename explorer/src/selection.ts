@@ -127,6 +127,12 @@ export function sqlOf(filters: Filters, columns: string, end = ""): string {
     conditions.push(`bb_answer_score_max between ${from} and ${to}`);
   }
   if (filters.document) conditions.push(`contains(doc_id, ${literal(filters.document)})`);
+  if (filters.text) {
+    const text = literal(filters.text.toLowerCase());
+    conditions.push(
+      `(contains(lower(verbalizer_prompt), ${text}) or contains(lower(target_response), ${text}))`,
+    );
+  }
   if (filters.findings.length) {
     const named = filters.findings.map(literal).join(", ");
     conditions.push(

@@ -215,6 +215,20 @@ def test_findings_filter_the_list(tab, address, export):
     expect_sql(tab, export)
 
 
+def test_words_of_questions_and_answers_are_searched(tab, address, export):
+    open_at(tab, address, "#/probes?target=suffix")
+    tab.fill("[aria-label='Words of question or answer']", "The Rabbit")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("text=The"))
+    tab.wait_for_load_state("networkidle")
+    query = tab.text_content(".list > header .sql pre")
+    assert 0 < len(queried(export, query)) == count_shown(tab) < 20
+    assert "the rabbit" in tab.locator(".list li").last.inner_text().lower()
+    # The arrows lead through what was found.
+    tab.click(".list li a")
+    tab.wait_for_selector(f".steps a >> text=/^1 of {len(queried(export, query))}$/")
+
+
 def test_the_leaderboard_shows_places_and_intervals(tab, export, tmp_path):
     folder = tmp_path / "ranked"
     shutil.copytree(export, folder)
