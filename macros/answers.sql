@@ -2,6 +2,8 @@
    without a tag around what remains. Any other tag is part of the answer, and so is one inside a line
    or in quotes. #}
 {% macro without_thinking(text) -%}
+    {#- Space, and what is not seen, such as a byte order mark. -#}
+    {%- set blank = '[\\s\\p{Z}\\p{Cf}]*' -%}
     {%- set names = '(?:seed:)?(?:think|thinking)' -%}
     {%- set opening = '(?:' ~ [
         '<\\|?' ~ names ~ '\\b[^<>]{0,100}>',
@@ -14,8 +16,8 @@
         '<\\|channel\\|>final\\b[^<>]{0,100}<\\|message\\|>',
     ] | join('|') ~ ')' -%}
     {#- Other names are tags of answers, too, so they count only at the start. -#}
-    {%- set leading = '(?is)^\\s*<(?:reasoning|thoughts?)>.*?</(?:reasoning|thoughts?)>' -%}
-    {%- set start = '(?is)(^\\s*|[\\r\\n][ \\t]*)' ~ opening -%}
+    {%- set leading = '(?is)^' ~ blank ~ '<(?:reasoning|thoughts?)>.*?</(?:reasoning|thoughts?)>' -%}
+    {%- set start = '(?is)(^' ~ blank ~ '|[\\r\\n][ \\t]*)' ~ opening -%}
     {#- Up to its closing tag, if a server left out the opening one. JSON and code are no thinking. -#}
     {%- set unopened = '(?is)^\\s*(?:' ~ [
         '(?:[^\\s{"`]|"[^{\\\\\\s]|`[^`]|\\{\\s*[^\\s"])',
@@ -27,7 +29,7 @@
         when
             regexp_matches(
                 {{ text }},
-                '(?is){{ opening }}|{{ closing }}|^\s*<{{ tag }}>|{{ leading }}|{{ harmony }}'
+                '(?is){{ opening }}|{{ closing }}|^{{ blank }}<{{ tag }}>|{{ leading }}|{{ harmony }}'
             )
             then
                 list_transform(
@@ -39,7 +41,7 @@
                             'g'
                         )
                     ],
-                    lambda answer: trim(
+                    lambda answer: regexp_replace(
                         regexp_replace(
                             regexp_replace(
                                 regexp_replace(
@@ -54,10 +56,12 @@
                                 '(?:\s|<\|(?:end|return)\|>)+$',
                                 ''
                             ),
-                            '(?is)^\s*<{{ tag }}>(.*)</?{{ tag }}>$',
+                            '(?is)^{{ blank }}<{{ tag }}>(.*)</?{{ tag }}>$',
                             '\1'
                         ),
-                        e' \t\r\n'
+                        '^{{ blank }}|{{ blank }}$',
+                        '',
+                        'g'
                     )
                 )[1]
         else {{ text }}
@@ -68,13 +72,13 @@
 {% macro without_fence(text) -%}
     regexp_replace(
         {{ text }},
-        '^\s*(?:' || concat_ws(
+        '^[\s\p{Z}\p{Cf}]*(?:' || concat_ws(
             '|',
             '`{3,}([^`\n]+)`{3,}',
             '```[^\n`]*\n((?:[^`]|`[^`]|``[^`])*?)\s*(?:```)?',
             '`{4,}[^\n`]*\n((?:[^`]|`{1,3}[^`])*?`{0,3}?)\s*(?:`{4,})?',
             '~{3,}[^\n]*\n((?:[^~]|~{1,2}[^~])*?)\s*(?:~{3,})?'
-        ) || ')\s*$',
+        ) || ')[\s\p{Z}\p{Cf}]*$',
         '\1\2\3\4'
     )
 {%- endmacro %}

@@ -17,6 +17,7 @@ from latent_probes.warehouse.functions import damaged_json, json_answers
 FIELDS = ["document", "splits", "probes"]
 ANSWER, ANOTHER = valid_answers(2, seed=5)
 TEXT = json.dumps(ANSWER)
+UNSEEN = ("\ufeff", "\u200b", "\u2060", "\u00a0")
 
 
 def evaluated(name: str, text: str | None):
@@ -41,6 +42,8 @@ def evaluated(name: str, text: str | None):
         ("<THINKING time='3'>a</THINKING >b", "b"),
         ("<reasoning>a</reasoning>\n<answer>\nb\n</answer>", "b"),
         ("<seed:think>a</seed:think>b", "b"),
+        *((f"{unseen}<think>a</think>{unseen}b", "b") for unseen in UNSEEN),
+        ("\u200b<reasoning>a</reasoning>\u200b<answer>b</answer>", "b"),
         ("◁think▷a◁/think▷b", "b"),
         ("[THINK]a[/THINK]b", "b"),
         ("<unused94>thought\na<unused95>b", "b"),
@@ -74,6 +77,7 @@ def test_thinking_is_no_part_of_an_answer(text, answer):
         ("```\nviolet\n```", "violet"),
         ("```text\nviolet,\nor blue\n```\n", "violet,\nor blue"),
         (" ```violet``` ", "violet"),
+        *((f"{unseen}```\nviolet\n```{unseen}", "violet") for unseen in UNSEEN),
         ("```\nviolet", "violet"),
         ("````\n```\nviolet\n```\n````", "```\nviolet\n```"),
         ("~~~text\nviolet, ~2\n~~~", "violet, ~2"),
