@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import threading
 
 import browsing
 import hub_client
 import pytest
 from stand_in_hub import StandInHub
 
+from latent_probes.common import limits
 from latent_probes.explorer import page, server, sources
 
 CONTENT = bytes(range(200)) * 50
@@ -93,6 +96,53 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(folder):
     (folder / "gone.parquet").symlink_to(folder.parent / "secret.parquet")
     with pytest.raises(sources.SourceError, match="outside"):
         sources.folder(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\0b.parquet", "\ud83d.parquet", "a" * 300 + ".parquet", "a/" * 3000 + "b.parquet"],
+    ids=lambda name: ascii(name[:8]),
+)
+def test_a_name_that_no_file_can_have_is_not_served(folder, name):
+    path = folder / "manifest.json"
+    listed = json.loads(path.read_text())
+    listed["files"].append({"path": name})
+    path.write_text(json.dumps(listed))
+    assert set(sources.folder(folder).sizes) == {"manifest.json", "data/train-all.parquet"}
+
+
+@pytest.mark.parametrize("target", ["gone.parquet", "../set/gone.parquet"])
+def test_a_link_in_a_loop_is_one_sentence(folder, target):
+    (folder / "gone.parquet").symlink_to(target)
+    with pytest.raises(sources.SourceError, match="loop"):
+        sources.folder(folder)
+
+
+def test_a_manifest_is_a_file_of_the_folder_and_not_longer_than_ours(folder, monkeypatch):
+    monkeypatch.setattr(limits, "DATA_SET_TEXT_BYTES", 10)
+    with pytest.raises(sources.SourceError, match="larger than 10 bytes"):
+        sources.folder(folder)
+    (folder / "manifest.json").rename(folder.parent / "manifest.json")
+    (folder / "manifest.json").symlink_to("../manifest.json")
+    with pytest.raises(sources.SourceError, match="outside"):
+        sources.folder(folder)
+
+
+def test_a_connection_that_a_browser_closes_prints_nothing(folder, capfd):
+    # Longer than the buffers of a connection.
+    with (folder / "data" / "train-all.parquet").open("r+b") as file:
+        file.truncate(32 << 20)
+    ended = threading.Event()
+    with server.started(sources.opened(str(folder)), 0) as served, browsing.running(served):
+        served.shutdown_request = lambda request: (socket.socket.close(request), ended.set())
+        with socket.create_connection(("127.0.0.1", served.server_port)) as connection:
+            host = f"127.0.0.1:{served.server_port}"
+            connection.sendall(
+                f"GET /data/train-all.parquet HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            )
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        assert ended.wait(10)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.fixture

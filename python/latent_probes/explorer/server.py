@@ -88,6 +88,9 @@ class Server(ThreadingHTTPServer):
         """Where a browser finds the page."""
         return f"http://{HOST}:{self.server_port}/{page.FOLDER}/"
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing: a browser closes a connection whenever a page is left."""
+
 
 class Handler(BaseHTTPRequestHandler):
     """Answers GET and HEAD, with ranges."""

@@ -13,6 +13,8 @@ from latent_probes.common import limits
 from latent_probes.common.hub_errors import explained
 
 MANIFEST = "manifest.json"
+# In bytes; no name of a file can be longer.
+LONGEST_PATH = 255
 HUB = re.compile(r"hf://datasets/(?P<name>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[\w.-]+))?/?")
 
 
@@ -55,7 +57,11 @@ def folder(root: Path) -> Source:
 
     def inside(name: str) -> Path:
         file = root / name
-        if not file.resolve().is_relative_to(root.resolve()):
+        try:
+            is_inside = file.resolve().is_relative_to(root.resolve())
+        except (OSError, RuntimeError) as error:
+            raise SourceError(f"{name} is a link in a loop of links") from error
+        if not is_inside:
             raise SourceError(f"{name} is a link to something outside of {root}")
         return file
 
@@ -64,12 +70,15 @@ def folder(root: Path) -> Source:
             file.seek(start)
             return file.read(end - start)
 
+    size = inside(MANIFEST).stat().st_size
+    if size > limits.DATA_SET_TEXT_BYTES:
+        raise SourceError(f"{path} is larger than {limits.DATA_SET_TEXT_BYTES:,} bytes")
     sizes = {
         name: inside(name).stat().st_size
-        for name in tables(path.read_bytes(), str(root))
+        for name in tables(read(MANIFEST, 0, size), str(root))
         if inside(name).is_file()
     }
-    return Source(str(root), sizes | {MANIFEST: path.stat().st_size}, read)
+    return Source(str(root), sizes | {MANIFEST: size}, read)
 
 
 def hub(name: str, revision: str | None) -> Source:
@@ -118,6 +127,8 @@ def tables(text: bytes, name: str) -> list[str]:
 
 
 def is_plain(path: str) -> bool:
-    """Whether a path is relative and stays in its folder."""
+    """Whether a path is relative, stays in its folder, and can be that of a file."""
     parts = PurePosixPath(path).parts
-    return bool(parts) and path[0] != "/" and "\\" not in path and ".." not in parts
+    if not parts or path[0] == "/" or "\\" in path or ".." in parts:
+        return False
+    return path.isprintable() and len(path.encode()) <= LONGEST_PATH
