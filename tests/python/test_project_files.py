@@ -118,6 +118,13 @@ def test_a_missing_seed_is_named(project):
         seeds.refuse_invalid_seeds(project)
 
 
+@pytest.mark.parametrize("content", ["", "version: 2", "- rounds", "seeds: rounds", "seeds: [{}]"])
+def test_rules_that_are_none_are_one_sentence(content, project):
+    (project / "seeds" / "_seeds.yml").write_text(content)
+    with pytest.raises(ProjectError, match=r"^seeds/_seeds.yml does not describe the seeds"):
+        seeds.refuse_invalid_seeds(project)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_line_ends_marks_and_blank_lines_of_editors_are_read(end, mark, project):

@@ -167,6 +167,11 @@ def test_of_two_parquet_columns_that_differ_in_case_the_exact_one_is_read(house,
 def test_columns_without_a_name_are_left_out_with_a_note(house, capsys):
     house.land(put(house, "index.csv", csv_text(INDEXED)))
     assert "index.csv: left out column 1, which has no name" in capsys.readouterr().out
+    # A sheet whose lines end in very many commas.
+    wide = csv_text([row()]).replace("\r\n", f"{',' * 5000}\r\n")
+    house.land(put(house, "commas.csv", wide))
+    said = capsys.readouterr().out
+    assert "(5,000 columns), which has no name" in said and len(said) < 400
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".csv"])

@@ -10,7 +10,7 @@ import pyarrow
 from latent_probes.common import limits, sql, terminal
 from latent_probes.table_files import text_lines
 from latent_probes.table_files.batches import Batch, batched
-from latent_probes.table_files.columns import Column, Number, Texts, shown
+from latent_probes.table_files.columns import Column, Number, Texts, listed, shown
 from latent_probes.table_files.sources import FileError, Source, row_name
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -132,7 +132,7 @@ def plain_number(value: str, kind: Number, *, decimal_comma: bool) -> str:
 def batches(source: Source, columns: list[Column], found: list[str]) -> Iterator[Batch]:
     """The rows that the file has, as texts."""
     if unnamed := [str(place) for place, name in enumerate(found, start=1) if not name]:
-        terminal.say(f"{source.place}: left out column {', '.join(unnamed)}, which has no name")
+        terminal.say(f"{source.place}: left out column {listed(unnamed)}, which has no name")
     places = {
         column.ours: found.index(column.theirs) for column in columns if column.theirs in found
     }

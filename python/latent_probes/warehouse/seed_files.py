@@ -68,9 +68,18 @@ def read_seed(project: Path, name: str) -> Seed:
 
 def described_seeds(project: Path) -> Iterator[Seed]:
     """The seeds by the rules of the project, without lines. Raises ProjectError."""
-    for described in read_yaml(project, RULES_FILE)["seeds"]:
-        config = described["config"]
-        yield Seed(described["name"], config["column_types"], config["meta"]["rules"], [])
+    content = read_yaml(project, RULES_FILE)
+    try:
+        found = [
+            (seed["name"], seed["config"]["column_types"], seed["config"]["meta"]["rules"])
+            for seed in content["seeds"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise ProjectError(
+            f"{RULES_FILE} does not describe the seeds ({error!r}): restore it"
+        ) from error
+    for name, types, rules in found:
+        yield Seed(name, types, rules, [])
 
 
 def read_lines(project: Path, seed: Seed) -> Iterator[str]:
