@@ -62,6 +62,12 @@ used (kind, name) as (
     select 'severity', severity from {{ ref('finding_summary') }}
     union
     select 'fold', fold from {{ ref('folds') }}
+    union
+    select 'scope', scope from {{ ref('oracle_leaderboard') }}
+    union
+    select 'target', target from {{ ref('oracle_leaderboard') }}
+    union
+    select 'fold', fold from {{ ref('oracle_leaderboard') }}
 
 )
 

@@ -246,6 +246,17 @@ def test_an_evaluation_changes_no_published_probe_and_passes_every_test(evaluate
     assert files_of(evaluated.home / "export" / "data") == files_of(evaluated.folder / "data")
 
 
+def test_the_card_shows_the_methods_once_there_are_any(evaluated):
+    evaluated.runs("latent-probes", "export")
+    export = evaluated.home / "export"
+    shown = (export / "README.md").read_text()
+    assert "\n| 1 | `perfect` |" in shown
+    assert "(oracle_leaderboard.png)" in shown
+    paths = [file["path"] for file in json.loads((export / "manifest.json").read_text())["files"]]
+    assert "oracle_leaderboard.png" in paths
+    evaluated.runs("latent-probes", "check")
+
+
 def test_a_probe_is_answered_once_whether_or_not_a_row_names_its_model(tmp_path):
     file = tmp_path / "answers.csv"
     file.write_text("source_model,doc_id,slot_idx,answer\nm,d,1,x\n,d,1,y\n")

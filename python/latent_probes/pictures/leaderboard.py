@@ -10,19 +10,24 @@ from latent_probes import pictures
 from latent_probes.common import terminal
 
 NAME = "oracle_leaderboard.png"
+METHODS = """
+select oracle, place, headline, headline_low, headline_high, minus_no_state, minus_other_state
+from oracle_leaderboard
+where is_headline and headline is not null
+"""
 COLORS = {"headline": "#1b7f79", "no state": "#b8b8b8", "another document's": "#c8553d"}
+
+
+def has_headline(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is a method to draw."""
+    found = connection.execute(f"{METHODS} limit 1").fetchall()
+    return bool(found)
 
 
 def draw(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     """Draw the leaderboard, best method on top; returns False if no method has a headline."""
     rows = connection.execute(
-        """
-        select
-            oracle, place, headline, headline_low, headline_high, minus_no_state, minus_other_state
-        from oracle_leaderboard
-        where is_headline and headline is not null
-        order by place desc nulls first, headline, oracle desc
-        """
+        f"{METHODS} order by place desc nulls first, headline, oracle desc"
     ).fetchall()
     if not rows:
         return False

@@ -17,7 +17,7 @@ from latent_probes import warehouse
 from latent_probes.common import files, terminal
 from latent_probes.common.home import Home
 from latent_probes.explorer import page
-from latent_probes.pictures import histogram
+from latent_probes.pictures import histogram, leaderboard
 from latent_probes.publication import card, manifest, parquet, queries, tables
 
 
@@ -61,6 +61,7 @@ def write(home: Home) -> None:
         write_text(home.export / queries.NAME, queries.text(connection, published, compiled))
         with queries.opened(home.export) as figures:
             histogram.draw(figures, home.export / histogram.NAME)
+            leaderboard.draw(figures, home.export / leaderboard.NAME)
             written = card.render(figures, home.export, settings)
         write_text(home.export / card.NAME, written)
         for name, content in page.files().items():
@@ -159,11 +160,9 @@ def remove_others(
     home: Home, connection: duckdb.DuckDBPyConnection, published: list[tables.Table]
 ) -> None:
     """Remove files that are no longer published, or left by a killed export: all are uploaded."""
-    kept = {path for table in published for path, _ in tables.paths(connection, table)}
-    kept |= {Path(name) for name in (card.NAME, manifest.NAME, queries.NAME, histogram.NAME)}
-    kept |= {Path(page.FOLDER, name) for name in page.files()}
+    kept = {*manifest.listed(connection, published), card.NAME, manifest.NAME}
     for path in files_in(home.export):
-        if path.relative_to(home.export) not in kept:
+        if str(path.relative_to(home.export)) not in kept:
             path.unlink()
 
 

@@ -13,7 +13,7 @@ import duckdb
 from latent_probes.common import files
 from latent_probes.common.home import Home
 from latent_probes.explorer import page
-from latent_probes.pictures import histogram
+from latent_probes.pictures import histogram, leaderboard
 from latent_probes.publication import card, queries
 from latent_probes.publication.tables import Table, paths
 
@@ -189,9 +189,16 @@ def contents(
     home: Home, connection: duckdb.DuckDBPyConnection, published: list[Table]
 ) -> Iterator[tuple[str, int, str]]:
     """Path, bytes and SHA-256 of each file except manifest and card, ordered by path."""
-    exported = [path for table in published for path, _ in paths(connection, table)]
-    pages = [f"{page.FOLDER}/{name}" for name in page.files()]
-    others = [queries.NAME, histogram.NAME, *pages]
-    for path in sorted([str(path) for path in exported] + others):
+    for path in listed(connection, published):
         file = home.export / path
         yield path, file.stat().st_size, files.hash_of(file)
+
+
+def listed(connection: duckdb.DuckDBPyConnection, published: list[Table]) -> list[str]:
+    """The paths of all files except manifest and card, in order."""
+    exported = [str(path) for table in published for path, _ in paths(connection, table)]
+    pages = [f"{page.FOLDER}/{name}" for name in page.files()]
+    pictures = [histogram.NAME]
+    if leaderboard.has_headline(connection):
+        pictures.append(leaderboard.NAME)
+    return sorted([*exported, *pages, *pictures, queries.NAME])
