@@ -1,6 +1,7 @@
 // A document as its probe sees it: complement, split, atom, and the rest.
+import { type ComponentChildren, Fragment } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Document, Probe } from "./documents";
+import type { Document, Probe, Units } from "./documents";
 import { Text } from "./shown";
 import { utf16Offsets } from "./text";
 
@@ -41,13 +42,39 @@ export function segmentsOf(text: string, probe: Probe, complementCharacters: num
   return parts.map((part, number) => ({ part, start: ends[number - 1] ?? 0, end: ends[number]! }));
 }
 
+/** A name that is shown before the character at an offset. */
+interface Mark {
+  at: number;
+  name: string;
+}
+
+/** The names of paragraphs and sentences where they begin, as in the generator's notes. */
+function marksOf(text: string, units: Units): Mark[] {
+  const names = new Map<number, string[]>();
+  const add = (at: number, name: string): void => {
+    names.set(at, [...(names.get(at) ?? []), name]);
+  };
+  for (const [number, { starts_at }] of units.paragraphs.entries())
+    add(starts_at, `p${number + 1}`);
+  for (const [number, { starts_at }] of units.sentences.entries()) add(starts_at, `s${number + 1}`);
+  add(units.prefix_length, "source model");
+  const points = [...names.keys()].sort((a, b) => a - b);
+  const offsets = utf16Offsets(text, points);
+  return points.map((point, number) => ({
+    at: offsets[number]!,
+    name: names.get(point)!.join(" "),
+  }));
+}
+
 /** The document of a probe; it scrolls by itself, and opens at the split. */
 export function DocumentText(props: {
   document: Document;
   probe: Probe | undefined;
   complementCharacters: number;
+  /** Where to show units, or nothing. */
+  units: Units | undefined;
 }) {
-  const { document, probe, complementCharacters } = props;
+  const { document, probe, complementCharacters, units } = props;
   const text = document.doc;
   const pane = useRef<HTMLElement>(null);
   const mark = useRef<HTMLSpanElement>(null);
@@ -57,14 +84,15 @@ export function DocumentText(props: {
     pane.current.scrollTop = from - pane.current.clientHeight / 2;
   }, [probe?.probe_id]);
   const segments = probe && segmentsOf(text, probe, complementCharacters);
+  const marks = units ? marksOf(text, units) : [];
   const splitAfter = probe?.target === "suffix" ? 1 : 2;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the pane scrolls by keyboard, too
     <section class="document" ref={pane} tabIndex={0} aria-label="Document">
       <div class="text" dir="auto">
-        {!segments && <Text>{text}</Text>}
+        {!segments && <Marked text={text} start={0} end={text.length} marks={marks} />}
         {segments?.map(({ part, start, end }, number) => (
-          <Span key={number} part={part} text={text.slice(start, end)}>
+          <Span key={number} part={part} {...{ text, start, end, marks }}>
             {number === splitAfter && (
               <span class="split" ref={mark} role="img" aria-label="split" title="Split" />
             )}
@@ -82,9 +110,32 @@ const NAMES: Record<Part, string> = {
   rest: "The rest of the atom’s side, which the answerer was not shown",
 };
 
-function Span(props: { part: Part; text: string; children: preact.ComponentChildren }) {
-  const { part, text, children } = props;
-  const shown = text && <Text>{text}</Text>;
+interface SpanProps {
+  text: string;
+  start: number;
+  end: number;
+  marks: Mark[];
+}
+
+/** A span of the text, with the marks that are in it. */
+function Marked({ text, start, end, marks }: SpanProps) {
+  const inside = marks.filter(({ at }) => at >= start && at < end);
+  return (
+    <>
+      <Text>{text.slice(start, inside[0]?.at ?? end)}</Text>
+      {inside.map(({ at, name }, number) => (
+        <Fragment key={at}>
+          <span class="unit">{name}</span>
+          <Text>{text.slice(at, inside[number + 1]?.at ?? end)}</Text>
+        </Fragment>
+      ))}
+    </>
+  );
+}
+
+function Span(props: SpanProps & { part: Part; children: ComponentChildren }) {
+  const { part, children, ...span } = props;
+  const shown = span.end > span.start && <Marked {...span} />;
   return (
     <>
       {part === "atom" ? (

@@ -41,6 +41,13 @@ export interface Document {
   probes: Probe[];
 }
 
+/** Where the source model began, and the sentences and paragraphs; in code points. */
+export interface Units {
+  prefix_length: number;
+  sentences: { starts_at: number; ends_at: number }[];
+  paragraphs: { starts_at: number; ends_at: number }[];
+}
+
 const KEPT = 30;
 const kept = new Map<string, Promise<Document>>();
 

@@ -156,7 +156,9 @@ function Traffic({ dataset }: { dataset: Dataset }) {
   }, []);
   return (
     <footer class="foot">
-      <span>Build {dataset.build.slice(0, 12)}</span>
+      <span>
+        Build {dataset.build.slice(0, 12)} · <a href="licences.txt">Licences</a> of the page
+      </span>
       <span>
         {count(traffic.requests)} requests, {count(Math.round(traffic.bytes / 1000))} kB
       </span>

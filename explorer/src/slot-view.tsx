@@ -1,9 +1,9 @@
 // One probe, read whole: its document, question, answers, and how it came about.
-import { useLayoutEffect } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { type Address, type Filters, linkTo } from "./address";
 import type { Dataset, Round, Row } from "./dataset";
 import { atomOf, DocumentText } from "./document-text";
-import { type Document, type Probe, readDocument } from "./documents";
+import { type Document, type Probe, readDocument, type Units } from "./documents";
 import { judgePrompt } from "./judge";
 import { type Loaded, useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
@@ -40,6 +40,7 @@ export function SlotView(props: Props) {
   const rejected = of("rejections");
   const findings = of("probe_findings");
   const controls = of("control_answers");
+  const units = of("units");
   return (
     <article class="slot">
       <Steps {...props} />
@@ -49,6 +50,7 @@ export function SlotView(props: Props) {
             {...props}
             document={document}
             rejected={rowsIn(rejected)}
+            units={rowsIn(units)[0] as unknown as Units | undefined}
             findings={rowsIn(findings).filter((row) => row.slot_idx === address.slot)}
             controls={rowsIn(controls).filter((row) => row.slot_idx === address.slot)}
           />
@@ -159,13 +161,15 @@ function addressOf(probes: Probes, place: number, filters: Filters): Address {
 interface SlotProps extends Props {
   document: Document;
   rejected: Row[];
+  units: Units | undefined;
   /** Of this probe. */
   findings: Row[];
   controls: Row[];
 }
 
 function Slot(props: SlotProps) {
-  const { document, rejected, address, rounds, meanings } = props;
+  const { document, rejected, units, address, rounds, meanings } = props;
+  const [showsUnits, setShowsUnits] = useState(false);
   const probe = document.probes.find((other) => other.slot_idx === address.slot);
   const rejection = rejected.find((row) => row.slot_idx === address.slot);
   const round = rounds.find((other) => other.round_number === address.round);
@@ -180,9 +184,21 @@ function Slot(props: SlotProps) {
           <DocumentText
             document={document}
             probe={probe}
+            units={showsUnits ? units : undefined}
             complementCharacters={round?.complement_characters ?? Number.POSITIVE_INFINITY}
           />
-          {probe && <Legend />}
+          <p class="legend">
+            {probe && <Legend />}
+            {units && (
+              <button
+                type="button"
+                aria-pressed={showsUnits}
+                onClick={() => setShowsUnits(!showsUnits)}
+              >
+                Sentences and paragraphs
+              </button>
+            )}
+          </p>
           <Slots {...props} />
         </div>
         <div class="right">
@@ -226,12 +242,12 @@ function Properties({ probe, meanings }: { probe: Probe; meanings: Meanings }) {
 
 function Legend() {
   return (
-    <p class="legend">
+    <>
       <span class="complement">complement</span>
       <span class="split" aria-hidden="true" /> split
       <mark class="atom">atom</mark>
       <span class="rest">not shown to the answerer</span>
-    </p>
+    </>
   );
 }
 

@@ -253,6 +253,26 @@ def test_the_leaderboard_shows_places_and_intervals(tab, export, tmp_path):
         assert tab.complaints == []
 
 
+def test_sentences_and_paragraphs_are_shown_as_they_were_cut(tab, address, export):
+    doc_id = "lcet10.txt-04"
+    doc, prefix_length, sentences, paragraphs = queried(
+        export,
+        f"""
+        select doc, prefix_length, sentences, paragraphs
+        from 'compact/*.parquet' join 'units/*.parquet' using (doc_id) where doc_id = '{doc_id}'
+        """,
+    )[0]
+    open_at(tab, address, f"#/probe/1/{doc_id}/10")
+    assert tab.text_content(".document") == doc
+    tab.click("text=Sentences and paragraphs")
+    starts = {prefix_length: ["source model"]}
+    for kind, units in (("s", sentences), ("p", paragraphs)):
+        for number, unit in enumerate(units, 1):
+            starts.setdefault(unit["starts_at"], []).insert(0, f"{kind}{number}")
+    names = [" ".join(starts[start]) for start in sorted(starts)]
+    assert tab.locator(".document .unit").all_text_contents() == names
+
+
 def test_all_slots_of_a_document_are_shown_also_rejected_ones(tab, address, export):
     doc_id, slot, reason = queried(
         export,

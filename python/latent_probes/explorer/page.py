@@ -7,7 +7,7 @@ from pathlib import Path
 
 # The folder of a data set in which the page lies.
 FOLDER = "explore"
-NAMES = ("explorer.css", "explorer.js", "index.html")
+NAMES = ("explorer.css", "explorer.js", "index.html", "licences.txt")
 STATIC = Path(__file__).parent / "static"
 NOT_BUILT = "the explorer's page is not built: run `make explorer` in a checkout of the project"
 
