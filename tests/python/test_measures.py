@@ -84,6 +84,17 @@ def test_all_at_once_is_as_one_by_one_the_plain_way(pairs):
         assert [{key: part[key] for key in expected[0]} for part in row["sentences"]] == expected
 
 
+@given(st.lists(wild_text | st.text("aZ9é’'-‐.ſĳ \n\0€", max_size=30), max_size=5))
+@modest
+def test_words_of_latin_texts_are_found_at_once_as_one_by_one(texts):
+    words, strings = measures.words_of(texts)
+    assert strings.to_pylist() == [word for text in texts for word in words_of(text)]
+    assert words.size.tolist() == [len(word) for word in strings.to_pylist()]
+    assert list(zip(words.row, words.starts_at, strict=True)) == [
+        (row, start) for row, text in enumerate(texts) for start, _ in units.word_spans(text)
+    ]
+
+
 def test_texts_that_are_too_much_at_once_are_measured_in_parts(monkeypatch):
     contexts = ["The river and the garden. " * 3] * 7
     texts = [f"The garden and the river, {number} times. " * number for number in range(7)]

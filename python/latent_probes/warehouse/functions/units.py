@@ -86,8 +86,13 @@ METHOD = f"units 4, sentencex {importlib.metadata.version('sentencex')}"
 
 def word_spans(text: str) -> list[Span]:
     """Words of ``text``, in order."""
-    words = LATIN_WORD if text.isascii() or not OTHER.search(text) else WORD
+    words = LATIN_WORD if is_latin(text) else WORD
     return [match.span() for match in words.finditer(text)]
+
+
+def is_latin(text: str) -> bool:
+    """Whether ``text`` has only Latin letters and punctuation."""
+    return text.isascii() or not OTHER.search(text)
 
 
 def lower_words(text: str, spans: Iterable[Span]) -> list[str]:
