@@ -9,6 +9,7 @@ said as (
         landed.round_number,
         landed.doc_id,
         list(lower(rollouts.continuation)) as continuations,
+        array_to_string(continuations, e'\n') as text,
     from (
         select
             round_number,
@@ -47,14 +48,17 @@ said_near as (
         words.round_number,
         words.doc_id,
         words.slot_idx,
-        list_transform(
-            said.continuations,
-            lambda x: {{ text_between(
-                'x',
-                'greatest(0, words.atom_start - words.prefix_length - words.farthest)',
-                'greatest(0, words.atom_end - words.prefix_length + words.farthest)',
-            ) }}
-        ) as continuations,
+        array_to_string(
+            list_transform(
+                said.continuations,
+                lambda x: {{ text_between(
+                    'x',
+                    'greatest(0, words.atom_start - words.prefix_length - words.farthest)',
+                    'greatest(0, words.atom_end - words.prefix_length + words.farthest)',
+                ) }}
+            ),
+            e'\n'
+        ) as text,
     from words
     join said using (round_number, doc_id)
     where words.candidate = 0
@@ -70,7 +74,7 @@ true_spans as (
         words.candidate,
     from words
     join said_near using (round_number, doc_id, slot_idx)
-    where contains(array_to_string(said_near.continuations, e'\n'), lower(words.text))
+    where contains(said_near.text, lower(words.text))
 
     union all
 
@@ -111,9 +115,7 @@ true_spans as (
     where
         lenses.scope = 'lens'
         and lenses.n >= 4
-        and contains(
-            array_to_string(said.continuations, e'\n'), {{ normalized_text('lenses.text') }}
-        )
+        and contains(said.text, {{ normalized_text('lenses.text') }})
 
 )
 

@@ -14,8 +14,8 @@ asked as (
         documents.prefix_length,
         probes.atom_start,
         list_concat(shown.continuation_idxs, shown.further_idxs) as shown_idxs,
-        words.atom_words,
-        words.wrong_answer_words,
+        list_transform(words.atom_words, lambda x: hash(x)) as atom_words,
+        list_transform(words.wrong_answer_words, lambda x: hash(x)) as wrong_words,
         {{ words_of('probes.incorrect_plausible_answer') }} as wrong_answer,
         list_distinct({{ four_grams('wrong_answer') }}) as wrong_grams,
     from {{ ref('probes') }} as probes
@@ -27,33 +27,118 @@ asked as (
 
 ),
 
--- All eligible siblings, whether or not they were shown to the generator.
-siblings as (
+-- What is searched for in siblings.
+parts as (
 
     select
-        rollouts.source_model,
-        rollouts.doc_id,
-        rollouts.continuation_idx,
-        fitness.kept_length,
-        {{ words_of('left(rollouts.continuation, fitness.kept_length)') }} as words,
-        {{ four_grams('words') }} as grams,
-    from {{ ref('stg_rollouts') }} as rollouts
-    join {{ ref('rollout_eligibility') }} as fitness using (document_id)
-    where
-        fitness.exclusion_reason is null
-        and (rollouts.source_model, rollouts.doc_id) in (select source_model, doc_id from asked)
+        source_model,
+        doc_id,
+        round_number,
+        probe_id,
+        unnest(['atom', 'wrong', 'copied']) as part,
+        unnest([atom_words, wrong_words, wrong_grams]) as members,
+    from asked
 
 ),
 
-further as (
+members as (
 
     select
-        round_number,
+        * exclude (members),
+        unnest(members) as member,
+    from parts
+
+),
+
+-- All eligible siblings, whether or not they were shown to the generator; and parts that were shown.
+siblings as (
+
+    select
+        document_id,
+        source_model,
         doc_id,
         continuation_idx,
-        text,
+        kept_length,
+    from {{ ref('rollout_eligibility') }}
+    where
+        exclusion_reason is null
+        and (source_model, doc_id) in (select source_model, doc_id from asked)
+
+),
+
+texts as (
+
+    select
+        siblings.source_model,
+        siblings.doc_id,
+        siblings.continuation_idx,
+        null::integer as round_number,
+        left(rollouts.continuation, siblings.kept_length) as text,
+    from siblings
+    join {{ ref('stg_rollouts') }} as rollouts using (document_id)
+
+    union all
+
+    select
+        shown.source_model,
+        doc_id,
+        further.continuation_idx,
+        round_number,
+        further.text,
+    from {{ ref('further_siblings') }} as further
+    join {{ ref('round_documents') }} as shown using (round_number, doc_id)
+
+),
+
+-- Each text is read once, for all probes.
+words as (
+
+    select
+        * exclude (text),
         {{ words_of('text') }} as words,
-    from {{ ref('further_siblings') }}
+    from texts
+
+),
+
+said as (
+
+    select
+        * exclude (words),
+        unnest(
+            list_concat(list_transform(words, lambda x: hash(x)), {{ four_grams('words') }})
+        ) as member,
+    from words
+
+),
+
+-- What a text contains of it.
+found as (
+
+    select distinct
+        said.*,
+    from said
+    semi join members using (source_model, doc_id, member)
+
+),
+
+counted_members as (
+
+    select
+        members.round_number,
+        members.probe_id,
+        found.continuation_idx,
+        count(*) filter (where members.part = 'atom' and found.round_number is null) as n_atom,
+        count(*) filter (where members.part = 'atom' and found.round_number is not null) as n_atom_shown,
+        count(*) filter (where members.part = 'wrong' and found.round_number is null) as n_wrong,
+        count(*) filter (where members.part = 'copied' and found.round_number is null) as n_copied,
+    from members
+    join found
+        on
+            members.source_model = found.source_model
+            and members.doc_id = found.doc_id
+            and members.member = found.member
+            and coalesce(found.round_number, members.round_number) = members.round_number
+    group by members.round_number, members.probe_id, found.continuation_idx
 
 ),
 
@@ -67,27 +152,39 @@ compared as (
         list_contains(asked.shown_idxs, siblings.continuation_idx)
         and {{ reaches(
             'asked.prefix_length',
-            'coalesce(length(further.text), siblings.kept_length)',
+            'coalesce(further.text_length, siblings.kept_length)',
             'asked.atom_start'
         ) }} as was_shown,
-        {{ contained_share('asked.atom_words', 'siblings.words') }}
+        coalesce(counts.n_atom, 0) / len(asked.atom_words)
         >= {{ var('min_recurrence_overlap') }} as recurs,
         -- In the part that was shown.
-        {{ contained_share('asked.atom_words', 'coalesce(further.words, siblings.words)') }}
-        >= {{ var('min_recurrence_overlap') }} as recurs_as_shown,
-        {{ contained_share('asked.wrong_answer_words', 'siblings.words') }} as wrong_share,
-        {{ contained_share('asked.wrong_grams', 'siblings.grams') }} as copied_share,
+        coalesce(if(further.doc_id is null, counts.n_atom, counts.n_atom_shown), 0)
+        / len(asked.atom_words) >= {{ var('min_recurrence_overlap') }} as recurs_as_shown,
+        coalesce(counts.n_wrong, 0) / nullif(len(asked.wrong_words), 0) as wrong_share,
+        coalesce(counts.n_copied, 0) / nullif(len(asked.wrong_grams), 0) as copied_share,
     from siblings
     join asked
         on
             siblings.source_model = asked.source_model
             and siblings.doc_id = asked.doc_id
             and siblings.continuation_idx != asked.continuation_idx
-    left join further
+    left join (
+        select
+            round_number,
+            doc_id,
+            continuation_idx,
+            length(text) as text_length,
+        from {{ ref('further_siblings') }}
+    ) as further
         on
             asked.round_number = further.round_number
             and asked.doc_id = further.doc_id
             and siblings.continuation_idx = further.continuation_idx
+    left join counted_members as counts
+        on
+            asked.round_number = counts.round_number
+            and asked.probe_id = counts.probe_id
+            and siblings.continuation_idx = counts.continuation_idx
 
 ),
 
