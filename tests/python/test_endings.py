@@ -244,6 +244,20 @@ def test_a_full_disk_is_named_whatever_was_built(here, monkeypatch):
     assert "\n" not in str(full.value)
 
 
+def test_a_disk_without_room_for_what_leaves_memory_is_full(here, monkeypatch, tmp_path):
+    rows = "select range as a, md5(range::varchar) as b from range(400_000)"
+    with duckdb.connect(config={"memory_limit": "20MB", "threads": 1}) as connection:
+        connection.execute(f"set temp_directory = '{tmp_path / 'spilled'}'")
+        connection.execute("set max_temp_directory_size = '1MB'")
+        with pytest.raises(duckdb.OutOfMemoryException) as full:
+            connection.execute(f"create table t as {rows} order by b")
+    assert not any((tmp_path / "spilled").glob("*"))
+    assert failures.explained(full.value)[1].startswith("the disk is full")
+    pretend(monkeypatch, ended(result("any", "error", str(full.value))))
+    with pytest.raises(warehouse.WarehouseError, match="not built: the disk is full: free some"):
+        dbt_calls.call_dbt(here, ["build"], "building")
+
+
 @pytest.mark.parametrize("how", ["passed on", "as a failed node"])
 def test_ctrl_c_in_a_build_is_an_interrupt_and_no_failure(how, here, monkeypatch):
     def interrupted():

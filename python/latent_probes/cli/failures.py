@@ -6,7 +6,7 @@ import errno
 import tempfile
 import traceback
 
-from latent_probes.common import terminal
+from latent_probes.common import locks, terminal
 
 FAILED = 1
 INTERRUPTED = 130
@@ -33,7 +33,8 @@ def explained(error: Exception) -> tuple[int, str]:
     if module.startswith("latent_probes."):
         return FAILED, str(error)
     text = str(error)
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in text:
+    is_full = locks.FULL_DISK in text or locks.FULL_TEMPORARY_FOLDER in text
+    if getattr(error, "errno", None) == errno.ENOSPC or is_full:
         return FAILED, FULL_DISK
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename is not None else ""

@@ -13,6 +13,8 @@ import duckdb
 from latent_probes.common import terminal
 
 FULL_DISK = "No space left on device"
+# DuckDB calls it a lack of memory if what it moves from memory to the disk has no room there.
+FULL_TEMPORARY_FOLDER = "max_temp_directory_size"
 TIMEOUT_SECONDS = 60.0
 # A person is told what is waited for after this time.
 QUIET_SECONDS = 0.5

@@ -26,6 +26,7 @@ REMEDY = "delete the file, and the next command builds it again"
 # Messages of the engine that have one remedy, whatever was built.
 REMEDIES = {
     locks.FULL_DISK: "the disk is full: free some space and run again",
+    locks.FULL_TEMPORARY_FOLDER: "the disk is full: free some space and run again",
     "Could not read enough bytes": DAMAGED,
     "Corrupt database file": DAMAGED,
     "Out of Memory Error": "not enough memory: allow DuckDB more, as in LATENT_PROBES_MEMORY=8GB, "
