@@ -35,8 +35,9 @@ select
     document_id,
     word_number,
     word,
-    sum(frequency) over to_here as frequency_sum,
-    sum(probability) over to_here as probability_sum,
+    -- Of whole billionths: sums of other doubles depend on their order, which other rounds move.
+    sum(round(frequency * 1e9)) over to_here / 1e9 as frequency_sum,
+    sum(round(probability * 1e9)) over to_here / 1e9 as probability_sum,
 from scored
 window to_here as (partition by round_number, document_id order by word_number)
 order by round_number, document_id, word_number
