@@ -8,7 +8,7 @@ DEMO := LATENT_PROBES_HOME=demo $(BIN)/latent-probes
 PAGE := python/latent_probes/explorer/static/index.html
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo explore explorer test test-local-models test-inspect test-browser screenshots
+.PHONY: demo explore explorer test test-local-models test-inspect test-browser test-cluster screenshots
 .PHONY: lint lint-explorer soak bench docs lock
 
 demo: .venv/installed
@@ -36,6 +36,9 @@ test-browser: $(PAGE)
 
 screenshots: $(PAGE)
 	$(BIN)/python bench/screenshots.py demo/export
+
+test-cluster: .venv/installed-cluster
+	$(BIN)/python -m pytest -n 0 -m "cluster and not soak"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -108,6 +111,11 @@ explorer/node_modules/.package-lock.json: .venv/installed-explorer explorer/pack
 $(PAGE): explorer/node_modules/.package-lock.json explorer/build.mjs $(wildcard explorer/src/*) python/latent_probes/queue/prompts/judge.md
 	cd explorer && $(NODE) npm run --silent build
 
+# Ray, for builds on a cluster.
+.venv/installed-cluster: .venv/installed requirements-cluster.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-cluster.lock
+	touch $@
+
 # Needs uv, which resolves only registries' builds of torch, so its hashes are maintained by hand.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
@@ -135,3 +143,9 @@ lock:
 		--no-emit-package dbt-core-experimental-parser \
 		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
 		--output-file requirements-explorer.lock
+	uv pip compile pyproject.toml --extra cluster-test --universal --python-version 3.11 \
+		--constraint requirements.lock --constraint requirements-lm.lock --constraint requirements-inspect.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package dbt-core-experimental-parser \
+		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+		--output-file requirements-cluster.lock

@@ -64,6 +64,7 @@ ELSEWHERE = {
     "latent-probes sample": "test_sampling.py",
     "latent-probes score-local": "test_score_local.py",
     "latent-probes save-activations": "test_activations.py",
+    "latent-probes build": "test_cluster.py",
     "dbt build": "test_whole_runs.py",
     "dbt docs generate --static": "test_whole_runs.py",
 }

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from latent_probes.cli import dataset, evaluation, failures, local_models, rollouts, rounds
+from latent_probes.cli import (
+    dataset,
+    evaluation,
+    failures,
+    local_models,
+    rollouts,
+    rounds,
+    warehouses,
+)
 
 app = typer.Typer(
     help="Make, score, test and publish probing questions for activation oracles.\n\n"
@@ -25,6 +33,7 @@ for panel, commands in {
     "Rollouts": (rollouts.land, rollouts.sample),
     "Rounds": (evaluation.calibrate, rounds.plan, rounds.run, rounds.status, rounds.cancel),
     "Data set": (dataset.export, dataset.check, dataset.explore, dataset.push),
+    "Warehouse": (warehouses.build,),
     "Evaluation": (evaluation.evaluate, evaluation.write_sheet, evaluation.land_ratings),
     "Models": (rollouts.resample, local_models.score_local, local_models.save_activations),
 }.items():

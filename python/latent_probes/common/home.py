@@ -71,6 +71,11 @@ class Home:
         return self.folder / "export.json"
 
     @property
+    def made_elsewhere(self) -> Path:
+        """The files of the data set that the last build on a cluster has written, and where."""
+        return self.folder / "cluster.json"
+
+    @property
     def pushed(self) -> Path:
         """Revisions of data sets on the Hub that were seen here."""
         return self.folder / "pushed.json"

@@ -2,6 +2,7 @@
 
 ``tables`` lists the published tables, ``parquet`` writes them, ``queries`` defines the card's
 figures as SQL over the files, ``card`` runs these, ``header`` and ``manifest`` describe the files.
+``made_elsewhere`` copies the files that a build on a cluster has written.
 ``proof`` checks them, also those of a stranger, from whom ``strangers`` protects.
 Nothing depends on the clock: the same landing file gives the same bytes.
 """
@@ -18,7 +19,7 @@ from latent_probes.common import files, terminal
 from latent_probes.common.home import Home
 from latent_probes.explorer import page
 from latent_probes.pictures import histogram, leaderboard
-from latent_probes.publication import card, manifest, parquet, queries, tables
+from latent_probes.publication import card, made_elsewhere, manifest, parquet, queries, tables
 
 
 class ExportError(Exception):
@@ -144,11 +145,13 @@ def write_tables(
         for table in published
         for path, round_number in tables.paths(connection, table)
     }
+    made = made_elsewhere.MadeElsewhere(home)
     with terminal.progress("exporting", len(wanted), "files") as advance:
         for path, (table, round_number) in wanted.items():
             partial = path.with_name(f".{path.name}.partial")
             partial.parent.mkdir(parents=True, exist_ok=True)
-            parquet.write(connection, table, round_number, partial)
+            if not made.copy(path.relative_to(home.export), partial):
+                parquet.write(connection, table, round_number, partial)
             if path.exists() and files.hash_of(path) == files.hash_of(partial):
                 partial.unlink()
             else:

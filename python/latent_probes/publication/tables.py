@@ -45,7 +45,7 @@ class Table:
 
 
 def published(connection: duckdb.DuckDBPyConnection) -> list[Table]:
-    """The tables of the data set, in the order of the card."""
+    """The tables of the data set, in the order of the card; one not built here has no columns."""
     rows = connection.execute(
         """
         select
@@ -60,7 +60,7 @@ def published(connection: duckdb.DuckDBPyConnection) -> list[Table]:
         """
     ).fetchall()
     return [
-        Table(config, model, folder, is_by_round, holds_texts, meaning, tuple(columns))
+        Table(config, model, folder, is_by_round, holds_texts, meaning, tuple(columns or ()))
         for config, model, folder, is_by_round, holds_texts, meaning, columns in rows
     ]
 
