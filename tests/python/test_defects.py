@@ -42,7 +42,7 @@ def test_every_arm_shows_the_rate_at_which_it_is_solved(sound):
         ("question holds its answer", "finding_summary, question_quotes_answer"),
         ("judge reads the length", "length_effects, answer"),
         ("judge reads the length", "judge_anchors, target_of_another, mean"),
-        ("generator lies about typicality", "finding_summary, typicality_overstated"),
+        ("generator lies about typicality", "finding_summary, typicality_understated"),
     ],
 )
 def test_a_defect_moves_its_figure_beyond_its_interval(
