@@ -56,6 +56,7 @@ soak: .venv/installed-lm .venv/installed-docs
 
 bench: .venv/installed
 	$(BIN)/python bench/rebuild.py
+	$(BIN)/python bench/full_size.py --documents 300
 	$(BIN)/python bench/rollouts.py
 	$(BIN)/python bench/repair.py
 	$(BIN)/python bench/batches.py

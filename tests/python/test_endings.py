@@ -258,6 +258,15 @@ def test_a_disk_without_room_for_what_leaves_memory_is_full(here, monkeypatch, t
         dbt_calls.call_dbt(here, ["build"], "building")
 
 
+def test_a_build_removes_what_a_killed_one_had_moved_out_of_memory(here, monkeypatch):
+    left = Path(f"{here.warehouse}.tmp") / "duckdb_temp_1_storage_DEFAULT-0.tmp"
+    left.parent.mkdir()
+    left.write_bytes(b"spilled")
+    pretend(monkeypatch, ended())
+    dbt_calls.call_dbt(here, ["build"], "building")
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("how", ["passed on", "as a failed node"])
 def test_ctrl_c_in_a_build_is_an_interrupt_and_no_failure(how, here, monkeypatch):
     def interrupted():

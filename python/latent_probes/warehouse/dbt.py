@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -50,6 +51,8 @@ def call_dbt(home: Home, arguments: list[str], what: str) -> None:
         with landing.looked_at(home.landing):
             pass
         wait_to_write(home)
+        # Left by a build that was killed: up to several GB.
+        shutil.rmtree(f"{home.warehouse}.tmp", ignore_errors=True)
         with without_collector(), interrupts_kept() as was_interrupted:
             failing_rows: list[str] = []
             outcome = invoke(home, arguments, what, failing_rows)
