@@ -30,8 +30,8 @@ def build(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="With --on: the cluster, such as auto or ray://host:10001 (default: a local one, "
-            "started for this command).",
+            help="With --on: the cluster, such as auto or host:6379 (default: a local one, started "
+            "for this command).",
         ),
     ] = None,
     storage: Annotated[
