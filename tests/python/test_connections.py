@@ -79,6 +79,32 @@ def refusal(name: str, address: str) -> str:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("after", [f"/v1?key={PASSWORD}", "/?a=b", f"/v1#{PASSWORD}"])
+def test_an_address_ends_in_a_path(other, name, after):
+    said = refusal(name, f"{other.address}{after}")
+    assert said.endswith("must end in a host or a path: remove what follows ? or #")
+
+
+@pytest.fixture
+def no_certificates(monkeypatch, tmp_path):
+    """The certificates of an environment that was removed."""
+    connections.certificates.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    yield "certificates in SSL_CERT_FILE cannot be used (No such file or directory)"
+    connections.certificates.cache_clear()
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_missing_certificates_are_named(other, no_certificates, name):
+    assert no_certificates in refusal(name, other.address)
+
+
+def test_what_are_no_certificates_is_named(other, no_certificates, monkeypatch, tmp_path):
+    (tmp_path / "gone.pem").write_text("no certificate")
+    assert "certificates in SSL_CERT_FILE cannot be used" in refusal("anthropic", other.address)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
 @pytest.mark.parametrize(
     "host", ["example.com", "192.0.2.1:8000", "[2001:db8::1]", "0.0.0.0", "localhost.example.com"]
 )
@@ -287,6 +313,10 @@ def test_a_token_is_not_sent_unencrypted_to_another_machine(hub, monkeypatch, tm
     monkeypatch.setenv("HF_TOKEN", hub.token)
     ask(monkeypatch, "http://192.0.2.1")
     assert "HF_ENDPOINT must be https://" in hub_refusal(tmp_path)
+
+
+def test_missing_certificates_of_the_hub_are_named(hub, no_certificates, tmp_path):
+    assert hub_refusal(tmp_path).startswith(f"{NAME}: the {no_certificates}")
 
 
 def test_an_odd_proxy_of_the_hub_is_one_sentence(hub, monkeypatch, tmp_path):

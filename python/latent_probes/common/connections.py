@@ -24,6 +24,8 @@ from latent_probes.common import limits, terminal
 HEADERS = {"accept-encoding": "identity"}
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "HF_TOKEN")
 ADDRESSES = ("ANTHROPIC_BASE_URL", "HF_ENDPOINT")
+# Often left behind by an environment that was removed. The first that is set counts.
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # A shorter one is no secret: a server of one's own takes any text as its key.
 SHORTEST_SECRET = 8
 
@@ -41,8 +43,15 @@ class ResponseLimitError(Exception):
 
 @functools.cache
 def certificates() -> ssl.SSLContext:
-    """The certificates of this machine, read once."""
-    return httpx2.create_ssl_context()
+    """The certificates of this machine, read once. Raises AddressError if there are none."""
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        name = next(filter(os.environ.get, CERTIFICATES), "this machine")
+        raise AddressError(
+            f"the certificates in {name} cannot be used ({error.strerror or error}): "
+            f"{' and '.join(CERTIFICATES)} must be certificates in PEM, or unset"
+        ) from None
 
 
 def parsed(address: str) -> httpx2.URL | None:
@@ -59,6 +68,16 @@ def split(url: httpx2.URL) -> tuple[httpx2.URL, tuple[str, str] | None]:
     if not url.userinfo:
         return url, None
     return url.copy_with(username=None, password=None), (url.username, url.password)
+
+
+def check_path(url: httpx2.URL, name: str) -> None:
+    """Raise AddressError if an address has more than a path, behind which ours would be lost.
+
+    ``name`` is the setting that holds the address.
+    """
+    if url.query or url.fragment:
+        # It can be a key, so it is not shown.
+        raise AddressError(f"{name} must end in a host or a path: remove what follows ? or #")
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,8 @@ LOGIN = "HF_TOKEN or `hf auth login`"
 def explained(place: str, raised: type[Exception], *, writing: bool = False) -> Iterator[None]:
     """Translate every error of the Hub client in the block to ``raised``, about ``place``."""
     try:
+        # Without them, the client's own error would be that of a file.
+        connections.certificates()
         yield
     except errors.HfHubHTTPError as error:
         raise raised(f"{place}: {refusal(error, writing)}") from error
@@ -32,7 +34,9 @@ def explained(place: str, raised: type[Exception], *, writing: bool = False) -> 
             f"{place}: the connection to {endpoint()} failed ({error or type(error).__name__}); "
             "check the network and HF_ENDPOINT, and run again"
         ) from error
-    except (connections.ResponseLimitError, connections.AddressError) as error:
+    except connections.AddressError as error:
+        raise raised(f"{place}: {error}") from error
+    except connections.ResponseLimitError as error:
         raise raised(f"{place}: {error}; check HF_ENDPOINT, or run again later") from error
     except OSError as error:
         raise raised(

@@ -77,6 +77,7 @@ def connect(max_retries: int) -> anthropic.Anthropic:
     if auth:
         http.auth = auth
     try:
+        connections.check_path(client.base_url, "ANTHROPIC_BASE_URL")
         connections.check_secrecy(http, client.base_url, "ANTHROPIC_BASE_URL")
     except connections.AddressError as error:
         raise ProviderError(str(error)) from None

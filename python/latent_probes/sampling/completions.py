@@ -108,6 +108,7 @@ class ServedModel:
         A server without a list of models is assumed to serve it.
         """
         try:
+            connections.check_path(self.url, "--server")
             connections.check_proxies()
             with httpx2.Client(
                 headers=self.headers,
