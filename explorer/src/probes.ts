@@ -128,8 +128,17 @@ async function pack(probes: Probes, start: number, file: Table): Promise<Documen
       }
     } else {
       const [packed, code] = PACKED[columnName]!;
+      const target = probes[packed];
+      // Few values differ.
+      const known = new Map<unknown, number>();
       for (let row = 0; row < columnData.length; row++) {
-        probes[packed][from + row] = code(columnData[row], probes.values);
+        const value = columnData[row];
+        let packedValue = known.get(value);
+        if (packedValue === undefined) {
+          packedValue = code(value, probes.values);
+          known.set(value, packedValue);
+        }
+        target[from + row] = packedValue;
       }
     }
   });

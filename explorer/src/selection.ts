@@ -52,14 +52,12 @@ export function select(probes: Probes, filters: Filters): Selection {
   );
   const codes = FACET_NAMES.map((facet) => probes[facet]);
   const counts = FACET_NAMES.map((facet) => probes.values[facet].map(noBands));
-  const ofDocument = probes.documents.map(
-    ({ id, round }) =>
-      [
-        filters.rounds.length === 0 || filters.rounds.includes(round),
-        id.includes(filters.document),
-      ] as const,
-  );
   const rounds = new Map(probes.documents.map(({ round }) => [round, noBands()]));
+  const ofDocument = probes.documents.map(({ id, round }) => ({
+    inRound: filters.rounds.length === 0 || filters.rounds.includes(round),
+    inDocument: id.includes(filters.document),
+    bandsOfRound: rounds.get(round)!,
+  }));
   const findings = probes.findingNames.map(noBands);
   const wanted = probes.findingNames.reduce(
     (bits, name, number) => (filters.findings.includes(name) ? bits | (1 << number) : bits),
@@ -70,7 +68,7 @@ export function select(probes: Probes, filters: Filters): Selection {
   const places = new Uint32Array(probes.length);
   let n = 0;
   for (let place = 0; place < probes.length; place++) {
-    const [inRound, inDocument] = ofDocument[probes.document[place]!]!;
+    const { inRound, inDocument, bandsOfRound } = ofDocument[probes.document[place]!]!;
     if (!inDocument) continue;
     const best = probes.best[place]!;
     const inBest = !filters.best || (best >= filters.best[0] && best <= filters.best[1]);
@@ -88,18 +86,17 @@ export function select(probes: Probes, filters: Filters): Selection {
     if (failures > 1) continue;
     const band = bandOf(best);
     if (best !== UNSCORED && (failures === 0 || !inBest)) bars[barOf(best)]! += 1;
-    if (failures === 0 || !inRound) {
-      rounds.get(probes.documents[probes.document[place]!]!.round)![band] += 1;
-    }
+    if (failures === 0 || !inRound) bandsOfRound[band] += 1;
     if (found && (failures === 0 || !inFindings)) {
       for (let number = 0; number < findings.length; number++) {
         if (found & (1 << number)) findings[number]![band] += 1;
       }
     }
-    for (let facet = 0; facet < allowed.length; facet++) {
-      if (failures === 0 || failed === facet) counts[facet]![codes[facet]![place]!]![band] += 1;
-    }
+    if (failed >= 0) counts[failed]![codes[failed]![place]!]![band] += 1;
     if (failures === 0) {
+      for (let facet = 0; facet < counts.length; facet++) {
+        counts[facet]![codes[facet]![place]!]![band] += 1;
+      }
       bands[band] += 1;
       places[n++] = place;
     }

@@ -100,6 +100,9 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "latent-probes"
     sys_version = ""
+    # Headers and content leave together; otherwise the content could wait for an acknowledgement.
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Send a file of the page or of the data set, or a range of it."""
