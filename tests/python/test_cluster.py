@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cluster
 from moto.server import ThreadedMotoServer  # noqa: E402
 
 from latent_probes import cluster, landing  # noqa: E402
-from latent_probes.cluster import engines, parts  # noqa: E402
+from latent_probes.cluster import engines, parts, slices  # noqa: E402
 from latent_probes.common.home import Home  # noqa: E402
 from latent_probes.common.storage import Storage  # noqa: E402
 from latent_probes.evaluation import oracles  # noqa: E402
@@ -141,13 +141,17 @@ def test_the_command_builds_what_one_machine_builds_and_exports_the_same_bytes(
     assert made.copy(Path("data/train-round-0002.parquet"), tmp_path / "copy.parquet")
 
 
-def test_killed_tasks_are_run_again_and_give_the_same_bytes(unbuilt, two_rounds, tmp_path):
+def test_killed_tasks_are_run_again_and_give_the_same_bytes(
+    unbuilt, two_rounds, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(slices, "PREFIXES_A_PART", 8)
     undisturbed = copy_of(unbuilt, tmp_path / "undisturbed")
     with engines.on_ray(None) as run:
         cluster.build(home_of(undisturbed), run, str(undisturbed.home / "cluster"))
         with killing_tasks(2) as killed:
             cluster.build(home_of(unbuilt), run, str(unbuilt.home / "cluster"))
     assert len(killed) == 2
+    assert len({name.split("/")[0] for name in digests(unbuilt)}) == 4 + 2 * 2
     assert digests(unbuilt) == digests(undisturbed)
     assert different_tables(unbuilt, two_rounds) == []
 
