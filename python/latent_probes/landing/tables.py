@@ -176,8 +176,9 @@ create table if not exists responses (
 );
 
 -- The message in a line of results in the form of Anthropic's Messages API, with text, stop_reason,
--- model and usage. Usage is null if a number of tokens in it is not a whole number. Providers of
--- that form land its columns; rows from before version 6 are read by it afterwards.
+-- model and usage. Usage is null if a number of tokens in it is not a whole number, or not the sum of
+-- its parts. Providers of that form land its columns; rows from before version 6 are read by it
+-- afterwards.
 create or replace macro read_messages_api(line) as list_transform(
     [
         from_json(
@@ -234,6 +235,8 @@ create or replace macro read_messages_api(line) as list_transform(
                     and coalesce(json_type(message.usage, '$.cache_creation'), 'NULL')
                     in ('NULL', 'OBJECT')
                     and not list_contains(tokens, -1)
+                    -- A breakdown that is not of the total says nothing.
+                    and coalesce(tokens[3] = tokens[5] + coalesce(tokens[6], 0), true)
                     then {
                         'input_tokens': tokens[1],
                         'output_tokens': tokens[2],
