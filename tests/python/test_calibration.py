@@ -94,7 +94,7 @@ def test_no_round_has_a_document_of_the_calibration(calibrated):
     assert calibrated.query("select count(*) from requests", "landing") == [(0,)]
 
 
-def test_the_sweep_closes_and_has_intervals(calibrated):
+def test_the_sweep_closes_and_has_no_interval_of_few_documents(calibrated):
     there = at_home(calibrated)
     rows = there.query(
         "select calibration_level, scope, measure, n_values, estimate, estimate_low, "
@@ -117,8 +117,8 @@ def test_the_sweep_closes_and_has_intervals(calibrated):
         bins = [row[4] for row in rows if row[:2] == (level, "all") and "score in" in row[2]]
         assert len(bins) == 5
         assert sum(bins) == pytest.approx(1)
-        low, high = found[level, "all", "mean best score"][2:]
-        assert low < found[level, "all", "mean best score"][1] < high
+        # Of six documents.
+        assert found[level, "all", "mean best score"][2:] == (None, None)
         assert found[level, "all", "dollars of a document"][1] == 0
     assert (at_home(calibrated).home / "calibration_sweep.png").stat().st_size > 10_000
 

@@ -11,6 +11,9 @@ from conftest import ROOT
 from test_whole_runs import RUN
 
 PROVIDERS = ROOT / "docs" / "providers.md"
+# Folders with a file for each round that has probes, and for each round.
+WITH_TEXTS = {"data", "compact", "control_answers"}
+WITHOUT_PROBES = {"probe_findings", "rejections", "units", "unscored"}
 
 
 def test_a_round_that_asks_for_a_model_is_never_answered_offline(checkout):
@@ -87,7 +90,7 @@ def files_of_round(export, number) -> dict:
 def test_a_second_round_leaves_the_files_of_the_first_as_they_were(finished):
     export = finished.home / "export"
     before = files_of_round(export, 1)
-    assert {path.parent.name for path in before} == {"data", "compact", "rejections", "unscored"}
+    assert {path.parent.name for path in before} == WITH_TEXTS | WITHOUT_PROBES
     (first,) = json.loads((export / "manifest.json").read_text())["rounds"]
     finished.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
     finished.runs(*RUN)
@@ -128,7 +131,7 @@ def test_a_withdrawn_round_is_not_published_and_keeps_its_documents(finished):
     assert not list((export / "data").glob("*")) and not list((export / "compact").glob("*"))
     assert "was reproduced from them" in finished.runs("latent-probes", "check")
     assert "No probe was published" in said
-    assert [path.parent.name for path in files_of_round(export, 1)] == ["rejections", "unscored"]
+    assert {path.parent.name for path in files_of_round(export, 1)} == WITHOUT_PROBES
     states = pyarrow.parquet.read_table(export / "rounds" / "train-all.parquet")["state"]
     assert states.to_pylist() == ["withdrawn"]
     assert finished.query(

@@ -6,7 +6,7 @@ import errno
 import tempfile
 import traceback
 
-from latent_probes.common import locks, terminal
+from latent_probes.common import terminal
 
 FAILED = 1
 INTERRUPTED = 130
@@ -32,6 +32,9 @@ def explained(error: Exception) -> tuple[int, str]:
     module = type(error).__module__
     if module.startswith("latent_probes."):
         return FAILED, str(error)
+    # Imports DuckDB, which `--help` does without.
+    from latent_probes.common import locks
+
     text = str(error)
     is_full = locks.FULL_DISK in text or locks.FULL_TEMPORARY_FOLDER in text
     if getattr(error, "errno", None) == errno.ENOSPC or is_full:

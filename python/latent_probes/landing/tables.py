@@ -176,8 +176,8 @@ create table if not exists responses (
 );
 
 -- The message in a line of results in the form of Anthropic's Messages API, with text, stop_reason,
--- model and usage. Usage is null if a number of tokens in it is not a whole number, or not the sum of
--- its parts. Providers of that form land its columns; rows from before version 6 are read by it
+-- model and usage. Usage is null if a number of tokens in it is not a whole number, or not the sum
+-- of its parts. Providers of that form land its columns; rows from before version 6 are read by it
 -- afterwards.
 create or replace macro read_messages_api(line) as list_transform(
     [
