@@ -8,6 +8,13 @@ DEMO := LATENT_PROBES_HOME=demo $(BIN)/latent-probes
 PAGE := python/latent_probes/explorer/static/index.html
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+COMPILE := uv pip compile pyproject.toml $(LOCKED)
+# What requirements.lock lacks.
+COMPILE_EXTRA = $(COMPILE) --constraint requirements.lock --no-emit-package dbt-core-experimental-parser \
+	$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock)
+
 .PHONY: demo explore explorer test test-local-models test-inspect test-browser test-cluster screenshots
 .PHONY: lint lint-explorer soak bench docs lock
 
@@ -81,28 +88,13 @@ docs: demo .venv/installed-docs
 # takes three times as long as today's.
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --upgrade-deps .venv
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements.lock
+	$(INSTALL) -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Local models on CPUs. With a GPU, install a torch build for it instead.
-.venv/installed-lm: .venv/installed requirements-lm.lock
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-lm.lock
-	touch $@
-
-# Inspect, for the package's task.
-.venv/installed-inspect: .venv/installed requirements-inspect.lock
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-inspect.lock
-	touch $@
-
-# For the page of column lineage.
-.venv/installed-docs: .venv/installed requirements-docs.lock
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-docs.lock
-	touch $@
-
-# Node and Playwright, for the explorer.
-.venv/installed-explorer: .venv/installed requirements-explorer.lock
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-explorer.lock
+# An extra. Of lm, torch is that for CPUs: with a GPU, install a build for it instead.
+.venv/installed-%: requirements-%.lock .venv/installed
+	$(INSTALL) -r $<
 	touch $@
 
 explorer/node_modules/.package-lock.json: .venv/installed-explorer explorer/package.json explorer/package-lock.json
@@ -112,41 +104,14 @@ explorer/node_modules/.package-lock.json: .venv/installed-explorer explorer/pack
 $(PAGE): explorer/node_modules/.package-lock.json explorer/build.mjs $(wildcard explorer/src/*) python/latent_probes/queue/prompts/judge.md
 	cd explorer && $(NODE) npm run --silent build
 
-# Ray, for builds on a cluster.
-.venv/installed-cluster: .venv/installed requirements-cluster.lock
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-cluster.lock
-	touch $@
-
 # Needs uv, which resolves only registries' builds of torch, so its hashes are maintained by hand.
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--no-emit-package dbt-core-experimental-parser --output-file requirements.lock
-	uv pip compile requirements-lm.in --no-deps --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+	$(COMPILE) --extra dev --no-emit-package dbt-core-experimental-parser --output-file requirements.lock
+	uv pip compile requirements-lm.in --no-deps $(LOCKED) \
 		--no-emit-package torch --output-file requirements-lm.lock
 	sed -n '/^torch==/,$$p' requirements-lm.in >> requirements-lm.lock
-	uv pip compile pyproject.toml --extra inspect --universal --python-version 3.11 \
-		--constraint requirements.lock --constraint requirements-lm.lock \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--no-emit-package dbt-core-experimental-parser \
-		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
-		--output-file requirements-inspect.lock
-	uv pip compile pyproject.toml --extra docs --universal --python-version 3.11 \
-		--constraint requirements.lock \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--no-emit-package dbt-core-experimental-parser \
-		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
-		--output-file requirements-docs.lock
-	uv pip compile pyproject.toml --extra explorer --universal --python-version 3.11 \
-		--constraint requirements.lock \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--no-emit-package dbt-core-experimental-parser \
-		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
-		--output-file requirements-explorer.lock
-	uv pip compile pyproject.toml --extra cluster-test --universal --python-version 3.11 \
-		--constraint requirements.lock --constraint requirements-lm.lock --constraint requirements-inspect.lock \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--no-emit-package dbt-core-experimental-parser \
-		$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock) \
-		--output-file requirements-cluster.lock
+	$(COMPILE_EXTRA) --extra inspect --constraint requirements-lm.lock --output-file requirements-inspect.lock
+	$(COMPILE_EXTRA) --extra docs --output-file requirements-docs.lock
+	$(COMPILE_EXTRA) --extra explorer --output-file requirements-explorer.lock
+	$(COMPILE_EXTRA) --extra cluster-test --constraint requirements-lm.lock \
+		--constraint requirements-inspect.lock --output-file requirements-cluster.lock

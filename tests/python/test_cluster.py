@@ -17,18 +17,18 @@ import pytest
 from conftest import Checkout, copy_of
 from test_whole_runs import files_of
 
-ray = pytest.importorskip("ray", reason="the extra cluster is not installed")
+from latent_probes import cluster, landing
+from latent_probes.cluster import engines, parts, slices
+from latent_probes.common.home import Home
+from latent_probes.common.storage import Storage
+from latent_probes.evaluation import oracles
+from latent_probes.publication import made_elsewhere
+from latent_probes.warehouse import functions
+
+MISSING = "the extra cluster is not installed"
+ray = pytest.importorskip("ray", reason=MISSING)
+ThreadedMotoServer = pytest.importorskip("moto.server", reason=MISSING).ThreadedMotoServer
 pytestmark = pytest.mark.cluster
-
-from moto.server import ThreadedMotoServer  # noqa: E402
-
-from latent_probes import cluster, landing  # noqa: E402
-from latent_probes.cluster import engines, parts, slices  # noqa: E402
-from latent_probes.common.home import Home  # noqa: E402
-from latent_probes.common.storage import Storage  # noqa: E402
-from latent_probes.evaluation import oracles  # noqa: E402
-from latent_probes.publication import made_elsewhere  # noqa: E402
-from latent_probes.warehouse import functions  # noqa: E402
 
 BUCKET = "s3://probes/home"
 
