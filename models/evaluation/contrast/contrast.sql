@@ -66,11 +66,12 @@ by_document as (
         count(*) filter (where is_nested) as n_nested,
         sum(placed.accuracy) as accuracy,
         sum(placed.accuracy ** 2) as squared_accuracy,
-        sum(margin) as margin,
-        list(margin) as margins,
-        sum(atom_placement) as atom_placements,
+        -- In order, or the last digits of sums would differ from build to build.
+        sum(margin order by probe_id) as margin,
+        list(margin order by probe_id) as margins,
+        sum(atom_placement order by probe_id) as atom_placements,
         -- First-order approximation of the AUC's variation (Obuchowski, Biometrics 53, 1997).
-        sum(atom_placement + wrong_answer_placement) as placements,
+        sum(atom_placement + wrong_answer_placement order by probe_id) as placements,
         list(distinct baselines.reader) as readers,
         count(baselines.accuracy) as n_compared,
         sum(baselines.accuracy) as baseline_accuracy,
@@ -92,9 +93,9 @@ summed as (
         {{ effective_number('accuracy', 'squared_accuracy', 'n_probes') }} as n_effective,
         count(*) as n_documents,
         sum(accuracy) / sum(n_probes) as accuracy,
-        sum(margin) / sum(n_probes) as margin_mean,
+        sum(margin order by source_model, doc_id) / sum(n_probes) as margin_mean,
         flatten(list(margins)) as margins,
-        sum(atom_placements) / sum(n_probes) as auc,
+        sum(atom_placements order by source_model, doc_id) / sum(n_probes) as auc,
         {{ share_interval('accuracy', 'n_probes') }} as accuracy_interval,
         {{ mean_intervals(['margin', 'placements'], 'n_probes') }} as intervals,
         -- A method that is always right has an AUC without variation.
