@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import filecmp
 import functools
+import graphlib
 import hashlib
 import json
 import os
@@ -65,17 +66,8 @@ class PlainProject:
             for key, node in (self.manifest["nodes"] | self.manifest["sources"]).items()
             if node["resource_type"] in ("model", "seed", "test", "source")
         }
-        ordered: dict[str, dict] = {}
-
-        def place(key: str) -> None:
-            if key in some and key not in ordered:
-                for parent in parents(some[key]):
-                    place(parent)
-                ordered[key] = some[key]
-
-        for key in some:
-            place(key)
-        return ordered
+        ordered = graphlib.TopologicalSorter({key: parents(some[key]) for key in some})
+        return {key: some[key] for key in ordered.static_order() if key in some}
 
     @functools.cached_property
     def texts(self) -> dict[str, Path]:

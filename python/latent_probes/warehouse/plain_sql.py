@@ -6,6 +6,7 @@ can be copied to another machine, where it needs neither dbt's files nor the che
 
 from __future__ import annotations
 
+import graphlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -89,17 +90,9 @@ def compiled_nodes(home: Home) -> list[Any]:
     if not outcome.success:
         raise WarehouseError(explained(home, outcome, []))
     nodes = {result.node.unique_id: result.node for result in outcome.result}
-    ordered: dict[str, Any] = {}
-
-    def place(key: str) -> None:
-        if key in nodes and key not in ordered:
-            for parent in keys_of_parents(nodes[key]):
-                place(parent)
-            ordered[key] = nodes[key]
-
-    for key in sorted(nodes):
-        place(key)
-    return list(ordered.values())
+    parents = {key: keys_of_parents(nodes[key]) for key in sorted(nodes)}
+    ordered = graphlib.TopologicalSorter(parents).static_order()
+    return [nodes[key] for key in ordered if key in nodes]
 
 
 def keys_of_parents(node: Any) -> list[str]:
