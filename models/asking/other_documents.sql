@@ -1,4 +1,4 @@
--- One row per written probe that is also answered from another document: that document of its round.
+-- One row per probe: the other document of its round whose text or state is given in place of its own.
 -- Among the next few in the circular order, the first at least as long as the complement, or the longest.
 with
 
@@ -14,15 +14,10 @@ asked as (
         {{ seeded_integer(['settings.seed', 'probes.probe_id', "'other_document'"]) }} as draw,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)
-    join {{ ref('round_arms') }} as arms
-        on probes.round_number = arms.round_number and arms.arm = 'other_document'
     join {{ ref('document_order') }} as document_order
         on
             probes.round_number = document_order.round_number
             and probes.doc_id = document_order.doc_id
-    where
-        probes.is_written
-        and {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'arms.share') }}
 
 )
 

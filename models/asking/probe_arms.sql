@@ -47,12 +47,8 @@ placed as (
         case
             when asked.shown != 'other_document'
                 then if(asked.target = 'suffix', asked.complement_end, asked.complement_start)
-            -- At the same distance from the end of the document, and also between two words.
-            when asked.target = 'suffix'
-                then
-                    {{ word_end('texts.text', 'least(others.text_length, asked.complement_length)') }}
             else
-                {{ word_end('texts.text', 'greatest(0, others.text_length - asked.complement_length)') }}
+                {{ other_split('target', 'texts.text', 'others.text_length', 'complement_length') }}
         end as split_offset,
         if(asked.shown = 'other_document', others.text_length, documents.text_length)
             as text_length,
