@@ -114,7 +114,7 @@ export class Dataset {
     private readonly tables: Map<string, Table[]>,
   ) {}
 
-  /** Open the data set in this folder, given relative to the page. */
+  /** Open the data set in the folder at this address. */
   static async open(folder: string): Promise<Dataset> {
     const text = new TextDecoder().decode(await fetched(`${folder}manifest.json`));
     const manifest = JSON.parse(text) as {

@@ -14,8 +14,8 @@ import { count, When } from "./shown";
 import { SlotView } from "./slot-view";
 import { TABLE_VIEWS, TablesView } from "./tables-view";
 
-/** The page lies in a folder of the data set. */
-const FOLDER = "../";
+/** The script lies in a folder of the data set; the page can be in another one. */
+const FOLDER = new URL("../", import.meta.url).href;
 
 interface Opened {
   dataset: Dataset;
@@ -157,7 +157,8 @@ function Traffic({ dataset }: { dataset: Dataset }) {
   return (
     <footer class="foot">
       <span>
-        Build {dataset.build.slice(0, 12)} · <a href="licences.txt">Licences</a> of the page
+        Build {dataset.build.slice(0, 12)} ·{" "}
+        <a href={new URL("licences.txt", import.meta.url).href}>Licences</a> of the page
       </span>
       <span>
         {count(traffic.requests)} requests, {count(Math.round(traffic.bytes / 1000))} kB

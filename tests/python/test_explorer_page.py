@@ -13,6 +13,7 @@ import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
+from stand_in_hub import StandInHub
 
 from latent_probes.explorer import page
 from latent_probes.queue import rendering
@@ -411,4 +412,22 @@ def test_the_exported_page_works_in_any_folder_of_a_plain_server(tab, export, tm
     with browsing.plainly_served(tmp_path) as address:
         open_at(tab, f"{address}/some/where/explore/", "#/probe/1/lcet10.txt-04/10")
         assert tab.locator(".answers li").count() == 5
+        assert tab.complaints == []
+
+
+def test_a_space_has_the_page_at_its_root(tab, demo_once, tmp_path):
+    with StandInHub() as hub:
+        person = demo_once.reading_from(hub)
+        person.variables.update(HF_TOKEN=hub.token, HF_HUB_DISABLE_XET="1")
+        person.runs("latent-probes", "push", "--space", "owner/explorer", "--allow-baseline")
+        files = hub.repositories["spaces/owner/explorer"].at("main").files
+    for name, file in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+    with browsing.plainly_served(tmp_path) as address:
+        open_at(tab, f"{address}/", "#/probe/1/lcet10.txt-04/10")
+        assert tab.locator(".answers li").count() == 5
+        licences = tab.get_attribute(".foot a", "href")
+        assert urlsplit(licences).path == "/explore/licences.txt"
         assert tab.complaints == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import huggingface_hub
 import pytest
+import yaml
 from conftest import Checkout
 from hub_client import ask, be_new
 from huggingface_hub import constants
@@ -19,9 +20,12 @@ from stand_in_hub import StandInHub
 
 from latent_probes import publication, pushing, warehouse
 from latent_probes.common.home import Home
-from latent_probes.pushing import PushError, leaks
+from latent_probes.explorer import page
+from latent_probes.pushing import Place, PushError, leaks
 
 NAME = "owner/probes"
+PLACE = Place(NAME, "dataset")
+SPACE = Place(NAME, "space")
 LARGEST = "data/train-round-0001.parquet"
 search_for_leaks = leaks.refuse
 
@@ -49,7 +53,8 @@ def home(finished) -> Home:
 
 def push(home, **options):
     """Push, with the baseline allowed unless the test says otherwise."""
-    pushing.push(home, NAME, **({"dry_run": False, "allow_baseline": True} | options))
+    place = options.pop("place", PLACE)
+    pushing.push(home, place, **({"dry_run": False, "allow_baseline": True} | options))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -180,6 +185,76 @@ def test_a_dry_run_sends_nothing_and_shows_the_bytes(hub, home, capsys):
     push(home, dry_run=True)
     assert all(request.method in ("GET", "HEAD") for request in hub.requests[n_requests:])
     assert n_commits(hub) == 2
+
+
+# The page as a Space ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paged(home, monkeypatch, tmp_path) -> Home:
+    """A home whose export has a page."""
+    for folder in (tmp_path / "static", home.export / page.FOLDER):
+        folder.mkdir(exist_ok=True)
+        for name in page.NAMES:
+            (folder / name).write_text(f'<script src="explorer.js"></script>{name}')
+    monkeypatch.setattr(page, "STATIC", tmp_path / "static")
+    note(home)
+    return home
+
+
+def in_space(hub) -> dict[str, bytes]:
+    """The files of the Space."""
+    files = hub.repositories[f"spaces/{NAME}"].at("main").files
+    return {path: file.content for path, file in files.items() if path != ".gitattributes"}
+
+
+def test_a_space_has_the_page_at_its_root_and_a_copy_of_the_files(hub, paged):
+    push(paged, place=SPACE)
+    shown = in_space(hub)
+    own = {name: shown.pop(name) for name in ("README.md", "index.html")}
+    exported = contents(paged.export)
+    exported.pop("README.md")
+    assert shown == exported
+    header = yaml.safe_load(own["README.md"].decode().split("---")[1])
+    assert (header["sdk"], header["app_file"]) == ("static", "index.html")
+    assert own["index.html"].startswith(b'<script src="explore/explorer.js">')
+    # The data set of the same name is another place.
+    assert NAME not in hub.repositories
+    assert hub.repositories[f"spaces/{NAME}"].is_private
+
+
+def test_a_space_is_pushed_as_a_data_set_is(hub, paged, capsys):
+    push(paged, place=SPACE, dry_run=True)
+    assert not hub.repositories
+    hub.plan("reset", at="upload", times=None, path=hash_of(paged, LARGEST))
+    with pytest.raises(PushError, match="the connection to"):
+        push(paged, place=SPACE)
+    # The card is the Hub's own, so the Space is as good as empty.
+    assert set(in_space(hub)) == {"README.md"}
+    hub.plans.clear()
+    push(paged, place=SPACE)
+    received, made = hub.received, in_space(hub)
+    push(paged, place=SPACE)
+    assert "nothing to upload" in capsys.readouterr().out
+    assert (hub.received, in_space(hub)) == (received, made)
+    hub.repositories[f"spaces/{NAME}"].commit({"index.html": b"somebody's"})
+    with pytest.raises(PushError, match="you have not reviewed"):
+        push(paged, place=SPACE)
+
+
+def test_an_export_without_a_page_makes_no_space(hub, home, monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "STATIC", tmp_path / "nothing")
+    shutil.rmtree(home.export / page.FOLDER, ignore_errors=True)
+    note(home)
+    with pytest.raises(PushError, match="has no page to publish"):
+        push(home, place=SPACE)
+    assert not hub.requests
+
+
+def test_a_space_that_may_not_be_written_is_called_so(hub, paged, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(PushError, match="no such Space, or it is private"):
+        push(paged, place=SPACE)
 
 
 # Over what nobody has seen ---------------------------------------------------------------------

@@ -55,6 +55,7 @@ ELSEWHERE = {
     "make demo": "conftest.py",
     "make docs": "test_site.py",
     "latent-probes explore": "test_explorer_page.py",
+    "latent-probes push --space": "test_explorer_page.py",
     "latent-probes run --provider lexical": "conftest.py",
     "latent-probes run --provider anthropic-batches": "test_anthropic_rounds.py",
     "latent-probes run --provider recorded --recording": "test_anthropic_rounds.py",

@@ -95,7 +95,17 @@ def explore(
 
 
 def push(
-    name: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Data set on the Hub.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="OWNER/NAME", help="Data set on the Hub.")
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OWNER/NAME",
+            help="Publish the explorer as this static Space, with its own copy of the files, "
+            "instead of the data set.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change; upload nothing.")
     ] = False,
@@ -109,11 +119,12 @@ def push(
         bool,
         typer.Option(
             "--public",
-            help="If the data set does not exist yet, create it as public (default: private).",
+            help="If the data set or Space does not exist yet, create it as public (default: "
+            "private).",
         ),
     ] = False,
 ) -> None:
-    """Update a data set on the Hub to match the export, in one commit.
+    """Update a data set on the Hub, or a Space with its page, to match the export, in one commit.
 
     Uploads only what the Hub does not have; an interrupted upload resumes. A revision you have not
     seen is never overwritten: --dry-run shows it. Untested data, keys and local paths are refused
@@ -123,7 +134,15 @@ def push(
     """
     from latent_probes import pushing
 
+    if name and space:
+        raise typer.BadParameter("give OWNER/NAME of a data set or --space, not both")
+    if space:
+        place = pushing.Place(space, "space")
+    elif name:
+        place = pushing.Place(name, "dataset")
+    else:
+        raise typer.BadParameter("give OWNER/NAME of a data set, or --space OWNER/NAME")
     with working(
-        "the data set is unchanged; files already uploaded will not be uploaded again"
+        f"the {place.noun} is unchanged; files already uploaded will not be uploaded again"
     ) as here:
-        pushing.push(here, name, dry_run=dry_run, allow_baseline=allow_baseline, is_public=public)
+        pushing.push(here, place, dry_run=dry_run, allow_baseline=allow_baseline, is_public=public)

@@ -17,14 +17,19 @@ LOGIN = "HF_TOKEN or `hf auth login`"
 
 
 @contextmanager
-def explained(place: str, raised: type[Exception], *, writing: bool = False) -> Iterator[None]:
-    """Translate every error of the Hub client in the block to ``raised``, about ``place``."""
+def explained(
+    place: str, raised: type[Exception], *, writing: bool = False, noun: str = "data set"
+) -> Iterator[None]:
+    """Translate every error of the Hub client in the block to ``raised``, about ``place``.
+
+    ``noun`` is what the place is.
+    """
     try:
         # Without them, the client's own error would be that of a file.
         connections.certificates()
         yield
     except errors.HfHubHTTPError as error:
-        raise raised(f"{place}: {refusal(error, writing)}") from error
+        raise raised(f"{place}: {refusal(error, writing, noun)}") from error
     except errors.OfflineModeIsEnabled as error:
         raise raised(f"{place}: HF_HUB_OFFLINE is set; unset it") from error
     except (errors.HfUriError, errors.HFValidationError) as error:
@@ -58,26 +63,26 @@ def endpoint() -> str:
     return scheme + mark + rest.rpartition("@")[2]
 
 
-def refusal(error: errors.HfHubHTTPError, writing: bool) -> str:
+def refusal(error: errors.HfHubHTTPError, writing: bool, noun: str) -> str:
     """Explain a response that is not a success."""
     status = error.response.status_code
     has_token = get_token() is not None
     if isinstance(error, errors.RevisionNotFoundError):
-        return "no such revision in this data set; check what follows the @"
+        return f"no such revision in this {noun}; check what follows the @"
     if isinstance(error, errors.EntryNotFoundError):
-        return "no such file in this data set; check the path"
+        return f"no such file in this {noun}; check the path"
     if isinstance(error, errors.GatedRepoError):
         token = "" if has_token else f", and give your token ({LOGIN})"
-        return f"the data set is gated; request access on its page{token}"
+        return f"the {noun} is gated; request access on its page{token}"
     if isinstance(error, errors.DisabledRepoError):
-        return "the Hub has disabled this data set"
+        return f"the Hub has disabled this {noun}"
     if status == 401 and "Invalid credentials" in error.response.headers.get("x-error-message", ""):
         return f"the Hub does not accept the token; give a valid one ({LOGIN})"
     if status in (401, 404):
         if has_token:
             may = "write to" if writing else "read"
-            return f"no such data set, or a private one that the token cannot {may}; check both"
-        return f"no such data set, or it is private; check the name, or give a token ({LOGIN})"
+            return f"no such {noun}, or a private one that the token cannot {may}; check both"
+        return f"no such {noun}, or it is private; check the name, or give a token ({LOGIN})"
     if status == 403:
         may = "write" if writing else "read"
         return f"the token has no permission to {may} this; grant it, or use another token"

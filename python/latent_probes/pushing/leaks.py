@@ -69,7 +69,7 @@ def refuse(home: Home, export: Export) -> None:
         for path in export.hashes:
             is_text = export.holds_texts(path)
             is_card = path.endswith(".md")
-            for leak in found(connection, export.folder, path, kinds):
+            for leak in found(connection, export.path(path), path, kinds):
                 # The card shows a probe, which is external text.
                 is_allowed = (is_text and "path" in leak.kind) or (
                     is_card and leak.kind == "a local path"
@@ -107,14 +107,14 @@ def paths_of(home: Home) -> list[str]:
 
 
 def found(
-    connection: duckdb.DuckDBPyConnection, folder: Path, path: str, kinds: dict[str, str]
+    connection: duckdb.DuckDBPyConnection, file: Path, path: str, kinds: dict[str, str]
 ) -> Iterator[Leak]:
     """Find matches of these kinds in a file."""
     if path.endswith(".parquet"):
-        yield from found_in_table(connection, folder / path, path, kinds)
+        yield from found_in_table(connection, file, path, kinds)
     else:
         # Of an image, this searches the metadata.
-        text = (folder / path).read_bytes().decode("utf-8", errors="replace")
+        text = file.read_bytes().decode("utf-8", errors="replace")
         for number, line in enumerate(text.splitlines(), start=1):
             for kind, pattern in kinds.items():
                 if re.search(pattern, line):

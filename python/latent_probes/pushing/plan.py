@@ -16,6 +16,7 @@ from rich.text import Text
 
 from latent_probes.common import files, limits, terminal
 from latent_probes.publication import card, manifest
+from latent_probes.pushing.places import Place
 from latent_probes.pushing.ready import Export
 
 
@@ -29,10 +30,10 @@ class Change:
     n_travelling: int
 
 
-def head(api: HfApi, name: str) -> str | None:
-    """The newest commit of a data set; None if there is no such data set."""
+def head(api: HfApi, place: Place) -> str | None:
+    """The newest commit of a place; None if it does not exist."""
     try:
-        return api.dataset_info(name).sha
+        return api.repo_info(place.name, repo_type=place.kind).sha
     except errors.RepositoryNotFoundError as error:
         # Without a token, it may exist and be private.
         if error.response.status_code == 404:
@@ -41,36 +42,37 @@ def head(api: HfApi, name: str) -> str | None:
 
 
 def changes(
-    name: str, commit: str | None, there: dict[str, RepoFile], export: Export
+    place: Place, commit: str | None, there: dict[str, RepoFile], export: Export
 ) -> list[Change]:
     """The changes of a push, ordered by path, without unchanged files.
 
-    ``there`` are the data set's files at ``commit``.
+    ``there`` are the files at ``commit``.
     """
     held = {file.lfs.sha256 for file in there.values() if file.lfs}
     found = []
     for path, sha256 in export.hashes.items():
-        local = export.folder / path
+        local = export.path(path)
         if path in there and is_same(local, sha256, there[path]):
             continue
         size = local.stat().st_size
         travels = sha256 not in held
         kind = "changed" if path in there else "new"
         found.append(Change(path, kind, size, size if travels else 0))
-    gone = ours(name, commit, there) - set(export.hashes) if commit else set()
+    gone = ours(place, commit, there) - set(export.hashes) if commit else set()
     found += [Change(path, "deleted", there[path].size, 0) for path in gone]
     return sorted(found, key=lambda change: change.path)
 
 
-def listed(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
-    """The files of a data set at a commit, by path."""
-    entries = api.list_repo_tree(name, repo_type="dataset", revision=commit, recursive=True)
+def listed(api: HfApi, place: Place, commit: str) -> dict[str, RepoFile]:
+    """The files of a place at a commit, by path."""
+    entries = api.list_repo_tree(place.name, repo_type=place.kind, revision=commit, recursive=True)
     return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
 
-def is_empty(there: dict[str, RepoFile]) -> bool:
-    """Whether a data set has no files except the Hub's own, such as .gitattributes."""
-    return not any(is_plain(path) for path in there)
+def is_empty(place: Place, there: dict[str, RepoFile]) -> bool:
+    """Whether a place has no files except the Hub's own: .gitattributes, and a Space's card."""
+    own = {card.NAME} if place.kind == "space" else set()
+    return not any(is_plain(path) for path in set(there) - own)
 
 
 def is_same(local: Path, sha256: str, remote: RepoFile) -> bool:
@@ -80,8 +82,8 @@ def is_same(local: Path, sha256: str, remote: RepoFile) -> bool:
     return local.stat().st_size == remote.size and files.blob_id(local) == remote.blob_id
 
 
-def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
-    """Files of a data set that an earlier push uploaded: those in its manifest.
+def ours(place: Place, commit: str, there: dict[str, RepoFile]) -> set[str]:
+    """Files that an earlier push uploaded: those in its manifest.
 
     All other files belong to other users and are kept.
     """
@@ -89,7 +91,7 @@ def ours(name: str, commit: str, there: dict[str, RepoFile]) -> set[str]:
         return set()
     with tempfile.TemporaryDirectory() as folder:
         path = hf_hub_download(
-            name, manifest.NAME, repo_type="dataset", revision=commit, local_dir=folder
+            place.name, manifest.NAME, repo_type=place.kind, revision=commit, local_dir=folder
         )
         try:
             named = [file["path"] for file in json.loads(Path(path).read_bytes())["files"]]
@@ -106,10 +108,10 @@ def is_plain(path: str) -> bool:
     return bool(parts) and not any(part.startswith(".") for part in parts) and path[0] != "/"
 
 
-def show(name: str, commit: str | None, changed: list[Change], export: Export) -> None:
+def show(place: Place, commit: str | None, changed: list[Change], export: Export) -> None:
     """Print what would change."""
     where = f"at commit {commit[:12]}" if commit else "does not exist yet"
-    table = Table(title=f"{name} {where}", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=f"{place.name} {where}", title_justify="left", box=box.SIMPLE_HEAD)
     for title in ("file", "", "bytes", "to upload"):
         table.add_column(title, justify="right" if title in ("bytes", "to upload") else "left")
     for change in changed:
@@ -119,7 +121,7 @@ def show(name: str, commit: str | None, changed: list[Change], export: Export) -
         terminal.console.print(table)
     kinds = Counter(change.kind for change in changed)
     unchanged = len(export.hashes) - kinds["new"] - kinds["changed"]
-    n_bytes = sum((export.folder / path).stat().st_size for path in export.hashes)
+    n_bytes = sum(export.path(path).stat().st_size for path in export.hashes)
     terminal.say(
         f"{kinds['new']} new, {kinds['changed']} changed, {kinds['deleted']} deleted, "
         f"{unchanged} unchanged: {sum(change.n_travelling for change in changed):,} of {n_bytes:,} "

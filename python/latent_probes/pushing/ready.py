@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from latent_probes import publication, warehouse
@@ -22,12 +22,18 @@ class Export:
 
     ``hashes`` maps paths to SHA-256, ordered by path; ``texts`` are the folders with texts from
     the web and from models; ``build`` is the hash that identifies the state of the probes.
+    ``replaced`` are files that are read from elsewhere than the folder.
     """
 
     folder: Path
     hashes: dict[str, str]
     texts: tuple[str, ...]
     build: str
+    replaced: dict[str, Path] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        """Where a file is read from."""
+        return self.replaced.get(name, self.folder / name)
 
     def holds_texts(self, path: str) -> bool:
         """Whether a file can contain texts from the web or from models."""

@@ -10,6 +10,11 @@ from fnmatch import fnmatch
 from stand_in_hub.repositories import LARGE_SIZE, LARGE_SUFFIXES, File, Repository
 
 
+def path_of(name: str) -> str:
+    """The path of a repository's page."""
+    return name if name.startswith("spaces/") else f"datasets/{name}"
+
+
 class Pushes:
     """The part of the Hub that is written to. Everything asks for the token."""
 
@@ -28,12 +33,16 @@ class Pushes:
         if self.given_token != self.hub.token:
             raise self.refused(401, "Invalid username or password.")
         name = f"{asked['organization']}/{asked['name']}"
+        first = {".gitattributes": b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"}
+        if asked["type"] == "space":
+            name = f"spaces/{name}"
+            first["README.md"] = f"---\nsdk: {asked['sdk']}\n---\n".encode()
         if name in self.hub.repositories:
             raise self.refused(409, "You already created this dataset repo")
         made = self.hub.create(name, is_private=asked.get("visibility") == "private")
         # As the Hub does.
-        made.commit({".gitattributes": b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"})
-        self.send(200, {"url": f"{self.hub.address}/datasets/{name}", "name": name})
+        made.commit(first)
+        self.send(200, {"url": f"{self.hub.address}/{path_of(name)}", "name": name})
 
     def validate(self) -> None:
         """POST /api/validate-yaml: the header of the card."""
@@ -97,7 +106,7 @@ class Pushes:
         sha = repository.commit(contents, revision)
         if self.fault and self.fault.fault == "lost":
             raise self.refused(self.fault.status, "The answer was lost.")
-        url = f"{self.hub.address}/datasets/{name}/commit/{sha}"
+        url = f"{self.hub.address}/{path_of(name)}/commit/{sha}"
         self.send(200, {"commitUrl": url, "commitOid": sha, "success": True})
 
 

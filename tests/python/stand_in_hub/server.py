@@ -385,15 +385,17 @@ class HubHandler(Pushes, Handler):
             },
         )
 
+    # A data set is known by its name, a Space by a name that begins with "spaces/".
+    name = "(?:datasets/)?((?:spaces/)?[^/]+/[^/]+?)"
     routes = (
         ("create", "/api/repos/create", Pushes.create),
         ("validate", "/api/validate-yaml", Pushes.validate),
-        ("preupload", "/api/datasets/([^/]+/[^/]+)/preupload/([^/]+)", Pushes.preupload),
-        ("batch", r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", Pushes.batch),
-        ("commit", "/api/datasets/([^/]+/[^/]+)/commit/([^/]+)", Pushes.commit_files),
-        ("info", "/api/datasets/([^/]+/[^/]+?)(?:/revision/([^/]+))?", info),
-        ("tree", "/api/datasets/([^/]+/[^/]+)/tree/([^/]+)", tree),
-        ("resolve", "/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", resolve),
+        ("preupload", f"/api/{name}/preupload/([^/]+)", Pushes.preupload),
+        ("batch", rf"/{name}\.git/info/lfs/objects/batch", Pushes.batch),
+        ("commit", f"/api/{name}/commit/([^/]+)", Pushes.commit_files),
+        ("info", f"/api/{name}(?:/revision/([^/]+))?", info),
+        ("tree", f"/api/{name}/tree/([^/]+)", tree),
+        ("resolve", f"/{name}/resolve/([^/]+)/(.+)", resolve),
     )
 
 
