@@ -9,6 +9,9 @@ select
     rollouts.doc_source,
     rollouts.prefix,
     rollouts.continuation,
+    rollouts.sampling,
+    rollouts.prefix_tokens,
+    rollouts.continuation_tokens,
     sources.landed_at,
 from {{ source('landing', 'rollouts') }} as rollouts
 join {{ source('landing', 'rollout_sources') }} as sources using (source_hash)

@@ -176,7 +176,7 @@ def test_the_manifest_names_every_file(published):
     found = {str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()}
     assert {file["path"] for file in manifest["files"]} == found - {"README.md", "manifest.json"}
     assert manifest["offline_baseline"] is True
-    assert manifest["texts"] == ["data", "compact", "control_answers"]
+    assert manifest["texts"] == ["data", "compact", "control_answers", "siblings"]
 
 
 # The card --------------------------------------------------------------------------------------
@@ -512,7 +512,7 @@ def streamed(folder: Path, name: str) -> list[dict]:
 
 
 def test_datasets_reads_every_config(published):
-    assert len(configs(published)) == 16
+    assert len(configs(published)) == 19
     for name, pattern in configs(published).items():
         expected = duckdb.connect().read_parquet(str(published / pattern)).fetchall()
         read = datasets.load_dataset(str(published), name, split="train")

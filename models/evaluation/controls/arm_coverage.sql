@@ -41,6 +41,7 @@ select
     arms.arm,
     arms.answerer_model,
     arms.share,
+    arms.n_answers,
     coalesce(if(arms.arm = 'full_complement', written.n_cut, written.n_probes), 0) as n_eligible,
     coalesce(asked.n_asked, 0) as n_asked,
     coalesce(asked.n_answers_asked, 0) as n_answers_asked,

@@ -11,5 +11,6 @@ select
     coverage.n_asked,
     coverage.n_scored,
     coverage.n_scored / nullif(coverage.n_eligible, 0) as share_scored,
+    coverage.n_answers,
 from {{ ref('arm_coverage') }} as coverage
 join {{ ref('published_rounds') }} using (round_number)

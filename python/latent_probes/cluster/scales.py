@@ -18,6 +18,7 @@ FOLDERS = {
 TABLES = {
     **dict.fromkeys(("near_duplicate_prefixes", "prefixes", "rollout_quality"), WHOLE),
     **dict.fromkeys(("responses", "documents", "document_units", "shown_documents"), ROUND),
+    "shown_continuations": ROUND,
     # A method that answers a scope in one round is expected to answer it in all.
     "oracle_questions": WHOLE,
     "answer_texts": ROUND,

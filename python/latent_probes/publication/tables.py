@@ -39,7 +39,11 @@ class Table:
     @property
     def order(self) -> str:
         """Sort order of its rows, as SQL."""
-        names = ("doc_id", "slot_idx", "finding", "arm") if "doc_id" in self.columns else ()
+        names = (
+            ("doc_id", "slot_idx", "finding", "arm", "reader", "measure")
+            if "doc_id" in self.columns
+            else ()
+        )
         keys = [name for name in names if name in self.columns]
         return ", ".join(map(sql.identifier, keys)) or "all"
 
