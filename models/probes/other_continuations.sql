@@ -7,9 +7,12 @@ select
     rollouts.document_id as other_document_id,
     rollouts.continuation_idx as other_continuation_idx,
     chosen.prefix_length,
-    list_contains(
-        list_concat(shown.continuation_idxs, shown.further_idxs), rollouts.continuation_idx
-    ) as is_shown,
+    list_concat(shown.kept_lengths, shown.further_kept_lengths)[
+        list_position(
+            list_concat(shown.continuation_idxs, shown.further_idxs), rollouts.continuation_idx
+        )
+    ] as kept_length,
+    kept_length is not null as is_shown,
 from {{ ref('chosen_documents') }} as chosen
 join {{ ref('round_settings') }} as settings using (round_number)
 join {{ ref('round_documents') }} as shown

@@ -78,11 +78,9 @@ siblings as (
         others.doc_id,
         others.other_document_id,
         others.prefix_length,
-        rollouts.prefix || left(rollouts.continuation, eligibility.kept_length) as text,
+        rollouts.prefix || left(rollouts.continuation, others.kept_length) as text,
     from {{ ref('other_continuations') }} as others
     join {{ ref('stg_rollouts') }} as rollouts on others.other_document_id = rollouts.document_id
-    join {{ ref('rollout_eligibility') }} as eligibility
-        on others.other_document_id = eligibility.document_id
     where others.is_shown
 
 ),

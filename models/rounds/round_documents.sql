@@ -1,7 +1,7 @@
 -- One row per document of a round: frozen if the round has started, otherwise proposed.
 -- `continuation_idxs` are the siblings that its request shows as documents, in the order shown, and
 -- `kept_lengths` the number of code points shown of each; `further_idxs` and `further_lengths` are
--- those shown for comparison alone.
+-- those shown for comparison alone, of which `further_kept_lengths` are kept.
 with
 
 placed as (
@@ -51,6 +51,7 @@ listed as (
         kept_lengths,
         further_idxs,
         further_lengths,
+        further_kept_lengths,
         true as is_frozen,
     from {{ ref('stg_started_round_documents') }}
 
@@ -63,6 +64,7 @@ listed as (
         list(shown_length order by position) filter (where not is_further) as kept_lengths,
         coalesce(list(continuation_idx order by position) filter (where is_further), []) as further_idxs,
         coalesce(list(shown_length order by position) filter (where is_further), []) as further_lengths,
+        coalesce(list(kept_length order by position) filter (where is_further), []) as further_kept_lengths,
         false as is_frozen,
     from shown
     group by round_number, doc_id
@@ -77,6 +79,7 @@ select
     listed.kept_lengths,
     listed.further_idxs,
     listed.further_lengths,
+    listed.further_kept_lengths,
     {{ seeded_integer(['settings.seed', 'listed.doc_id']) }} as row_seed,
     listed.is_frozen,
 from listed

@@ -184,7 +184,8 @@ def home(tmp_path, monkeypatch):
         connection.execute(
             "create table warehouse.round_documents as "
             "select 1 as round_number, 'doc' as doc_id, [0] as continuation_idxs, "
-            "[9] as kept_lengths, [1] as further_idxs, [5] as further_lengths"
+            "[9] as kept_lengths, [1] as further_idxs, [5] as further_lengths, "
+            "[7] as further_kept_lengths"
         )
         yield home
 

@@ -54,7 +54,8 @@ def connection(path):
             create table warehouse.round_documents as
             select unnest([1, 1, 2]) as round_number, unnest(['b', 'a', 'c']) as doc_id,
                 [2, 0, 1] as continuation_idxs, [30, 10, 20] as kept_lengths,
-                [4, 3] as further_idxs, [9, 8] as further_lengths
+                [4, 3] as further_idxs, [9, 8] as further_lengths,
+                [90, 80] as further_kept_lengths
             """
         )
         yield connection

@@ -93,7 +93,7 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
             insert into started_round_documents by name
             select
                 round_number, doc_id, continuation_idxs, kept_lengths, further_idxs,
-                further_lengths,
+                further_lengths, further_kept_lengths,
             from {warehouse}.round_documents
             where
                 round_number in (select round_number from intended)

@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 9
+VERSION = 10
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -81,7 +81,8 @@ create table if not exists started_rounds (
 );
 
 -- One row per document of a started round: its siblings in the order shown, and how many code
--- points of each continuation are kept, frozen. The same of the siblings shown for comparison.
+-- points of each continuation are kept, frozen. The same of the siblings shown for comparison, of
+-- which fewer code points can be shown than are kept.
 create table if not exists started_round_documents (
     round_number bigint not null,
     doc_id varchar not null,
@@ -89,6 +90,7 @@ create table if not exists started_round_documents (
     kept_lengths bigint[] not null,
     further_idxs bigint[] not null,
     further_lengths bigint[] not null,
+    further_kept_lengths bigint[],
     primary key (round_number, doc_id),
 );
 
@@ -460,5 +462,10 @@ where
     responses.request_id = read.request_id
     and responses.attempt = read.attempt
     and responses.usage is distinct from read.usage;
+""",
+    # Before, only what was shown was known later.
+    9: """
+alter table started_round_documents add column if not exists further_kept_lengths bigint[];
+update started_round_documents set further_kept_lengths = further_lengths;
 """,
 }
