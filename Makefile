@@ -15,7 +15,10 @@ COMPILE := uv pip compile pyproject.toml $(LOCKED)
 COMPILE_EXTRA = $(COMPILE) --constraint requirements.lock --no-emit-package dbt-core-experimental-parser \
 	$$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' requirements.lock)
 
-.PHONY: demo explore explorer test test-local-models test-inspect test-browser test-cluster screenshots
+# Commands run SQL that dbt compiles, once per change of the project: here, so that none waits for it.
+COMPILE_PROJECT := $(BIN)/python -c "from latent_probes import warehouse; warehouse.compile_here()"
+
+.PHONY: demo explore explorer test test-dbt test-local-models test-inspect test-browser test-cluster screenshots
 .PHONY: lint lint-explorer soak bench docs lock
 
 demo: .venv/installed
@@ -31,6 +34,9 @@ explorer: $(PAGE)
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+test-dbt: .venv/installed
+	$(BIN)/python -m pytest -n 0 -m dbt
 
 test-local-models: .venv/installed-lm
 	$(BIN)/python -m pytest -m "local_models and not soak"
@@ -90,6 +96,7 @@ docs: demo .venv/installed-docs
 	$(PYTHON) -m venv --upgrade-deps .venv
 	$(INSTALL) -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(COMPILE_PROJECT)
 	touch $@
 
 # An extra. Of lm, torch is that for CPUs: with a GPU, install a build for it instead.

@@ -272,24 +272,21 @@ def build_without_dbt() -> None:
     """Build everything as plain SQL in one DuckDB process; write CPU-seconds of each model."""
     from latent_probes.common.home import Home
     from latent_probes.warehouse import plain_sql
+    from latent_probes.warehouse.compilation import compiled_project
 
     here = Home(Path.cwd(), Path.cwd())
-    project = plain_sql.compiled_project(here)
+    project = compiled_project(here)
     settings = {"threads": 2, "memory_limit": os.environ.get("LATENT_PROBES_MEMORY", "3GB")}
     here.warehouse.unlink(missing_ok=True)
     rows: list[dict] = []
     with plain_sql.connected(here.warehouse, settings) as connection:
         plain_sql.attach_landing(connection, here.landing)
-        started, before = time.monotonic(), cpu()
-
-        def note(node: plain_sql.Node) -> None:
-            nonlocal started, before
+        for node in project.nodes.values():
+            started, before = time.monotonic(), cpu()
+            plain_sql.make(connection, project, node)
             row = {"model": node.name, "cpu": cpu() - before, "s": time.monotonic() - started}
             ((n_rows,),) = connection.execute(f'select count(*) from "{node.name}"').fetchall()
             rows.append(row | {"rows": n_rows})
-            started, before = time.monotonic(), cpu()
-
-        plain_sql.run(connection, project, done=note)
     Path("models.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

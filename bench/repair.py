@@ -10,12 +10,15 @@ differs from the undamaged answer's.
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python"))
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-from damaged_answers import DAMAGES, Reader, compiled, damaged, is_part_of, valid_answers
+from damaged_answers import DAMAGES, Reader, damaged, is_part_of, valid_answers  # noqa: E402
+
+from latent_probes.common.home import Home  # noqa: E402
+from latent_probes.warehouse.compilation import compiled  # noqa: E402
 
 
 def main() -> None:
@@ -24,23 +27,23 @@ def main() -> None:
     answers = valid_answers(n, seed=1)
     print("| damage | answers | strict | with repair | text differs | wrong |")
     print("|---|---:|---:|---:|---:|---:|")
-    with tempfile.TemporaryDirectory() as folder:
-        reader = Reader(compiled(Path(folder)))
-        for kind in DAMAGES:
-            outcomes = reader.read(damaged(kind, answers))
-            accepted = [
-                (outcome, is_part_of(outcome["output"], answer))
-                for outcome, answer in zip(outcomes, answers, strict=True)
-                if outcome["rejection_reason"] is None
-            ]
-            counts = (
-                sum(not outcome["was_repaired"] for outcome, _ in accepted),
-                len(accepted),
-                sum(row["rejection_reason"] == "repaired_text_differs" for row in outcomes),
-                sum(not is_right for _, is_right in accepted),
-            )
-            shares = " | ".join(f"{count / n:.1%}" for count in counts)
-            print(f"| {kind.replace('_', ' ')} | {n} | {shares} |", flush=True)
+    here = Home(ROOT, ROOT)
+    reader = Reader(compiled(here, ["generator_outputs"])["generator_outputs"])
+    for kind in DAMAGES:
+        outcomes = reader.read(damaged(kind, answers))
+        accepted = [
+            (outcome, is_part_of(outcome["output"], answer))
+            for outcome, answer in zip(outcomes, answers, strict=True)
+            if outcome["rejection_reason"] is None
+        ]
+        counts = (
+            sum(not outcome["was_repaired"] for outcome, _ in accepted),
+            len(accepted),
+            sum(row["rejection_reason"] == "repaired_text_differs" for row in outcomes),
+            sum(not is_right for _, is_right in accepted),
+        )
+        shares = " | ".join(f"{count / n:.1%}" for count in counts)
+        print(f"| {kind.replace('_', ' ')} | {n} | {shares} |", flush=True)
 
 
 if __name__ == "__main__":

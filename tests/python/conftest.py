@@ -14,12 +14,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
-import plain_builds
+import msgpack
 import pytest
 from filelock import FileLock
 from hypothesis import settings
 from scripted_server import ScriptedServer
 
+from latent_probes.common.home import Home
+from latent_probes.warehouse import compilation
 from latent_probes.warehouse.functions import units
 
 # The same examples in every run; `--hypothesis-profile=exploring` draws others.
@@ -31,6 +33,9 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 HOME = "demo"
 FORKED = ("latent-probes", "impatient", "dying", "dbt", "dbt-as-read")
+# What dbt has read and compiled of the project, which would take each test 20 seconds.
+PLAIN = Path("target") / "plain"
+READ_BY_DBT = PLAIN / "compiling" / "target"
 PROJECT_FILES = (
     *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "sample"),
     *("Makefile", "pyproject.toml", "requirements.lock"),
@@ -42,7 +47,7 @@ FIRST = (
     *("test_readme", "test_landing", "test_batches", "test_rollout_files"),
     *("test_anthropic_rounds", "test_rounds", "test_oracles", "test_frozen_settings"),
     *("test_failures", "test_calibration", "test_publication", "test_push", "test_table_files"),
-    *("test_repair", "test_controls", "test_crashes", "test_batch_faults", "test_plain_builds"),
+    *("test_repair", "test_controls", "test_crashes", "test_batch_faults"),
     *("test_score_local", "test_activations", "test_planted_violations"),
 )
 
@@ -55,19 +60,10 @@ def pytest_collection_modifyitems(items):
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the project, and how to use it as a person would.
-
-    Its commands build without dbt, as the checkout in the folder `built_like` was built by dbt, if
-    there is one: `plain_builds`.
-    """
+    """A copy of the project, and how to use it as a person would."""
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
-    built_like: Path | None = None
-
-    def with_dbt(self) -> Checkout:
-        """The same checkout, built by dbt."""
-        return replace(self, built_like=None)
 
     def talking_to(self, server) -> Checkout:
         """The same checkout, used by a person who has a key of that service."""
@@ -95,11 +91,10 @@ class Checkout:
         return outside | {
             "LATENT_PROBES_HOME": HOME,
             # For dbt itself; what it has parsed lies where the commands find it.
-            "DBT_TARGET_PATH": f"{HOME}/target",
+            "DBT_TARGET_PATH": str(self.folder / READ_BY_DBT),
             "DBT_LOG_PATH": f"{HOME}/logs",
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
             "NO_COLOR": "1",
-            **({plain_builds.VARIABLE: str(self.built_like)} if self.built_like else {}),
             **self.variables,
         }
 
@@ -227,8 +222,36 @@ def unit_map_of(texts, prefix_length=0) -> list[dict]:
     return unit_map
 
 
+@functools.cache
+def compiled_project() -> compilation.CompiledProject:
+    """This project, compiled once for all tests and for later runs of them."""
+    return compilation.compiled_project(Home(ROOT, ROOT / HOME))
+
+
+@functools.cache
+def manifest() -> dict:
+    """What dbt has read of this project, as it keeps that for its next start."""
+    compiled_project()
+    read = (ROOT / READ_BY_DBT / "partial_parse.msgpack").read_bytes()
+    # Values of types of its own, such as times, are not needed.
+    return msgpack.unpackb(read, ext_hook=lambda *_: None)
+
+
+def copy_of_compiled(source: Path, folder: Path) -> None:
+    """Copy what dbt has read and compiled of a project."""
+    project = compilation.compiled_project(Home(source, source / HOME))
+    files = (
+        project.folder.relative_to(source) / compilation.NODES,
+        READ_BY_DBT / "partial_parse.msgpack",
+    )
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / file, folder / file)
+
+
 def copy_of_project(folder: Path) -> Checkout:
     """The project's files in a new folder."""
+    copy_of_compiled(ROOT, folder)
     for name in PROJECT_FILES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
@@ -267,19 +290,10 @@ def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
     return Checkout(folder)
 
 
-def as_built_by_dbt(folder: Path, made: Checkout) -> Checkout:
-    """A fresh checkout of the baseline's round that builds like another, which dbt has read."""
-    checkout = replace(copy_for_the_baseline(folder), built_like=made.folder)
-    (checkout.home / "target").mkdir(parents=True)
-    read = Path("target") / "partial_parse.msgpack"
-    shutil.copy2(made.home / read, checkout.home / read)
-    return checkout
-
-
 @pytest.fixture(scope="session")
-def new_checkout(demo_once):
-    """Makes a fresh checkout in a folder, of which dbt knows what it has read elsewhere."""
-    return lambda folder: as_built_by_dbt(folder, demo_once)
+def new_checkout():
+    """Makes a fresh checkout of the baseline's round in a folder."""
+    return copy_for_the_baseline
 
 
 @pytest.fixture
@@ -290,31 +304,28 @@ def checkout(new_checkout, tmp_path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def demo_once(tmp_path_factory, testrun_uid) -> Checkout:
-    """A checkout in which the demo was made, by dbt, and what it printed. Not to be changed."""
+    """A checkout in which the demo was made, and what it printed. Not to be changed."""
 
     def demonstrate(folder: Path) -> None:
         checkout = copy_of_project(folder)
         # `make` must not think that the environment is older than the lock that was copied.
         printed = checkout.runs("make", "demo", "--assume-old=.venv/installed")
         (folder / "demo.txt").write_text(printed)
-        plain_builds.note_all(folder)
 
-    checkout = made_once(tmp_path_factory, testrun_uid, "demo", demonstrate)
-    return replace(checkout, built_like=checkout.folder)
+    return made_once(tmp_path_factory, testrun_uid, "demo", demonstrate)
 
 
 @pytest.fixture(scope="session")
-def finished_once(demo_once, tmp_path_factory, testrun_uid) -> Checkout:
-    """A checkout in which the baseline answered a round, built like the demo. Not to be changed."""
+def finished_once(tmp_path_factory, testrun_uid) -> Checkout:
+    """A checkout in which the baseline answered a round. Not to be changed."""
 
     def finish(folder: Path) -> None:
-        checkout = as_built_by_dbt(folder, demo_once)
+        checkout = copy_for_the_baseline(folder)
         checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
         checkout.runs("latent-probes", "run", "--provider", "lexical")
         checkout.runs("latent-probes", "export")
 
-    checkout = made_once(tmp_path_factory, testrun_uid, "finished", finish)
-    return replace(checkout, built_like=demo_once.folder)
+    return made_once(tmp_path_factory, testrun_uid, "finished", finish)
 
 
 @pytest.fixture

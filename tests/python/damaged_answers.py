@@ -7,10 +7,7 @@ text of a valid answer and a source of chance.
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -345,23 +342,6 @@ DAMAGES = {
         an_answer_in_a_damaged_one,
     )
 }
-
-
-def compiled(folder: Path) -> str:
-    """The model generator_outputs, compiled by dbt in a folder for its files."""
-    subprocess.run(
-        [
-            *(Path(sys.executable).parent / "dbt", "compile", "--quiet"),
-            *("--select", "generator_outputs", "--project-dir", ROOT),
-            *("--target-path", folder / "target", "--log-path", folder / "logs"),
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        env=os.environ | {"LATENT_PROBES_HOME": str(folder)},
-        cwd=ROOT,
-    )
-    (path,) = folder.glob("target/compiled/**/generator_outputs.sql")
-    return path.read_text()
 
 
 class Reader:

@@ -25,7 +25,6 @@ import dbt.adapters.duckdb
 import dbt.cli.main
 import dying
 import impatient
-import plain_builds
 from dbt.contracts.graph.manifest import Manifest
 
 from latent_probes import cli, pictures
@@ -53,9 +52,6 @@ def main() -> None:
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
-        if folder := order["environment"].get(plain_builds.VARIABLE):
-            # Read once for all children.
-            plain_builds.project(Path(folder)).nodes  # noqa: B018
         with tempfile.TemporaryFile() as said:
             if not (child := os.fork()):
                 become(order, said.fileno())
@@ -77,7 +73,6 @@ def become(order: dict, said: int) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.argv = order["command"]
-    plain_builds.install()
     mains = {
         "latent-probes": cli.main,
         "impatient": impatient.main,

@@ -1,7 +1,6 @@
 """`latent-probes` for tests: polls a batch service often and gives up early."""
 
 import httpx2
-import plain_builds
 
 from latent_probes import cli
 from latent_probes.providers import anthropic_api
@@ -13,7 +12,6 @@ def main() -> None:
     AnthropicBatches.poll_seconds = 0.05
     AnthropicBatches.settle_seconds = 1.0
     anthropic_api.TIMEOUT = httpx2.Timeout(2.0)
-    plain_builds.install()
     cli.main()
 
 

@@ -56,7 +56,7 @@ class Calibration(Checkout):
 def at_home(checkout: Checkout) -> Calibration:
     """The calibration of a checkout."""
     home = {"LATENT_PROBES_HOME": f"{HOME}/calibration"}
-    return Calibration(checkout.folder, home, checkout.built_like)
+    return Calibration(checkout.folder, home)
 
 
 def test_a_control_of_a_round_is_none_of_a_level(calibrated):

@@ -7,32 +7,19 @@ import json
 import sys
 from dataclasses import asdict
 
-import plain_builds
 import pytest
-from conftest import ROOT
+from conftest import ROOT, compiled_project
 
 from latent_probes import cluster
 from latent_probes.cluster import engines, parts, scales, slices
 from latent_probes.common.home import Home
 from latent_probes.common.storage import Storage
-from latent_probes.warehouse import plain_sql
+from latent_probes.warehouse.compilation import CompiledProject
 
 
 @pytest.fixture(scope="module")
-def project(finished_once) -> plain_sql.PlainProject:
-    """The project's nodes as dbt has read them; without their statements."""
-    plain = plain_builds.project(finished_once.built_like)
-    nodes = {
-        node["name"]: plain_sql.Node(
-            name=node["name"],
-            kind={"incremental": "table"}.get(kind := node["config"]["materialized"], kind),
-            folder="/".join(node["fqn"][1:-1]),
-            parents=tuple(map(plain_sql.name_of, plain_builds.parents(node))),
-        )
-        for node in plain.nodes.values()
-        if node["resource_type"] in ("seed", "model")
-    }
-    return plain_sql.PlainProject(finished_once.folder, nodes)
+def project() -> CompiledProject:
+    return compiled_project()
 
 
 def test_every_table_is_made_once_after_what_it_reads(project):

@@ -7,11 +7,13 @@ import io
 import os
 import re
 import signal
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-import dbt.cli.main
 import duckdb
 import pytest
 from conftest import ROOT
@@ -22,7 +24,9 @@ from latent_probes import landing, warehouse
 from latent_probes.cli import app, evaluation, failures, rollouts
 from latent_probes.common import home, terminal
 from latent_probes.common.home import Home, HomeError
+from latent_probes.warehouse import builds, plain_sql
 from latent_probes.warehouse import dbt as dbt_calls
+from latent_probes.warehouse.compilation import CompiledProject, Node
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ def pretend(monkeypatch, outcome, events=()) -> None:
     """Let dbt report these events, and end in this way."""
 
     class Runner:
-        def __init__(self, callbacks):
+        def __init__(self, callbacks, manifest):
             self.callbacks = callbacks
 
         def invoke(self, arguments):
@@ -178,7 +182,7 @@ def pretend(monkeypatch, outcome, events=()) -> None:
                     callback(SimpleNamespace(info=SimpleNamespace(name=name), data=data))
             return outcome() if callable(outcome) else outcome
 
-    monkeypatch.setattr(dbt.cli.main, "dbtRunner", Runner)
+    monkeypatch.setattr(dbt_calls, "dbtRunner", Runner)
 
 
 def ended(*results, exception=None):
@@ -194,57 +198,88 @@ def result(name, status, message, failures=None):
     return SimpleNamespace(node=node, status=status, message=message, failures=failures)
 
 
-def test_the_nodes_of_a_build_are_counted_against_their_total(here, monkeypatch, capsys):
+@pytest.fixture
+def project(here, monkeypatch) -> Callable[..., None]:
+    """A function that lets the project have these nodes, all of them views or tests."""
+
+    def consist(**statements: str) -> None:
+        nodes = [
+            Node(name, kind, f"{kind}s/{name}.sql", (), statement, failures="count(*)")
+            for name, statement in statements.items()
+            for kind in (["test"] if name.startswith("no_") else ["view"])
+        ]
+        made = {node.name: node for node in nodes if node.kind == "view"}
+        tests = {node.name: node for node in nodes if node.kind == "test"}
+        found = CompiledProject(here.folder, here.folder, made, tests)
+        monkeypatch.setattr(builds, "compiled_project", lambda _: found)
+
+    consist()
+    return consist
+
+
+def failing_with(error: duckdb.Error, monkeypatch) -> None:
+    """Let every node fail."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(plain_sql, "make", fail)
+
+
+def test_the_tables_of_a_build_are_counted_against_their_total(here, project, monkeypatch, capsys):
+    project(a="select 1 as n", b="select 2 as n", c="select 3 as n")
     seen = []
-    monkeypatch.setattr(terminal.Progress, "update", lambda *_: None, raising=False)
-    counted = terminal.Progress.expect
+    real = terminal.progress
     monkeypatch.setattr(
-        terminal.Progress, "expect", lambda self, total: (seen.append(total), counted(self, total))
+        terminal, "progress", lambda what, total, unit: (seen.append(total), real(what, 3, unit))[1]
     )
-    events = [("ConcurrencyLine", SimpleNamespace(node_count=3)), ("NodeFinished", None)]
-    pretend(monkeypatch, ended(), events)
-    dbt_calls.call_dbt(here, ["build"], "building")
+    builds.update(here, None, "building")
     assert seen == [3]
-    assert capsys.readouterr().out == "dbt: building: 1 nodes\n"
+    assert capsys.readouterr().out == "building: 3 tables\n"
 
 
-def test_a_failing_test_is_shown_with_the_keys_of_its_rows(here, monkeypatch):
-    outcome = ended(
-        result("no_twins", "fail", "Got 2 results, configured to fail if != 0", 2),
-        result("fine", "pass", None),
+def test_a_failing_test_is_shown_with_the_keys_of_its_rows(here, project):
+    project(
+        no_twins="select 'a' as doc_id from range(1_000)",
+        no_fault="select 1 as doc_id where false",
+        no_line="select 'b\n' || repeat('c', 1_000) as said",
     )
-    rows = ["  no_twins: doc_id: a", "  no_twins: doc_id: b", "  other: doc_id: c"]
-    events = [("JinjaLogInfo", SimpleNamespace(msg=row)) for row in rows]
-    pretend(monkeypatch, outcome, events)
     with pytest.raises(warehouse.WarehouseError) as failed:
-        dbt_calls.call_dbt(here, ["test"], "testing")
+        builds.test(here, None, "testing")
     assert str(failed.value).splitlines() == [
-        "dbt failed:",
-        "test no_twins (tests/no_twins.sql) fails for 2 rows, such as",
-        *rows[:2],
+        "tests of the warehouse failed:",
+        "test no_twins (tests/no_twins.sql) fails for 1,000 rows, such as",
+        *["  doc_id: a"] * 5,
+        "test no_line (tests/no_line.sql) fails for 1 rows, such as",
+        f"  said: b {'c' * 118}…",
     ]
 
 
-def test_a_long_message_is_shortened_and_kept_in_a_file(here, monkeypatch):
+def test_a_long_message_is_shortened_and_kept_in_a_file(here, project):
     dump = "\n".join(f"Possible solution {number}" for number in range(40))
-    pretend(monkeypatch, ended(result("tail_starts", "error", f"Runtime Error\n{dump}")))
+    project(
+        tail_starts=f"select error('Cannot\n{dump}') as n from range(1)", no_n="from tail_starts"
+    )
+    builds.update(here, None, "building")
     with pytest.raises(warehouse.WarehouseError) as failed:
-        dbt_calls.call_dbt(here, ["build"], "building")
+        builds.test(here, None, "testing")
     lines = str(failed.value).splitlines()
-    assert lines[1] == "tail_starts (tests/tail_starts.sql): Runtime Error"
+    assert lines[0] == "the warehouse was not built:"
+    assert lines[1].startswith("no_n (tests/no_n.sql): ") and lines[1].endswith("Cannot")
     assert len(lines) == 6
     assert dump in Path(lines[-1].removeprefix("complete messages: ")).read_text()
 
 
-def test_a_full_disk_is_named_whatever_was_built(here, monkeypatch):
+def test_a_full_disk_is_named_whatever_was_built(here, project, monkeypatch):
+    project(any="select 1 as n")
     message = 'IO Error: Could not write file "warehouse.duckdb": No space left on device'
-    pretend(monkeypatch, ended(result("any", "error", message)))
+    failing_with(duckdb.IOException(message), monkeypatch)
     with pytest.raises(warehouse.WarehouseError, match="the disk is full: free some space") as full:
-        dbt_calls.call_dbt(here, ["build"], "building")
+        builds.update(here, None, "building")
     assert "\n" not in str(full.value)
 
 
-def test_a_disk_without_room_for_what_leaves_memory_is_full(here, monkeypatch, tmp_path):
+def test_a_disk_without_room_for_what_leaves_memory_is_full(here, project, monkeypatch, tmp_path):
     rows = "select range as a, md5(range::varchar) as b from range(400_000)"
     with duckdb.connect(config={"memory_limit": "20MB", "threads": 1}) as connection:
         connection.execute(f"set temp_directory = '{tmp_path / 'spilled'}'")
@@ -253,47 +288,80 @@ def test_a_disk_without_room_for_what_leaves_memory_is_full(here, monkeypatch, t
             connection.execute(f"create table t as {rows} order by b")
     assert not any((tmp_path / "spilled").glob("*"))
     assert failures.explained(full.value)[1].startswith("the disk is full")
-    pretend(monkeypatch, ended(result("any", "error", str(full.value))))
+    project(any="select 1 as n")
+    failing_with(full.value, monkeypatch)
     with pytest.raises(warehouse.WarehouseError, match="not built: the disk is full: free some"):
-        dbt_calls.call_dbt(here, ["build"], "building")
+        builds.update(here, None, "building")
 
 
-def test_a_build_removes_what_a_killed_one_had_moved_out_of_memory(here, monkeypatch):
+def test_a_build_removes_what_a_killed_one_had_moved_out_of_memory(here, project):
     left = Path(f"{here.warehouse}.tmp") / "duckdb_temp_1_storage_DEFAULT-0.tmp"
     left.parent.mkdir()
     left.write_bytes(b"spilled")
-    pretend(monkeypatch, ended())
-    dbt_calls.call_dbt(here, ["build"], "building")
+    builds.update(here, None, "building")
     assert not left.exists()
 
 
-@pytest.mark.parametrize("how", ["passed on", "as a failed node"])
-def test_ctrl_c_in_a_build_is_an_interrupt_and_no_failure(how, here, monkeypatch):
-    def interrupted():
-        if how == "passed on":
-            return ended(exception=KeyboardInterrupt())
-        try:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(10)
-        except KeyboardInterrupt:
-            return ended(result("any", "error", "INTERRUPT Error: Interrupted!"))
-
-    pretend(monkeypatch, interrupted)
+@contextmanager
+def interrupted_soon() -> Iterator[None]:
+    """Press Ctrl-C in the middle of the block, as at a terminal."""
+    # It is ignored in a background job.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
     try:
-        with pytest.raises(KeyboardInterrupt):
-            dbt_calls.call_dbt(here, ["build"], "building")
+        yield
         assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
     finally:
-        # It is ignored in a background job.
+        timer.join()
         signal.signal(signal.SIGINT, before)
 
 
-def test_dbt_works_in_the_home_that_is_built(here, monkeypatch):
+def test_ctrl_c_in_a_build_is_an_interrupt_and_no_failure(here, project):
+    project(no_end="select count(*) as n from range(10_000_000) a, range(10_000_000) b")
+    with interrupted_soon(), pytest.raises(KeyboardInterrupt):
+        builds.test(here, None, "testing")
+
+
+@pytest.mark.parametrize("how", ["passed on", "as a failed node"])
+def test_ctrl_c_while_dbt_compiles_is_an_interrupt_and_no_failure(how, here, monkeypatch):
+    def interrupted():
+        try:
+            time.sleep(10)
+        except KeyboardInterrupt as interrupt:
+            if how == "passed on":
+                return ended(exception=interrupt)
+            return ended(result("any", "error", "INTERRUPT Error: Interrupted!"))
+
+    pretend(monkeypatch, interrupted)
+    with interrupted_soon(), pytest.raises(KeyboardInterrupt), dbt_calls.Compiler(here):
+        pass
+
+
+def test_a_model_that_dbt_cannot_compile_is_named(here, monkeypatch):
+    pretend(monkeypatch, ended(result("tail_starts", "error", "Runtime Error\n  no column x")))
+    with pytest.raises(warehouse.WarehouseError) as failed, dbt_calls.Compiler(here):
+        pass
+    assert str(failed.value).splitlines()[1:3] == [
+        "tail_starts (tests/tail_starts.sql): Runtime Error",
+        "  no column x",
+    ]
+
+
+def test_the_nodes_that_dbt_compiles_are_counted(here, monkeypatch, capsys):
+    events = [("ConcurrencyLine", SimpleNamespace(node_count=3)), ("NodeFinished", None)]
+    pretend(monkeypatch, ended(), events)
+    with dbt_calls.Compiler(here):
+        pass
+    assert capsys.readouterr().out == "dbt: compiling the project: 1 nodes\n"
+
+
+def test_dbt_works_in_the_home_that_it_is_given(here, monkeypatch):
     monkeypatch.setenv(home.VARIABLE, "elsewhere")
     seen = []
     pretend(monkeypatch, lambda: (seen.append(os.environ[home.VARIABLE]), ended())[1])
-    dbt_calls.call_dbt(here, ["build"], "building")
+    with dbt_calls.Compiler(here):
+        pass
     assert seen == ["home"]
     assert os.environ[home.VARIABLE] == "elsewhere"
 
@@ -312,7 +380,7 @@ def test_a_truncated_landing_file_is_one_sentence(n_bytes, here):
 def test_a_warehouse_that_is_no_duckdb_file_can_be_deleted(here):
     here.warehouse.write_text("no database\n" * 1000)
     with pytest.raises(warehouse.WarehouseError, match="delete the file, and the next command"):
-        dbt_calls.wait_to_write(here)
+        builds.wait_to_write(here)
     with (
         pytest.raises(warehouse.WarehouseError, match="delete the file"),
         warehouse.opened(here),
@@ -366,28 +434,25 @@ def test_the_exit_codes_are_documented():
 
 @pytest.mark.parametrize(
     ("pages", "chosen", "expected"),
-    [(10**7, None, None), (10**6, None, "2048MB"), (10**6, "1GB", "1GB")],
+    [(10**7, None, "3000MB"), (10**6, None, "2048MB"), (10**6, "1GB", "1GB")],
 )
-def test_a_build_uses_at_most_half_of_a_small_machine(here, monkeypatch, pages, chosen, expected):
-    monkeypatch.delenv(dbt_calls.MEMORY, raising=False)
+def test_a_build_uses_at_most_half_of_a_small_machine(monkeypatch, pages, chosen, expected):
+    monkeypatch.delenv(plain_sql.MEMORY, raising=False)
     if chosen:
-        monkeypatch.setenv(dbt_calls.MEMORY, chosen)
+        monkeypatch.setenv(plain_sql.MEMORY, chosen)
     sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": pages}
     monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
-    seen = []
-    pretend(monkeypatch, lambda: (seen.append(os.environ.get(dbt_calls.MEMORY)), ended())[1])
-    dbt_calls.call_dbt(here, ["build"], "building")
-    assert seen == [expected]
-    assert os.environ.get(dbt_calls.MEMORY) == chosen
+    assert plain_sql.memory_limit() == expected
 
 
 def test_the_limit_of_a_build_is_the_one_in_the_profile():
     profile = (ROOT / "profiles.yml").read_text()
-    (default,) = re.findall(rf"env_var\('{dbt_calls.MEMORY}', '(\d+)GB'\)", profile)
-    assert int(default) * 10**9 == dbt_calls.DEFAULT_MEMORY
+    (default,) = re.findall(rf"env_var\('{plain_sql.MEMORY}', '(\d+)GB'\)", profile)
+    assert int(default) * 10**9 == plain_sql.DEFAULT_MEMORY
 
 
-def test_without_enough_memory_a_build_names_the_setting(here, monkeypatch):
-    pretend(monkeypatch, ended(result("any", "error", "Out of Memory Error: failed to allocate")))
+def test_without_enough_memory_a_build_names_the_setting(here, project, monkeypatch):
+    project(any="select 1 as n")
+    failing_with(duckdb.OutOfMemoryException("Out of Memory Error: failed"), monkeypatch)
     with pytest.raises(warehouse.WarehouseError, match="allow DuckDB more, as in LATENT_P"):
-        dbt_calls.call_dbt(here, ["build"], "building")
+        builds.update(here, None, "building")

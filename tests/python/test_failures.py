@@ -6,7 +6,6 @@ import dataclasses
 import json
 import sys
 
-import plain_builds
 import pytest
 from conftest import HOME
 from stand_in import StandIn
@@ -57,8 +56,6 @@ def here(checkout, monkeypatch):
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
     monkeypatch.chdir(checkout.folder)
     monkeypatch.setenv("LATENT_PROBES_HOME", HOME)
-    monkeypatch.setenv(plain_builds.VARIABLE, str(checkout.built_like))
-    plain_builds.install(monkeypatch.setattr)
     return home.find()
 
 

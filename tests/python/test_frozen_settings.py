@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import lzma
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import plain_builds
 import pytest
 import yaml
-from conftest import Checkout, copy_of
+from conftest import Checkout, copy_of_compiled, copy_of_project
 
 from latent_probes import landing
+from latent_probes.common.home import Home
+from latent_probes.warehouse import compilation
 
 OLD = Path(__file__).with_name("landing_files")
 # A value for each frozen var that it has nowhere else. No files of that tokenizer exist.
@@ -60,12 +60,11 @@ def n_pending(checkout: Checkout) -> int:
 
 @pytest.fixture(scope="module")
 def changed_once(finished_once, tmp_path_factory) -> Path:
-    """The finished checkout with other vars, for which dbt has compiled every statement."""
-    checkout = copy_of(finished_once, tmp_path_factory.mktemp("changed") / "checkout").with_dbt()
+    """A checkout with other vars, whose statements dbt has compiled."""
+    checkout = copy_of_project(tmp_path_factory.mktemp("changed"))
     set_vars(checkout, CHANGED)
-    checkout.runs("dbt-as-read", "--quiet", "--no-write-json", "compile")
-    compiled = plain_builds.project(checkout.folder).texts["round_settings.sql"].read_text()
-    assert "nobody/none" in compiled
+    project = compilation.compiled_project(Home(checkout.folder, checkout.home))
+    assert "nobody/none" in project.nodes["round_settings"].statement
     return checkout.folder
 
 
@@ -73,8 +72,10 @@ def test_no_var_that_is_frozen_moves_a_finished_round(finished, changed_once):
     before = data(finished)
     original = (finished.folder / "dbt_project.yml").read_text()
     set_vars(finished, CHANGED)
-    if not is_moved(replace(finished, built_like=changed_once), before):
+    copy_of_compiled(changed_once, finished.folder)
+    if not is_moved(finished, before):
         return
+
     moved = []
     for name, value in CHANGED.items():
         (finished.folder / "dbt_project.yml").write_text(original)
@@ -93,7 +94,7 @@ def test_the_frozen_vars_are_those_that_land_with_a_round(tmp_path):
 
 def test_an_old_landing_file_publishes_what_it_published(checkout, changed_once):
     """Whatever the frozen vars are today: its round has those of its time."""
-    checkout = replace(checkout, built_like=changed_once)
+    copy_of_compiled(changed_once, checkout.folder)
     checkout.home.mkdir(exist_ok=True)
     (checkout.home / "landing.duckdb").write_bytes(
         lzma.decompress((OLD / "landing.duckdb.xz").read_bytes())

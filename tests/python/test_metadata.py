@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import re
 
+import conftest
 import duckdb
-import plain_builds
 import pytest
 from conftest import ROOT
 
@@ -16,9 +16,9 @@ EXAMPLE = re.compile(r"```sql\n(.*?)\n```", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def manifest(finished_once) -> dict:
+def manifest() -> dict:
     """What dbt read of the project."""
-    return plain_builds.project(finished_once.built_like).manifest
+    return conftest.manifest()
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import re
 import shutil
 
 import duckdb
-import plain_builds
 import pytest
-from conftest import ROOT
+from conftest import ROOT, compiled_project, manifest
 
-from latent_probes.warehouse import functions
+from latent_probes.common.home import Home
+from latent_probes.warehouse import WarehouseError, builds, functions
 
 # A view is made a table first, so that it can be changed.
 PUBLISHED = [
@@ -257,9 +257,9 @@ BROKEN_RULES = {
 
 
 @pytest.fixture(scope="module")
-def tests(finished_once) -> dict[str, dict]:
+def tests() -> dict[str, dict]:
     """The data tests of the project, by their names."""
-    nodes = plain_builds.project(finished_once.built_like).nodes.values()
+    nodes = manifest()["nodes"].values()
     return {node["name"]: node for node in nodes if node["resource_type"] == "test"}
 
 
@@ -305,19 +305,19 @@ def warehouse(finished_once, tmp_path_factory):
 
 
 @pytest.fixture
-def failing(warehouse, tests, finished_once):
+def failing(warehouse):
     """A function that changes the warehouse and returns the failing rows of one data test.
 
     The statement is the one that dbt compiled; afterwards the changes are taken back.
     """
-    project = plain_builds.project(finished_once.built_like)
+    tests = compiled_project().tests
 
     def run(selected: str, *changes: str) -> list[dict]:
         (name,) = fnmatch.filter(tests, selected)
         warehouse.begin()
         for change in changes:
             warehouse.execute(change)
-        found = warehouse.execute(f"from ({project.text(tests[name])}\n)")
+        found = warehouse.execute(f"from ({tests[name].statement}\n)")
         columns = [column for column, *_ in found.description]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
@@ -344,11 +344,18 @@ def test_a_broken_rule_is_found_and_named(table, rule, failing):
     assert rule in {row["rule"] for row in rows}
 
 
-def test_dbt_prints_the_rows_that_fail(finished):
-    """Those of a singular test and of a rule, each with the name of its test."""
+def test_a_command_prints_the_rows_that_fail(finished):
+    """Those of a singular test and of a rule, each below the name of its test."""
     rule = "an atom lies on the target side of its split"
-    finished.change(*VIOLATIONS["atoms_match_their_scope"], *BROKEN_RULES["probes", rule])
-    select = ("--select", "atoms_match_their_scope", "rules_probes_*")
-    said = finished.with_dbt().fails("dbt-as-read", "--no-write-json", "test", *select)
-    assert re.search(r"  atoms_match_their_scope: \w+: ", said)
-    assert re.search(rf"  rules_probes_\w+: rule: {rule}, violating_row: ", said)
+    here = Home(finished.folder, finished.home)
+    finished.change(*BROKEN_RULES["probes", rule])
+    selected = [name for name in compiled_project().tests if name.startswith("rules_probes_")]
+    with pytest.raises(WarehouseError) as failed:
+        builds.test(here, selected, "testing")
+    sentence = r"test rules_probes_\w+ .*\n  rule: .*, violating_row: "
+    assert re.search(sentence, str(failed.value))
+    finished.change(*VIOLATIONS["atoms_match_their_scope"])
+    with pytest.raises(WarehouseError) as failed:
+        builds.test(here, ["atoms_match_their_scope"], "testing")
+    sentence = r"test atoms_match_their_scope \(.*\) fails for .* rows, .*\n  \w+: "
+    assert re.search(sentence, str(failed.value))

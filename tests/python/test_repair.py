@@ -6,10 +6,10 @@ import json
 import time
 
 import duckdb
-import plain_builds
 import pyarrow
 import pytest
 import regex
+from conftest import compiled_project
 from damaged_answers import DAMAGES, TEXT_FIELDS, Reader, damaged, is_part_of, valid_answers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -58,9 +58,8 @@ JSON_LIKE = st.lists(
 
 
 @pytest.fixture(scope="module")
-def reader(finished_once) -> Reader:
-    project = plain_builds.project(finished_once.built_like)
-    return Reader(project.texts["generator_outputs.sql"].read_text())
+def reader() -> Reader:
+    return Reader(compiled_project().nodes["generator_outputs"].statement)
 
 
 def strings(value) -> list[str]:

@@ -52,12 +52,12 @@ def test_old_and_new_rows_give_the_same_responses(finished):
         "unnest(landing.read_messages_api(body)) from landing.responses) as read "
         "where responses.request_id = read.request_id and responses.attempt = read.attempt",
     )
-    finished.runs("dbt", "run", "--quiet", "--select", "responses")
+    finished.runs("dbt-as-read", "run", "--quiet", "--select", "responses")
     new = finished.query("from responses order by all")
     finished.change(
         "update landing.responses set text = null, stop_reason = null, model = null, usage = null"
     )
-    finished.runs("dbt", "run", "--quiet", "--select", "responses")
+    finished.runs("dbt-as-read", "run", "--quiet", "--select", "responses")
     assert finished.query("from responses order by all") == new
     assert finished.query("select sum(cache_write_one_hour_tokens) from responses") == [(80,)]
 

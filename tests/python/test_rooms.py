@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import PurePath
 
-import plain_builds
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, manifest
 
 MAX_MODELS = 20
 
@@ -26,12 +25,11 @@ ROOMS = rooms_of(yaml.safe_load((ROOT / "dbt_project.yml").read_text())["models"
 
 
 @pytest.fixture(scope="module")
-def models(finished_once) -> dict[str, tuple[str, list[str]]]:
+def models() -> dict[str, tuple[str, list[str]]]:
     """The folder of each model, and the models that it refers to."""
-    manifest = plain_builds.project(finished_once.built_like).manifest
     return {
         name: (str(PurePath(node["path"]).parent), node["depends_on"]["nodes"])
-        for name, node in manifest["nodes"].items()
+        for name, node in manifest()["nodes"].items()
         if node["resource_type"] == "model"
     }
 

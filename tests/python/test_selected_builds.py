@@ -6,14 +6,17 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 
 import duckdb
 import pytest
+from conftest import compiled_project
 
 from latent_probes import landing, warehouse
 from latent_probes.common.home import Home
 from latent_probes.evaluation import oracles
-from latent_probes.warehouse import builds
+from latent_probes.warehouse import builds, plain_sql, stamps
 
 EVALUATE = ("latent-probes", "evaluate", "--name", "lexical", "--condition", "no_state")
 
@@ -31,11 +34,20 @@ def tables_of(checkout) -> dict[str, tuple]:
 
 
 @pytest.fixture
-def selections(monkeypatch) -> list[list[str]]:
-    """What dbt is asked to build, in place of being asked."""
-    asked = []
-    monkeypatch.setattr(builds, "call_dbt", lambda home, arguments, what: asked.append(arguments))
-    return asked
+def made(monkeypatch) -> list[str]:
+    """The nodes that are to be made, in place of making them."""
+    names = []
+    monkeypatch.setattr(plain_sql, "make", lambda _, project, node: names.append(node.name))
+    return names
+
+
+def behind(table: str) -> set[str]:
+    """The nodes that read a landing table, also through others, and those that always look."""
+    nodes, found = compiled_project().nodes, {f"landing.{table}"}
+    for name, node in nodes.items():
+        if found.intersection(node.parents):
+            found.add(name)
+    return (found & nodes.keys()) | {name for name, node in nodes.items() if node.news}
 
 
 def test_an_evaluation_gives_the_same_tables_as_a_full_build(finished):
@@ -47,58 +59,131 @@ def test_an_evaluation_gives_the_same_tables_as_a_full_build(finished):
     assert tables_of(finished) == selected
 
 
-def test_only_what_lies_behind_changed_tables_is_built(finished, selections):
+def test_only_what_lies_behind_changed_tables_is_made(finished, made):
     here = Home(finished.folder, finished.home)
     warehouse.build(here, tested=False)
-    assert selections == []
+    assert made == []
     oracles.land_baseline_answers(here, "lexical", "no_state")
     warehouse.build(here, tested=False)
-    assert selections.pop()[-2:] == ["--select", "source:landing.oracle_answers+"]
+    assert "stg_oracle_answers" in made
+    assert set(made) < behind("oracle_answers")
+    made.clear()
+    warehouse.build(here, tested=False)
+    assert made == []
 
 
-@pytest.mark.parametrize("case", ["warehouse", "project", "older stamp", "no stamp"])
-def test_all_is_built_where_it_cannot_be_known_what_changed(case, finished, selections):
+def test_what_reads_a_table_that_comes_out_as_it_was_is_not_made(finished, made):
+    here = Home(finished.folder, finished.home)
+    with landing.opened(here.landing) as connection:
+        connection.execute("update batches set state = 'released'")
+    warehouse.build(here, tested=False)
+    # Nothing was made, so every table is as it was. A view is what it reads.
+    nodes, readers = compiled_project().nodes, {"landing.batches"}
+    for name, node in nodes.items():
+        views = {one for one in readers if one not in nodes or nodes[one].kind == "view"}
+        if node.news or views.intersection(node.parents):
+            readers.add(name)
+    assert set(made) == readers - {"landing.batches"}
+    assert set(made) < behind("batches")
+
+
+def test_a_seed_that_is_edited_is_loaded_with_what_reads_it(finished, made):
+    here = Home(finished.folder, finished.home)
+    finished.add_round("2,2,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
+    warehouse.build(here, tested=False)
+    assert "rounds" in made and "rollout_quality" not in made
+
+
+def test_a_model_is_made_again_when_its_statement_is_another(finished, made, monkeypatch):
+    here = Home(finished.folder, finished.home)
+    before = compiled_project()
+    node = before.nodes["rollout_quality"]
+    others = before.nodes | {node.name: replace(node, statement=f"{node.statement}\n")}
+    found = replace(before, seeds=finished.folder / "seeds", nodes=others)
+    monkeypatch.setattr(builds, "compiled_project", lambda _: found)
+    here.stamp.unlink()
+    warehouse.build(here, tested=False)
+    assert [name for name in made if not others[name].news] == ["rollout_quality"]
+
+
+@pytest.mark.parametrize("case", ["warehouse", "code", "no versions", "versions cut off"])
+def test_all_is_made_where_it_cannot_be_known_what_changed(case, finished, made, monkeypatch):
     here = Home(finished.folder, finished.home)
     oracles.land_baseline_answers(here, "lexical", "no_state")
     if case == "warehouse":
         finished.change("create table somebody as select 1 as wrote_it")
-    elif case == "project":
-        (finished.folder / "dbt_project.yml").open("a").write("\n")
-    elif case == "older stamp":
-        here.stamp.write_text(json.dumps(warehouse.state(here) | {"tested": True}))
+    elif case == "code":
+        monkeypatch.setattr(stamps, "code_hash", lambda: "another")
+    elif case == "no versions":
+        here.versions.unlink()
     else:
-        here.stamp.unlink()
+        here.versions.write_text(here.versions.read_text()[:-9])
     warehouse.build(here, tested=False)
-    assert "--select" not in selections.pop()
+    assert set(made) == set(compiled_project().nodes)
 
 
-@pytest.mark.parametrize(
-    ("meanwhile", "built_next"),
-    [
-        ("an evaluation lands", ["--select", "source:landing.oracle_answers+"]),
-        ("the project is edited", ["--exclude-resource-type", "test"]),
-    ],
-)
-@pytest.mark.parametrize("stage", ["building", "testing"])
-def test_data_that_lands_during_a_build_is_built_next(
-    stage, meanwhile, built_next, finished, selections, monkeypatch
-):
+def test_a_stamp_of_another_version_is_none(finished, made):
+    here = Home(finished.folder, finished.home)
+    here.stamp.write_text(json.dumps(warehouse.state(here)))
+    assert not warehouse.is_current(here, tested=False)
+    warehouse.build(here, tested=False)
+    assert warehouse.is_current(here, tested=False)
+
+
+def test_data_that_lands_during_a_build_is_built_next(finished, made, monkeypatch):
     here = Home(finished.folder, finished.home)
     here.stamp.unlink()
+    real = builds.writing
 
-    def at_work(home, arguments, what):
-        if what != stage:
-            return
-        if meanwhile == "an evaluation lands":
-            oracles.land_baseline_answers(here, "lexical", "no_state")
-        else:
-            (finished.folder / "dbt_project.yml").open("a").write("\n")
+    @contextmanager
+    def at_work(home):
+        oracles.land_baseline_answers(here, "lexical", "no_state")
+        with real(home) as connection:
+            yield connection
 
     with monkeypatch.context() as patched:
-        patched.setattr(builds, "call_dbt", at_work)
-        warehouse.build(here, tested=stage == "testing")
+        patched.setattr(builds, "writing", at_work)
+        warehouse.build(here, tested=False)
+    assert "stg_oracle_answers" not in made
+    assert not warehouse.is_current(here, tested=False)
     warehouse.build(here, tested=False)
-    assert selections.pop()[-2:] == built_next
+    assert "stg_oracle_answers" in made
+
+
+def test_a_build_that_is_interrupted_keeps_what_is_known(finished, monkeypatch):
+    here = Home(finished.folder, finished.home)
+    oracles.land_baseline_answers(here, "lexical", "no_state")
+    names = []
+
+    def interrupted(_, project, node):
+        names.append(node.name)
+        if node.name == "oracle_questions":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plain_sql, "make", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            warehouse.build(here, tested=False)
+    first = [name for name in names if not compiled_project().nodes[name].news]
+    names.clear()
+    monkeypatch.setattr(plain_sql, "make", lambda _, project, node: names.append(node.name))
+    warehouse.build(here, tested=False)
+    second = [name for name in names if not compiled_project().nodes[name].news]
+    assert second[0] == first[-1] == "oracle_questions"
+
+
+def test_a_data_test_runs_again_only_on_other_rows(finished, monkeypatch):
+    here = Home(finished.folder, finished.home)
+    ran = []
+    monkeypatch.setattr(plain_sql, "check", lambda _, node: ran.append(node.name))
+    here.stamp.unlink()
+    warehouse.build(here, tested=True)
+    assert ran == []
+    oracles.land_baseline_answers(here, "lexical", "no_state")
+    warehouse.build(here, tested=True)
+    tests = compiled_project().tests
+    assert 0 < len(ran) < len(tests) / 2
+    assert "rounds_share_no_document" not in ran
 
 
 def killed_after(path, statement: str) -> None:
@@ -111,38 +196,36 @@ def killed_after(path, statement: str) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_what_a_killed_process_wrote_is_seen(finished, selections):
+def test_what_a_killed_process_wrote_is_seen(finished, made):
     """It is in the log beside the file, which is as it was."""
     here = Home(finished.folder, finished.home)
-    warehouse.build(here, tested=False)
-    assert selections == []
     killed_after(here.landing, "update batches set state = 'released'")
     warehouse.build(here, tested=False)
-    assert selections.pop()[-2:] == ["--select", "source:landing.batches+"]
+    assert made and set(made) <= behind("batches")
     killed_after(here.warehouse, "update round_settings set n_docs = 1000")
     warehouse.build(here, tested=False)
-    assert "--select" not in selections.pop()
+    assert set(made) == set(compiled_project().nodes)
 
 
-def test_a_table_that_an_older_file_lacks_is_one_that_changed(finished, selections):
+def test_a_table_that_an_older_file_lacks_is_one_that_changed(finished, made):
     here = Home(finished.folder, finished.home)
     with landing.opened(here.landing) as connection:
         connection.execute(
             "insert into human_ratings values ('r', 'a', 'h', 0.5, 'f', '2026-01-01'::timestamp)"
         )
     warehouse.build(here, tested=False)
-    selections.clear()
+    made.clear()
     with duckdb.connect(str(here.landing)) as connection:
         connection.execute("drop table human_ratings")
     warehouse.build(here, tested=False)
-    assert selections.pop()[-2:] == ["--select", "source:landing.human_ratings+"]
+    assert made and set(made) <= behind("human_ratings")
 
 
-def test_a_missing_landing_file_is_created_again(finished, selections):
+def test_a_missing_landing_file_is_created_again(finished, made):
     here = Home(finished.folder, finished.home)
     here.landing.unlink()
     warehouse.build(here, tested=False)
-    assert "source:landing.rollouts+" in selections.pop()
+    assert "stg_rollouts" in made
 
 
 def test_a_state_that_changes_is_seen(finished):

@@ -16,7 +16,7 @@ from filelock import FileLock
 from latent_probes import landing, warehouse
 from latent_probes.common import home, locks
 from latent_probes.common.home import BusyError, Home
-from latent_probes.warehouse import builds, copies, dbt, stamps
+from latent_probes.warehouse import builds, copies, stamps
 
 HOLDER = """
 import sys, time, duckdb
@@ -36,7 +36,7 @@ def here(tmp_path, monkeypatch) -> Home:
     landing.prepare(made.landing)
     with duckdb.connect(str(made.warehouse)) as connection:
         connection.execute("create table built as select 1 as n")
-    stamps.stamp(made, stamps.state(made), landing.contents(made.landing), tested=True)
+    stamps.stamp(made, stamps.state(made), tested=True)
     return made
 
 
@@ -63,9 +63,10 @@ def held():
 def built(monkeypatch) -> list[tuple[Home, bool]]:
     """The homes that were built, and whether their lock was held then."""
     found = []
-    monkeypatch.setattr(
-        builds, "call_dbt", lambda home, *_: found.append((home, is_locked(home.lock)))
-    )
+    for step in ("update", "test"):
+        monkeypatch.setattr(
+            builds, step, lambda home, *_: found.append((home, is_locked(home.lock)))
+        )
     return found
 
 
@@ -202,13 +203,15 @@ def test_a_copy_that_was_written_meanwhile_is_made_again(here, monkeypatch, tmp_
 
 
 def test_only_what_changed_is_built_in_the_copy(here, held, monkeypatch):
-    asked = []
-    monkeypatch.setattr(builds, "call_dbt", lambda home, arguments, what: asked.append(arguments))
+    known = []
+    monkeypatch.setattr(
+        builds, "update", lambda home, *_: known.append((home, home.versions.read_text()))
+    )
+    here.versions.write_text("what is known")
     change(here)
     held(here.warehouse, "reads")
-    with warehouse.built_here_or_beside(here):
-        pass
-    assert asked[0][-2:] == ["--select", "source:landing.token_counts+"]
+    with warehouse.built_here_or_beside(here) as there:
+        assert known == [(there, "what is known")]
 
 
 def test_an_open_file_is_named_within_two_seconds(here, held, monkeypatch, capsys):
@@ -218,7 +221,7 @@ def test_an_open_file_is_named_within_two_seconds(here, held, monkeypatch, capsy
     pid = held(here.warehouse, "reads")
     who = rf"open in python[0-9.]* \(PID {pid}\)"
     with pytest.raises(warehouse.WarehouseError, match=f"warehouse.duckdb is {who}: close it"):
-        dbt.wait_to_write(here)
+        builds.wait_to_write(here)
     assert f"waiting for {here.warehouse}, which is open in python" in capsys.readouterr().out
 
 

@@ -8,10 +8,10 @@ import random
 import time
 from pathlib import Path
 
-import plain_builds
 import pytest
 from conftest import HOME
 
+from latent_probes import warehouse
 from latent_probes.common.home import Home
 
 RUN = ("latent-probes", "run", "--provider", "lexical")
@@ -38,28 +38,10 @@ def test_doing_everything_again_changes_no_byte(finished):
     assert finished.query("select count(*) from requests", "landing") == n_requests
 
 
-def test_an_empty_landing_builds_and_passes_every_test(finished_once, checkout):
-    # By the statements of dbt, which takes six times as long.
-    for command in ("build", "test"):
-        project = plain_builds.project(finished_once.built_like)
-        plain_builds.build(project, Home(checkout.folder, checkout.home), [command], command)
+def test_an_empty_landing_builds_and_passes_every_test(checkout):
+    warehouse.build(Home(checkout.folder, checkout.home), tested=True)
     assert checkout.query("select count(*) from train") == [(0,)]
     assert checkout.query("select n_documents from round_status") == [(0,)]
-
-
-def test_dbt_builds_by_its_own_command(checkout):
-    checkout.home.mkdir(exist_ok=True)
-    # And every test that reads only these.
-    select = ("--select", "+prefix_eligibility", "--indirect-selection", "cautious")
-    checkout.runs("dbt", "build", *select, "--exclude-resource-type", "unit_test")
-    assert checkout.query("select count(*) from prefix_eligibility") == [(0,)]
-
-
-@pytest.mark.soak
-def test_dbt_documents_every_table_on_one_page(finished):
-    finished.runs("dbt", "docs", "generate", "--static")
-    page = (finished.home / "target" / "static_index.html").read_text()
-    assert "oracle_leaderboard" in page
 
 
 @pytest.mark.soak

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 
-from latent_probes import landing, warehouse
+from latent_probes import warehouse
 from latent_probes.cluster import scales, slices
 from latent_probes.cluster.faults import ClusterError
-from latent_probes.cluster.parts import DONE, PUBLISHED, Order, code_hash
+from latent_probes.cluster.parts import DONE, PUBLISHED, Order
 from latent_probes.cluster.scales import PREFIXES, ROUND, SHARDED, Phase
-from latent_probes.common import sql, terminal
+from latent_probes.common import files, sql, terminal
 from latent_probes.common.home import Home, locked
 from latent_probes.common.storage import Storage
 from latent_probes.publication import made_elsewhere
-from latent_probes.warehouse import plain_sql, stamps
-from latent_probes.warehouse.dbt import DEFAULT_MEMORY, MEMORY, on_a_small_machine
+from latent_probes.warehouse import compilation, plain_sql, stamps
+from latent_probes.warehouse.versions import Versions
 
 # Carries out orders, in any order, and yields the receipts: an engine.
 Engine = Callable[[list[str]], Iterator[str]]
@@ -42,22 +41,22 @@ def build(home: Home, run: Engine, address: str) -> None:
     with locked(home):
         if warehouse.is_current(home, tested=False):
             return
-        project = plain_sql.compiled_project(home)
+        project = compilation.compiled_project(home)
         # Taken before the build: changes made meanwhile belong to the next build.
-        tables, built_of = landing.contents(home.landing), stamps.state(home)
+        versions, built_of = Versions(home, project), stamps.state(home)
         beside = home.folder / "cluster-build"
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         try:
-            with on_a_small_machine():
-                building = Build(home, project, Storage(address), run)
-                building.build(beside / home.warehouse.name)
+            building = Build(home, project, Storage(address), run)
+            building.build(beside / home.warehouse.name, versions)
             for name in (home.warehouse.name, f"{home.warehouse.name}.wal"):
                 home.warehouse.with_name(name).unlink(missing_ok=True)
             (beside / home.warehouse.name).replace(home.warehouse)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-        stamps.stamp(home, built_of, tables, tested=False)
+        versions.save()
+        stamps.stamp(home, built_of, tested=False)
         made_elsewhere.note(home, address, building.published)
         building.clean()
 
@@ -66,17 +65,18 @@ class Build:
     """One build: what is made so far, and where the parts of each table are."""
 
     def __init__(
-        self, home: Home, project: plain_sql.PlainProject, storage: Storage, run: Engine
+        self, home: Home, project: compilation.CompiledProject, storage: Storage, run: Engine
     ) -> None:
         self.home, self.project, self.storage, self.run = home, project, storage, run
-        self.limit = os.environ.get(MEMORY, f"{DEFAULT_MEMORY // 10**9}GB")
-        self.name_of_project = f"project-{project.folder.name[:16]}"
+        self.limit = plain_sql.memory_limit()
+        seeds = [files.hash_of(path) for path in project.seed_files]
+        self.name_of_project = f"project-{identity([project.folder.name, seeds])}"
         # The folder of a part with a table, by the table and the number of the part.
         self.folders: dict[str, dict[int, str]] = {}
         self.published: dict[str, dict[str, str]] = {}
         self.made: set[str] = set()
 
-    def build(self, path: Path) -> None:
+    def build(self, path: Path, versions: Versions) -> None:
         """Make all tables and views in a new warehouse."""
         self.put_project()
         phases = scales.phases(self.project, slices.AVAILABLE_AFTER)
@@ -89,6 +89,8 @@ class Build:
                     published = self.by_round(connection) if place == last_round else []
                     self.make_parts(connection, phase, published)
             self.make_here(connection, Phase(scales.WHOLE, ()))
+            for node in self.project.nodes.values():
+                versions.note(node, connection)
         assert self.made == set(self.project.nodes), set(self.project.nodes) - self.made
 
     def put_project(self) -> None:
@@ -96,10 +98,11 @@ class Build:
         if self.storage.text(f"{self.name_of_project}/files.json") is not None:
             return
         with self.storage.scratch() as scratch:
-            names = sorted(path.name for path in self.project.folder.iterdir())
-            for name in names:
-                shutil.copy2(self.project.folder / name, scratch / name)
-                self.storage.put(scratch / name, f"{self.name_of_project}/{name}")
+            paths = [self.project.folder / compilation.NODES, *self.project.seed_files]
+            for path in paths:
+                shutil.copy2(path, scratch / path.name)
+                self.storage.put(scratch / path.name, f"{self.name_of_project}/{path.name}")
+            names = [path.name for path in paths]
             (scratch / "files.json").write_text(json.dumps(names))
             self.storage.put(scratch / "files.json", f"{self.name_of_project}/files.json")
 
@@ -178,7 +181,7 @@ class Build:
                 folder = self.folders[name][number]
                 given[name] = {"columns": columns[name], "files": [f"{folder}/{name}.parquet"]}
                 inputs[name] = folder
-            key = identity([self.name_of_project, code_hash(), phase.tables, views, inputs])
+            key = identity([self.name_of_project, stamps.code_hash(), phase.tables, views, inputs])
             name = f"{phase.scale}-{number:04d}"
             orders.append(
                 Order(
@@ -186,7 +189,7 @@ class Build:
                     number=number,
                     storage=self.storage.address,
                     project=self.name_of_project,
-                    code=code_hash(),
+                    code=stamps.code_hash(),
                     folder=f"parts/{name}-{key}",
                     tables=list(phase.tables),
                     views=views,

@@ -7,7 +7,6 @@ there. What it writes depends on nothing else, so that it can be killed and run 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import resource
 import tempfile
@@ -27,6 +26,7 @@ from latent_probes.common.storage import Storage
 from latent_probes.landing.tables import TABLES
 from latent_probes.publication import parquet, tables
 from latent_probes.warehouse import plain_sql, stamps
+from latent_probes.warehouse.compilation import CompiledProject, read_project
 
 DONE = "done.json"
 PUBLISHED = "published"
@@ -63,7 +63,7 @@ def build_part(text: str) -> str:
     a statement fails.
     """
     order = Order(**json.loads(text))
-    if order.code != code_hash():
+    if order.code != stamps.code_hash():
         raise ClusterError(
             "a machine of the cluster has another version of latent-probes or of a package that it "
             "uses: install the same as here"
@@ -92,7 +92,10 @@ def built(order: Order, storage: Storage, folder: Path) -> str:
             connection.execute(relation(table, rows["columns"], paths))
         targets = [*order.tables, *order.views]
         seeds = {node.name for node in project.nodes.values() if node.kind == "seed"}
-        plain_sql.run(connection, project, {*targets} | scales.views(project, targets) | seeds)
+        wanted = {*targets} | scales.views(project, targets) | seeds
+        for node in project.nodes.values():
+            if node.name in wanted:
+                plain_sql.make(connection, project, node)
         for table in order.tables:
             path = written / f"{table}.parquet"
             connection.execute(
@@ -145,7 +148,7 @@ def publish(connection: duckdb.DuckDBPyConnection, number: int, folder: Path) ->
 
 
 @functools.cache
-def fetched_project(address: str, name: str) -> plain_sql.PlainProject:
+def fetched_project(address: str, name: str) -> CompiledProject:
     """The compiled project of a storage, read once a process."""
     storage = Storage(address)
     folder = Path(tempfile.mkdtemp(prefix="latent-probes-project-"))
@@ -153,18 +156,7 @@ def fetched_project(address: str, name: str) -> plain_sql.PlainProject:
     assert listed is not None, name
     for file in json.loads(listed):
         path = storage.fetched(f"{name}/{file}", folder)
-    return plain_sql.read_project(path.parent)
-
-
-@functools.cache
-def code_hash() -> str:
-    """SHA-256 of the package's sources and of the versions of what it uses."""
-    digest = hashlib.sha256(stamps.package_versions())
-    package = Path(plain_sql.__file__).parents[1]
-    for path in sorted(package.rglob("*.py")):
-        digest.update(f"{path.relative_to(package)}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return read_project(path.parent, path.parent)
 
 
 def build_in_arrow(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from latent_probes.warehouse.plain_sql import Node, PlainProject
+from latent_probes.warehouse.compilation import CompiledProject, Node
 
 PREFIXES = "prefixes"
 ROUND = "round"
@@ -43,7 +43,7 @@ def scale(node: Node) -> str:
     return TABLES.get(node.name) or FOLDERS.get(node.folder, WHOLE)
 
 
-def phases(project: PlainProject, available_after: dict[str, tuple[str, ...]]) -> list[Phase]:
+def phases(project: CompiledProject, available_after: dict[str, tuple[str, ...]]) -> list[Phase]:
     """The phases of a build, each of as many tables as can be made before the next.
 
     ``available_after`` names the tables that must be complete before rows of a landing table can be
@@ -76,7 +76,7 @@ def phases(project: PlainProject, available_after: dict[str, tuple[str, ...]]) -
     return found
 
 
-def leaves(project: PlainProject, names: list[str]) -> Iterator[str]:
+def leaves(project: CompiledProject, names: list[str]) -> Iterator[str]:
     """What nodes read: seeds, tables and ``landing.NAME``, also through views; with repetitions."""
     for name in names:
         for parent in project.nodes[name].parents:
@@ -86,7 +86,7 @@ def leaves(project: PlainProject, names: list[str]) -> Iterator[str]:
                 yield parent
 
 
-def views(project: PlainProject, names: list[str]) -> set[str]:
+def views(project: CompiledProject, names: list[str]) -> set[str]:
     """The views through which nodes read."""
     found: set[str] = set()
     for name in names:

@@ -91,6 +91,11 @@ class Home:
         return self.folder / "warehouse.json"
 
     @property
+    def versions(self) -> Path:
+        """What each table of the warehouse was made of. Can be deleted."""
+        return self.folder / "versions.json"
+
+    @property
     def lock(self) -> Path:
         """Lock file, held while a command writes."""
         return self.folder / "run.lock"

@@ -1,6 +1,6 @@
-"""The warehouse: built by dbt in this process, read by the queue, the reports and the export.
+"""The warehouse: built from SQL that dbt compiled, read by the queue, the reports and the export.
 
-``functions`` is the dbt plugin with the functions that SQL lacks.
+``functions`` are those that SQL lacks, and ``plugin`` gives them to dbt.
 """
 
 from latent_probes.warehouse.builds import (
@@ -10,8 +10,9 @@ from latent_probes.warehouse.builds import (
     refuse_invalid_files,
     test_queue,
 )
+from latent_probes.warehouse.compilation import compile_here, compiled
 from latent_probes.warehouse.copies import built_here_or_beside, show_last_build
-from latent_probes.warehouse.dbt import WarehouseError, call_dbt, close_connections, compiled
+from latent_probes.warehouse.errors import WarehouseError
 from latent_probes.warehouse.faults import ProjectError
 from latent_probes.warehouse.opening import attach, is_calibration, opened, settings
 from latent_probes.warehouse.stamps import is_current, project_hash, state
@@ -24,8 +25,7 @@ __all__ = [
     "build_before_run",
     "build_queue",
     "built_here_or_beside",
-    "call_dbt",
-    "close_connections",
+    "compile_here",
     "compiled",
     "is_calibration",
     "is_current",

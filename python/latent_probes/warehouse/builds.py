@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from latent_probes import landing
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import duckdb
+
+from latent_probes.common import locks, terminal
 from latent_probes.common.home import BusyError, Home, locked
-from latent_probes.warehouse import project_vars, seeds, started_rounds
-from latent_probes.warehouse.dbt import call_dbt
-from latent_probes.warehouse.opening import attach, holder
+from latent_probes.warehouse import plain_sql, project_vars, seeds, started_rounds
+from latent_probes.warehouse.compilation import Node, compiled_project
+from latent_probes.warehouse.errors import REMEDY, WarehouseError, not_built
+from latent_probes.warehouse.opening import holder
 from latent_probes.warehouse.seed_files import Seed
-from latent_probes.warehouse.stamps import changed_tables, is_current, stamp, stamped, state
+from latent_probes.warehouse.stamps import is_current, stamp, stamped, state
+from latent_probes.warehouse.versions import Versions
 
-# Unit tests check the project, not the landed data: `make test` runs them.
-NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
-
-BUILD = ("build", *NO_UNIT_TESTS, "--exclude-resource-type", "test")
+Returned = TypeVar("Returned")
 
 TESTS_BEFORE_SPENDING = (
     "rounds_share_no_document",
@@ -33,25 +40,24 @@ ASKED_FROM = (
 def build(home: Home, *, tested: bool) -> None:
     """Bring the warehouse up to date; with ``tested``, also run all data tests.
 
-    Does nothing if neither the landing file nor the project has changed since the last build. If
-    only landing tables changed, builds only the models downstream of them. Raises ProjectError if
-    the project is invalid, BusyError while another command uses the home, and WarehouseError if a
-    model cannot be built or a test fails.
+    Does nothing if neither the landing file nor the project has changed since the last build. Makes
+    only the tables, and runs only the tests, of which something that they read has changed. Raises
+    ProjectError if the project is invalid, BusyError while another command uses the home, and
+    WarehouseError if a model cannot be built or a test fails.
     """
     refuse_invalid(home)
     if is_current(home, tested=tested):
         return
     with locked(home):
         if not is_current(home, tested=False):
-            selected = [f"source:landing.{name}+" for name in changed_tables(home)]
-            # Taken before the build: changes made while dbt runs belong to the next build.
-            tables, built_of = landing.contents(home.landing), state(home)
-            call_dbt(home, [*BUILD, *(["--select", *selected] if selected else [])], "building")
-            stamp(home, built_of, tables, tested=False)
+            # Taken before the build: changes made meanwhile belong to the next build.
+            built_of = state(home)
+            update(home, None, "building")
+            stamp(home, built_of, tested=False)
         if tested and not is_current(home, tested=True):
-            call_dbt(home, ["test", *NO_UNIT_TESTS], "testing")
+            test(home, None, "testing")
             if noted := stamped(home):
-                stamp(home, noted["state"], noted["tables"], tested=True)
+                stamp(home, noted["state"], tested=True)
 
 
 def build_if_free(home: Home) -> str | None:
@@ -87,43 +93,116 @@ def build_before_run(home: Home) -> None:
     """Update the models that a run reads before it sends requests; reports follow after the run."""
     refuse_invalid(home)
     if not is_current(home, tested=False):
-        selected = [f"+{name}" for name in ASKED_FROM]
-        call_dbt(home, [*BUILD, "--select", *selected], "building the queue")
+        build_queue(home)
 
 
 def build_queue(home: Home) -> None:
-    """Update the queue with the responses that landed since the last build.
-
-    Builds only the models in between: seeds, rollouts and rounds do not change within a run, and
-    models of probes only change if a generator has answered.
-    """
-    arguments = ["run", "--select", "responses+,+pending_prices", "responses+,+committed_spend"]
-    if not has_unread_generation(home):
-        written = "generator_outputs+"
-        arguments += ["--exclude", f"{written},+answerer_requests", f"{written},+anchor_answers"]
-    call_dbt(home, arguments, "updating the queue")
+    """Update the queue with the responses that landed since the last build."""
+    update(home, ASKED_FROM, "updating the queue")
 
 
 def test_queue(home: Home) -> None:
-    """Run the tests that must pass before money is spent; raise WarehouseError if one fails.
+    """Run the tests that must pass before money is spent; raise WarehouseError if one fails."""
+    test(home, TESTS_BEFORE_SPENDING, "testing rounds and queue")
 
-    Does nothing if the last build passed all tests and nothing has changed since.
+
+def update(home: Home, names: Iterable[str] | None, what: str) -> None:
+    """Make what these nodes need and would change (default: all)."""
+    with locked(home):
+        project = compiled_project(home)
+        chosen = project.nodes.keys() if names is None else project.needed_for(names)
+        nodes = [node for node in project.nodes.values() if node.name in chosen]
+        versions = Versions(home, project)
+        try:
+            with (
+                terminal.progress(what, len(nodes), "tables") as advance,
+                writing(home) as connection,
+            ):
+                for node in nodes:
+                    if not versions.are_those_of(node):
+                        versions.forget(node)
+                        with named(home, node):
+                            interruptible(connection, plain_sql.make, project, node)
+                        versions.note(node, connection)
+                    advance(1)
+        finally:
+            versions.save()
+
+
+def test(home: Home, names: Iterable[str] | None, what: str) -> None:
+    """Run these data tests (default: all), unless they have passed on what they would read."""
+    with locked(home):
+        project = compiled_project(home)
+        versions = Versions(home, project)
+        chosen = project.tests if names is None else names
+        due = [
+            project.tests[name] for name in chosen if not versions.are_those_of(project.tests[name])
+        ]
+        failures = []
+        if due:
+            with (
+                terminal.progress(what, len(due), "tests") as advance,
+                writing(home) as connection,
+            ):
+                for node in due:
+                    with named(home, node):
+                        failure = interruptible(connection, plain_sql.check, node)
+                    if failure:
+                        failures.append(failure)
+                    else:
+                        versions.note(node, connection)
+                    advance(1)
+            versions.save()
+    if failures:
+        raise WarehouseError("\n".join(["tests of the warehouse failed:", *failures]))
+
+
+def interruptible(
+    connection: duckdb.DuckDBPyConnection, step: Callable[..., Returned], *arguments: Any
+) -> Returned:
+    """Call ``step(connection, *arguments)`` so that Ctrl-C ends it, whatever its statement does."""
+    # In the main thread, DuckDB looks for signals only between parts of its work.
+    with futures.ThreadPoolExecutor(1) as worker:
+        try:
+            return worker.submit(step, connection, *arguments).result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
+
+
+@contextmanager
+def named(home: Home, node: Node) -> Iterator[None]:
+    """Raise an error of DuckDB as a WarehouseError that names a node."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise not_built(home, [f"{node.name} ({node.path}): {error}"]) from error
+
+
+@contextmanager
+def writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that writes the warehouse, with the landing file attached.
+
+    Waits while another process has the warehouse open. Raises WarehouseError if it cannot be
+    opened.
     """
-    if not is_current(home, tested=True):
-        call_dbt(home, ["test", "--select", *TESTS_BEFORE_SPENDING], "testing rounds and queue")
+    wait_to_write(home)
+    # Left by a build that was killed: up to several GB.
+    shutil.rmtree(f"{home.warehouse}.tmp", ignore_errors=True)
+    settings = {"memory_limit": plain_sql.memory_limit()}
+    with plain_sql.connected(home.warehouse, settings) as connection:
+        plain_sql.attach_landing(connection, home.landing)
+        yield connection
 
 
-def has_unread_generation(home: Home) -> bool:
-    """Whether generator answers have landed that are not in the warehouse yet."""
-    with landing.opened(home.landing) as connection:
-        attach(home, connection)
-        ((n_unread,),) = connection.execute(
-            """
-            select count(*)
-            from responses
-            join requests using (request_id, attempt)
-            anti join warehouse.responses using (request_id, attempt)
-            where requests.stage = 'generator'
-            """
-        ).fetchall()
-    return n_unread > 0
+def wait_to_write(home: Home) -> None:
+    """Wait while another process has the warehouse open.
+
+    Raises WarehouseError, which names it, or if the file cannot be opened.
+    """
+    locks.opened_when_free(
+        home.warehouse,
+        lambda: duckdb.connect(str(home.warehouse)).close(),
+        WarehouseError,
+        REMEDY,
+    )

@@ -15,7 +15,7 @@ from latent_probes import landing
 from latent_probes.common import files, locks, terminal
 from latent_probes.common.home import Home
 from latent_probes.warehouse.builds import build, build_if_free
-from latent_probes.warehouse.dbt import WarehouseError
+from latent_probes.warehouse.errors import WarehouseError
 from latent_probes.warehouse.stamps import stamped, state
 
 MOST_COPIES = 5
@@ -67,10 +67,6 @@ def built_beside(home: Home, reason: str) -> Iterator[Home]:
 def copy_files(home: Home, there: Home) -> None:
     """Copy the landing file, and the warehouse if it is readable and as its last build left it."""
     copy_landing(home, there)
-    parsed = Path("target") / "partial_parse.msgpack"
-    if (home.folder / parsed).exists():
-        (there.folder / "target").mkdir()
-        shutil.copy2(home.folder / parsed, there.folder / parsed)
     noted = stamped(home)
     if noted is None or noted["state"]["warehouse"] != state(home)["warehouse"]:
         return
@@ -82,6 +78,8 @@ def copy_files(home: Home, there: Home) -> None:
         raise WarehouseError(f"{home.warehouse}: {locks.reason(error)}") from error
     copy_database(home.warehouse, there.warehouse)
     shutil.copy2(home.stamp, there.stamp)
+    if home.versions.exists():
+        shutil.copy2(home.versions, there.versions)
     connection.close()
 
 

@@ -11,7 +11,7 @@ from latent_probes import landing
 from latent_probes.common import locks, sql
 from latent_probes.common.home import Home
 from latent_probes.warehouse import project_vars
-from latent_probes.warehouse.dbt import REMEDY, WarehouseError
+from latent_probes.warehouse.errors import REMEDY, WarehouseError
 
 
 @contextmanager

@@ -6,9 +6,10 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
-from latent_probes import landing
+import latent_probes
 from latent_probes.common import files
 from latent_probes.common.home import Home
 
@@ -19,11 +20,10 @@ SOURCES = (
 )
 
 
-def stamp(home: Home, built_of: dict, tables: dict[str, str], *, tested: bool) -> None:
+def stamp(home: Home, built_of: dict, *, tested: bool) -> None:
     """Record the inputs of the current warehouse, and whether its tests passed."""
     noted = {
         "state": built_of | {"warehouse": files.same_database(home.warehouse)},
-        "tables": tables,
         "tested": tested,
     }
     with files.atomic_write(home.stamp) as partial:
@@ -35,29 +35,13 @@ def stamped(home: Home) -> dict | None:
     if not home.stamp.exists() or not home.warehouse.exists():
         return None
     noted = json.loads(home.stamp.read_text())
-    return noted if noted.keys() == {"state", "tables", "tested"} else None
+    return noted if noted.keys() == {"state", "tested"} else None
 
 
 def is_current(home: Home, tested: bool) -> bool:
     """Whether the last build used the current inputs."""
     noted = stamped(home)
     return noted is not None and noted["state"] == state(home) and (noted["tested"] or not tested)
-
-
-def changed_tables(home: Home) -> list[str]:
-    """The landing tables that changed since the last build; empty if everything must be rebuilt.
-
-    Everything must be rebuilt if the project changed, or if the warehouse was written by anything
-    else, including a build that did not finish.
-    """
-    noted = stamped(home)
-    if noted is None:
-        return []
-    now = state(home)
-    if any(noted["state"][name] != now[name] for name in ("warehouse", "project")):
-        return []
-    contents = landing.contents(home.landing)
-    return [name for name in contents if noted["tables"].get(name) != contents[name]]
 
 
 def state(home: Home) -> dict:
@@ -71,12 +55,26 @@ def state(home: Home) -> dict:
 
 def project_hash(project: Path) -> str:
     """SHA-256 of all files of the project that a build or an export reads."""
+    digest = sources_digest(project, SOURCES)
+    digest.update(package_versions())
+    return digest.hexdigest()
+
+
+def sources_digest(project: Path, patterns: Iterable[str]) -> hashlib._Hash:
+    """SHA-256 of the names and contents of some files of the project."""
     digest = hashlib.sha256()
-    for pattern in SOURCES:
+    for pattern in patterns:
         for source in sorted(project.glob(pattern)):
             if source.is_file():
                 digest.update(f"{source.relative_to(project)}\0".encode())
                 digest.update(source.read_bytes())
+    return digest
+
+
+@functools.cache
+def code_hash() -> str:
+    """SHA-256 of the package's sources and of the versions of what it uses."""
+    digest = sources_digest(Path(latent_probes.__file__).parent, ["**/*.py"])
     digest.update(package_versions())
     return digest.hexdigest()
 

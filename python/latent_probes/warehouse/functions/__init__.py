@@ -1,4 +1,4 @@
-"""The dbt-duckdb plugin: functions that SQL lacks, over Arrow vectors.
+"""Functions that SQL lacks, over Arrow vectors.
 
 ``text_units(text, language)``            words, sentences and paragraphs of a text, as spans
 ``text_words(text)``                      the same words alone
@@ -28,15 +28,10 @@ No function calls a language model: rebuilding the warehouse never spends money.
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import duckdb
-from dbt.adapters.duckdb.credentials import DuckDBCredentials
-from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from latent_probes import landing
 from latent_probes.warehouse.functions import damaged_json, json_answers, statistics, texts
 
 FUNCTIONS = (
@@ -45,19 +40,6 @@ FUNCTIONS = (
     *damaged_json.FUNCTIONS,
     *statistics.FUNCTIONS,
 )
-
-
-class Plugin(BasePlugin):
-    """Creates the landing file before dbt attaches it, and registers the functions."""
-
-    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        # dbt-duckdb does not retry if an attached file is missing or locked.
-        for attachment in creds.attach or []:
-            with landing.looked_at(Path(attachment.path)):
-                pass
-
-    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        register(conn)
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,89 @@
+"""What each table was made of, so that only what would change is made again.
+
+A node is made of its statement, of the code behind the functions, and of the content of its
+parents. Tables whose content comes out as it was leave all that reads them as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+
+import duckdb
+
+from latent_probes import landing
+from latent_probes.common import files, sql
+from latent_probes.common.home import Home
+from latent_probes.warehouse import stamps
+from latent_probes.warehouse.compilation import CompiledProject, Node
+
+
+class Versions:
+    """The content of each table of a warehouse, and what each node and each test was made of.
+
+    Whoever else writes to the warehouse does not say what changed: then nothing is known.
+    """
+
+    def __init__(self, home: Home, project: CompiledProject) -> None:
+        self.home, self.project = home, project
+        self.code = stamps.code_hash()
+        # Taken before a build: what lands meanwhile belongs to the next.
+        self.landed = landing.contents(home.landing)
+        self.contents: dict[str, str] = {}
+        self.made_of: dict[str, str] = {}
+        with suppress(OSError, ValueError, KeyError):
+            noted = json.loads(home.versions.read_text(encoding="utf-8"))
+            if noted["warehouse"] == files.same_database(home.warehouse):
+                self.contents, self.made_of = noted["contents"], noted["made_of"]
+
+    def save(self) -> None:
+        """Keep what is known until the next build; the warehouse must be closed."""
+        noted = {
+            "warehouse": files.same_database(self.home.warehouse),
+            "contents": self.contents,
+            "made_of": self.made_of,
+        }
+        with files.atomic_write(self.home.versions) as partial:
+            partial.write_text(json.dumps(noted), encoding="utf-8")
+
+    def are_those_of(self, node: Node) -> bool:
+        """Whether a node would be made of what it was made of last, or a test has passed on it."""
+        # An incremental model looks for itself what is new.
+        return not node.news and self.made_of.get(node.name) == self.of(node)
+
+    def forget(self, node: Node) -> None:
+        """Forget a node that is about to be made, in case that is interrupted."""
+        self.made_of.pop(node.name, None)
+        self.contents.pop(node.name, None)
+
+    def note(self, node: Node, connection: duckdb.DuckDBPyConnection) -> None:
+        """Note what a node was made of that was just made, or a test that has passed."""
+        self.made_of[node.name] = self.of(node)
+        if node.kind in ("seed", "table"):
+            self.contents[node.name] = content(connection, node.name)
+
+    def of(self, node: Node) -> str:
+        """A hash of what a node is made of."""
+        read = [self.version(parent) for parent in node.parents]
+        if node.kind == "seed":
+            read.append(files.hash_of(self.project.seeds / f"{node.name}.csv"))
+        made_of = [self.code, node.statement, node.news, node.failures, node.columns, read]
+        return hashlib.md5(json.dumps(made_of).encode(), usedforsecurity=False).hexdigest()
+
+    def version(self, name: str) -> str | None:
+        """The content of a table or, of a view, a hash of what it is made of."""
+        if name.startswith("landing."):
+            return self.landed.get(name.removeprefix("landing."))
+        node = self.project.nodes[name]
+        return self.of(node) if node.kind == "view" else self.contents.get(name)
+
+
+def content(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A table's number of rows and the sum of their hashes.
+
+    The last value is in the hash of a row by an exclusive or. By another one over the rows, equal
+    changes of two rows would cancel.
+    """
+    query = f"select count(*), sum(hash(found)) from {sql.identifier(table)} as found"
+    return str(connection.execute(query).fetchone())
