@@ -137,7 +137,13 @@ def compile_into(folder: Path, project: Path) -> None:
     from latent_probes.warehouse import dbt
 
     scratch = Home(project, folder.parent / "compiling")
-    scratch.folder.mkdir(exist_ok=True)
+    for file in (
+        "landing.duckdb",
+        "landing.duckdb.wal",
+        "warehouse.duckdb",
+        "warehouse.duckdb.wal",
+    ):
+        (scratch.folder / file).unlink(missing_ok=True)
     landing.prepare(scratch.landing)
     with dbt.Compiler(scratch) as compiler:
         found = compiler.compiled(KINDS, ["--full-refresh"])
@@ -146,7 +152,7 @@ def compile_into(folder: Path, project: Path) -> None:
         kept = [node.name for node in found if node.config.materialized == "incremental"]
         with duckdb.connect(str(scratch.warehouse)) as connection:
             for name in kept:
-                connection.execute(f"create table if not exists {sql.identifier(name)} (x int)")
+                connection.execute(f"create table {sql.identifier(name)} (x int)")
         news = {node.unique_id: node.compiled_code for node in compiler.compiled(kept, [])}
     for key, statement in news.items():
         nodes[key] = Node(**vars(nodes[key]) | {"news": statement})
