@@ -55,6 +55,8 @@ used (kind, name) as (
     union
     select 'finding', finding from {{ ref('finding_summary') }}
     union
+    select 'mark', mark from {{ ref('finding_marks') }}
+    union
     select 'finding', finding from {{ ref('probe_findings') }}
     union
     select 'arm', arm from {{ ref('control_answers') }}

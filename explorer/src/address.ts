@@ -14,7 +14,7 @@ export interface Filters {
   text: string;
 }
 
-export const VIEWS = ["probes", "rejections", "arms", "leaderboard", "spend"] as const;
+export const VIEWS = ["probes", "rejections", "arms", "leaderboard", "spend", "reading"] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 /** `reason` selects rejections. */

@@ -16,6 +16,7 @@ export type Row = Record<string, unknown>;
 export interface Round {
   round_number: number;
   source_model: string;
+  seed: number;
   generator_model: string;
   answerer_model: string;
   judge_model: string;

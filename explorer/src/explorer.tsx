@@ -2,12 +2,15 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type Address, linkTo, noFilters, parsed, type ViewName } from "./address";
+import { Blind } from "./blind";
 import { Dataset, type Round } from "./dataset";
 import { useLoaded } from "./loading";
 import { Meanings } from "./meanings";
 import { readProbes } from "./probes";
 import { ProbesView, useSelection } from "./probes-view";
 import { traffic } from "./ranges";
+import { useReading } from "./reading";
+import { ReadingView } from "./reading-view";
 import { useSearch } from "./search";
 import { select } from "./selection";
 import { count, When } from "./shown";
@@ -42,7 +45,7 @@ async function open(): Promise<Opened> {
     dataset,
     rounds: rounds as unknown as Round[],
     meanings: new Meanings(meanings!),
-    views: ["probes", ...views],
+    views: ["probes", ...views, "reading"],
   };
 }
 
@@ -68,6 +71,7 @@ function Page() {
 
 function Views({ dataset, rounds, meanings, views }: Opened) {
   const [address, go] = useAddress();
+  const [reading, change] = useReading(rounds);
   const read = useLoaded("probes", () => readProbes(dataset));
   const probes = read.state === "ready" ? read.value : undefined;
   const selected = useSelection(probes, address.filters, select);
@@ -81,7 +85,7 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
   }, [title]);
   const needsProbes = address.view === "probes" || address.view === "slot";
   return (
-    <>
+    <Blind.Provider value={reading.isBlind}>
       <Masthead address={address} rounds={rounds} views={views} />
       <main id="main">
         {needsProbes && !(probes && selection) && <When loaded={read}>{() => null}</When>}
@@ -93,14 +97,17 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
           />
         )}
         {address.view === "slot" && probes && selection && (
-          <SlotView {...{ dataset, rounds, meanings, probes, selection, address, go }} />
+          <SlotView
+            {...{ dataset, rounds, meanings, probes, selection, address, go, reading, change }}
+          />
         )}
-        {address.view !== "slot" && address.view !== "probes" && (
-          <TablesView dataset={dataset} meanings={meanings} address={address} />
+        {address.view === "reading" && <ReadingView {...{ dataset, meanings, reading, change }} />}
+        {!needsProbes && address.view !== "reading" && (
+          <TablesView {...{ dataset, meanings, address }} />
         )}
       </main>
       <Traffic dataset={dataset} />
-    </>
+    </Blind.Provider>
   );
 }
 

@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { type Address, type Filters, linkTo, noFilters } from "./address";
 import type { Dataset, Round } from "./dataset";
 import { type Question, readQuestions } from "./documents";
-import { download } from "./downloads";
+import { csvOf, download } from "./downloads";
 import { useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
 import { FacetList, Histogram } from "./pictures";
@@ -163,11 +163,11 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
   const questions = useLoaded(places.join(), () => questionsOf(dataset, probes, places));
   const isFiltered = linkTo({ view: "probes", filters, page: 1 }) !== "#/probes";
   const ids = (): void => {
-    const lines = [...selection.places].map((place) => {
+    const rows = [...selection.places].map((place) => {
       const key = probes.documents[probes.document[place]!]!;
-      return [key.round, csv(key.id), probes.slot[place]].join();
+      return [String(key.round), key.id, String(probes.slot[place])];
     });
-    download("probes.csv", ["round_number,doc_id,slot_idx", ...lines, ""].join("\n"));
+    download("probes.csv", csvOf(["round_number", "doc_id", "slot_idx"], rows));
   };
   return (
     <section class="list" aria-labelledby="selected">
@@ -233,9 +233,6 @@ function Find(props: { name: string; value: string; onFind: (value: string) => v
     />
   );
 }
-
-const csv = (text: string): string =>
-  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
 /** The questions of probes at these places, in order. */
 async function questionsOf(

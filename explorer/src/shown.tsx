@@ -1,6 +1,7 @@
 // Small parts that several views share.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useContext, useState } from "preact/hooks";
+import { Blind } from "./blind";
 import type { Loaded } from "./loading";
 import { bandOf, UNSCORED } from "./probes";
 import { codePointName, runsOf } from "./text";
@@ -42,8 +43,9 @@ export function Passage({ children, class: name = "" }: { children: string; clas
   );
 }
 
-/** A score from 0 to 1 as number, in the color of its band. */
+/** A score from 0 to 1 as number, in the color of its band, unless scores are hidden. */
 export function Score({ value }: { value: number | null }) {
+  if (useContext(Blind)) return <span class="score" />;
   const hundredths = value === null ? UNSCORED : Math.round(100 * value);
   return (
     <span class={`score ${bandOf(hundredths)}`}>{value === null ? "–" : value.toFixed(2)}</span>

@@ -1,13 +1,17 @@
 // One probe, read whole: its document, question, answers, and how it came about.
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useContext, useLayoutEffect, useState } from "preact/hooks";
 import { type Address, type Filters, linkTo } from "./address";
+import { Blind } from "./blind";
 import type { Dataset, Round, Row } from "./dataset";
 import { atomOf, DocumentText } from "./document-text";
 import { type Document, type Probe, readDocument, type Units } from "./documents";
 import { judgePrompt } from "./judge";
 import { type Loaded, useLoaded } from "./loading";
+import { md5 } from "./md5";
 import type { Meanings } from "./meanings";
 import { bandOf, isAt, type Probes, placeOf, UNSCORED } from "./probes";
+import { answerId, type Change, type Place, type Reading } from "./reading";
+import { ReadingOf, ScoreField } from "./reading-view";
 import type { Selection } from "./selection";
 import { count, Passage, Score, Sql, Text, When } from "./shown";
 
@@ -21,6 +25,8 @@ interface Props {
   selection: Selection;
   address: SlotAddress;
   go: (address: Address) => void;
+  reading: Reading;
+  change: Change;
 }
 
 export function SlotView(props: Props) {
@@ -173,6 +179,15 @@ function Slot(props: SlotProps) {
   const probe = document.probes.find((other) => other.slot_idx === address.slot);
   const rejection = rejected.find((row) => row.slot_idx === address.slot);
   const round = rounds.find((other) => other.round_number === address.round);
+  const { reading, change } = props;
+  // Other parts can tell what the scores are.
+  const showsMore = !reading.isBlind;
+  const place: Place = {
+    round: address.round,
+    document: address.document,
+    slot: address.slot,
+    question: probe?.verbalizer_prompt ?? "",
+  };
   return (
     <>
       <header class="question">
@@ -202,10 +217,13 @@ function Slot(props: SlotProps) {
           <Slots {...props} />
         </div>
         <div class="right">
-          {probe && <Answers document={document} probe={probe} round={round} />}
-          <Controls rows={props.controls} meanings={meanings} />
+          {probe && <Answers {...{ document, probe, round, place, reading, change }} />}
+          {probe && (
+            <ReadingOf probeId={probe.probe_id} {...{ place, reading, change, meanings }} />
+          )}
+          {showsMore && <Controls rows={props.controls} meanings={meanings} />}
           {probe && <Checks probe={probe} />}
-          <Findings rows={props.findings} meanings={meanings} />
+          {showsMore && <Findings rows={props.findings} meanings={meanings} />}
           {rejection && <Rejection row={rejection} />}
           <Origin document={document} probe={probe} round={round} />
         </div>
@@ -215,12 +233,13 @@ function Slot(props: SlotProps) {
 }
 
 function Properties({ probe, meanings }: { probe: Probe; meanings: Meanings }) {
+  const isBlind = useContext(Blind);
   const best = probe.scores ? Math.max(...probe.scores) : null;
   const band = bandOf(best === null ? UNSCORED : Math.round(100 * best));
   const distance = Math.abs(probe.actual_word_distance_from_split ?? 0);
   return (
     <p class="properties">
-      {best !== null && (
+      {best !== null && !isBlind && (
         <span class={`band ${band}`}>
           {band.toUpperCase()} {best.toFixed(2)}
         </span>
@@ -251,8 +270,33 @@ function Legend() {
   );
 }
 
-function Answers(props: { document: Document; probe: Probe; round: Round | undefined }) {
-  const { document, probe, round } = props;
+function Answers(props: {
+  document: Document;
+  probe: Probe;
+  round: Round | undefined;
+  place: Place;
+  reading: Reading;
+  change: Change;
+}) {
+  const { document, probe, round, place, reading, change } = props;
+  const fieldOf = (answer: string, number: number) => {
+    const id = answerId(document.round_number, probe.probe_id, number);
+    const answer_hash = md5(answer);
+    const found = reading.ratings[id];
+    return (
+      <ScoreField
+        key={id}
+        label={`Your score of answer ${number}`}
+        value={found?.answer_hash === answer_hash ? found.score : undefined}
+        onScore={(score) =>
+          change(({ ratings }) => {
+            if (score === undefined) delete ratings[id];
+            else ratings[id] = { ...place, answer_hash, score };
+          })
+        }
+      />
+    );
+  };
   const atom = atomOf(document, probe);
   return (
     <>
@@ -274,7 +318,11 @@ function Answers(props: { document: Document; probe: Probe; round: Round | undef
           <ol>
             {probe.answers.map((answer, number) => (
               <li key={number}>
-                <Score value={probe.scores?.[number] ?? null} />
+                {reading.isBlind ? (
+                  fieldOf(answer, number + 1)
+                ) : (
+                  <Score value={probe.scores?.[number] ?? null} />
+                )}
                 <div>
                   <Passage>{answer}</Passage>
                   <details class="prompt">
@@ -428,6 +476,7 @@ function Origin(props: { document: Document; probe: Probe | undefined; round: Ro
 
 /** All slots of the document, with the band of their probes. */
 function Slots({ document, rejected, address }: SlotProps) {
+  const isBlind = useContext(Blind);
   const slots = [
     ...document.probes.map((probe) => ({ slot: probe.slot_idx, scope: probe.scope, probe })),
     ...rejected.map((row) => ({
@@ -440,7 +489,7 @@ function Slots({ document, rejected, address }: SlotProps) {
     <nav class="slots" aria-label="Slots of this document">
       {slots.map(({ slot, scope, probe }) => {
         const best = probe?.scores ? Math.round(100 * Math.max(...probe.scores)) : UNSCORED;
-        const about = probe ? bandOf(best) : "rejected";
+        const about = probe ? bandOf(isBlind ? UNSCORED : best) : "rejected";
         return (
           <a
             key={slot}

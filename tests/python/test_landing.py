@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 
 import duckdb
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -1098,3 +1099,19 @@ def test_a_result_nested_a_million_deep_lands(connection, tmp_path):
     land(connection, tmp_path, "one", deep.replace("{}", "[" * 1_000_000 + "]" * 1_000_000))
     assert responses(connection) == [("a", 1, "succeeded")]
     assert len(rows(connection, "select body from responses")[0][0]) > 2_000_000
+
+
+def marks_of(mark: str, note: str | None = None) -> pyarrow.Table:
+    """A mark of one probe, as a file of the page has it."""
+    row = {"rater": "anna", "probe_id": "p", "question_hash": "h", "mark": mark, "note": note}
+    return pyarrow.Table.from_pylist([row | {"file_hash": "f"}])
+
+
+def test_a_changed_mark_lands_behind_the_earlier_one(connection):
+    landed = [
+        landing.add_marks(connection, marks_of(*mark))
+        for mark in (("good",), ("good",), ("leaks",), ("leaks", "why"), ("leaks", "why"))
+    ]
+    assert landed == [1, 0, 1, 1, 0]
+    marks = "select revision, mark, note from probe_marks order by revision"
+    assert rows(connection, marks) == [(1, "good", None), (2, "leaks", None), (3, "leaks", "why")]

@@ -56,6 +56,8 @@ ELSEWHERE = {
     "make docs": "test_site.py",
     "latent-probes explore": "test_explorer_page.py",
     "latent-probes push --space": "test_explorer_page.py",
+    "latent-probes land-marks": "test_explorer_page.py",
+    "latent-probes land-ratings": "test_explorer_page.py",
     "latent-probes run --provider lexical": "conftest.py",
     "latent-probes run --provider anthropic-batches": "test_anthropic_rounds.py",
     "latent-probes run --provider recorded --recording": "test_anthropic_rounds.py",

@@ -34,7 +34,12 @@ for panel, commands in {
     "Rounds": (evaluation.calibrate, rounds.plan, rounds.run, rounds.status, rounds.cancel),
     "Data set": (dataset.export, dataset.check, dataset.explore, dataset.push),
     "Warehouse": (warehouses.build,),
-    "Evaluation": (evaluation.evaluate, evaluation.write_sheet, evaluation.land_ratings),
+    "Evaluation": (
+        evaluation.evaluate,
+        evaluation.write_sheet,
+        evaluation.land_ratings,
+        evaluation.land_marks,
+    ),
     "Models": (rollouts.resample, local_models.score_local, local_models.save_activations),
 }.items():
     for command in commands:

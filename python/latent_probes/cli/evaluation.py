@@ -176,3 +176,23 @@ def land_ratings(
     with working("nothing was changed") as here:
         n_landed, n_rows = ratings.land_ratings(here, file, rater, delimiter)
     terminal.say_landed(n_landed, n_rows, "scores")
+
+
+def land_marks(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Marks downloaded from the explorer's page.")
+    ],
+    rater: Annotated[str, typer.Option(metavar="NAME", help="Name of the rater.")],
+    delimiter: options.Delimiter = ",",
+) -> None:
+    """Land the marks and notes that a human rater gave probes.
+
+    If the file is invalid, nothing lands. A changed mark replaces the rater's earlier one, which
+    stays in the landing file.
+    """
+    from latent_probes.common import terminal
+    from latent_probes.evaluation import marks
+
+    with working("nothing was changed") as here:
+        n_landed, n_rows = marks.land_marks(here, file, rater, delimiter)
+    terminal.say_landed(n_landed, n_rows, "marks")

@@ -24,6 +24,7 @@ from latent_probes.landing.calibrations import (
     stated_levels,
 )
 from latent_probes.landing.local_scores import add_scores, known_scores
+from latent_probes.landing.marks import add_marks
 from latent_probes.landing.opening import (
     LandingError,
     connect,
@@ -67,6 +68,7 @@ __all__ = [
     "LandingError",
     "Siblings",
     "add_levels",
+    "add_marks",
     "add_oracle_answers",
     "add_ratings",
     "add_resamples",

@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 10
+VERSION = 11
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -292,6 +292,21 @@ create table if not exists human_ratings (
     primary key (rater, answer_request_id),
 );
 
+-- One row per mark that a human rater gave a probe, or changed; the newest one counts. The hash is
+-- that of the question that was read. There is a mark, a note or both.
+create table if not exists probe_marks (
+    rater varchar not null,
+    probe_id varchar not null,
+    revision bigint not null,
+    question_hash varchar not null,
+    mark varchar,
+    note varchar,
+    -- SHA-256 of the file.
+    file_hash varchar not null,
+    landed_at timestamp not null,
+    primary key (rater, probe_id, revision),
+);
+
 -- One row per answer of an evaluated method to a probe. The condition states what it was given;
 -- the log-probabilities are of the atom and of the wrong answer, if it reports them.
 create table if not exists oracle_answers (
@@ -468,4 +483,6 @@ where
 alter table started_round_documents add column if not exists further_kept_lengths bigint[];
 update started_round_documents set further_kept_lengths = further_lengths;
 """,
+    # `probe_marks` is new.
+    10: "",
 }

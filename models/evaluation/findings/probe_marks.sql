@@ -1,0 +1,15 @@
+-- One row per rater and probe that the rater marked, with the newest mark, if the question is still the same.
+select
+    marks.rater,
+    marks.probe_id,
+    probes.round_number,
+    probes.source_model,
+    probes.doc_id,
+    probes.slot_idx,
+    marks.mark,
+    marks.note,
+from {{ ref('stg_probe_marks') }} as marks
+join {{ ref('probes') }} as probes
+    on marks.probe_id = probes.probe_id and marks.question_hash = md5(probes.verbalizer_prompt)
+qualify row_number() over (partition by marks.rater, marks.probe_id order by marks.revision desc) = 1
+order by marks.rater, probes.round_number, probes.doc_id, probes.slot_idx
