@@ -12,6 +12,8 @@ export interface Filters {
   document: string;
   /** Part of a question or its answer; narrows the list, not the counts. */
   text: string;
+  /** Whether atoms are searched, too. */
+  atoms: boolean;
 }
 
 export const VIEWS = ["probes", "rejections", "arms", "leaderboard", "spend", "reading"] as const;
@@ -31,6 +33,7 @@ export function noFilters(): Filters {
     best: null,
     document: "",
     text: "",
+    atoms: false,
   };
 }
 
@@ -65,6 +68,7 @@ function parsedFilters(values: URLSearchParams): Filters {
   if (best) filters.best = [Number(best[1]), Number(best[2])];
   filters.document = values.get("document") ?? "";
   filters.text = values.get("text") ?? "";
+  filters.atoms = values.has("atoms");
   return filters;
 }
 
@@ -79,13 +83,14 @@ function decoded(part: string): string {
 /** The address as the fragment of a link. */
 export function linkTo(address: Address): string {
   const values = new URLSearchParams();
-  const { facets, rounds, findings, best, document, text } = address.filters;
+  const { facets, rounds, findings, best, document, text, atoms } = address.filters;
   for (const facet of FACET_NAMES) for (const value of facets[facet]) values.append(facet, value);
   for (const round of rounds) values.append("round", String(round));
   for (const finding of findings) values.append("finding", finding);
   if (best) values.set("best", best.join("-"));
   if (document) values.set("document", document);
   if (text) values.set("text", text);
+  if (atoms) values.set("atoms", "1");
   let path: string = address.view;
   if (address.view === "slot") {
     path = `probe/${address.round}/${encodeURIComponent(address.document)}/${address.slot}`;

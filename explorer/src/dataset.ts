@@ -143,6 +143,14 @@ export class Dataset {
     return this.files(name).find((table) => roundOf(table.path) === round);
   }
 
+  /** What a table has of a document of a round; undefined if the table is not published. */
+  rowsOf(name: string, round: number, document: string): Promise<Row[]> | undefined {
+    const file = this.fileOf(name, round) ?? this.files(name).find(({ path }) => !roundOf(path));
+    return file
+      ?.rowsOf(document)
+      .then((rows) => rows.filter((row) => (row.round_number ?? round) === round));
+  }
+
   /** All rows of a small table, read once. */
   rows(name: string): Promise<Row[]> {
     let found = this.small.get(name);

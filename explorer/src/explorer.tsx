@@ -76,7 +76,7 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
   const probes = read.state === "ready" ? read.value : undefined;
   const selected = useSelection(probes, address.filters, select);
   const key = linkTo({ view: "probes", filters: address.filters, page: 1 });
-  const searched = useSearch(dataset, probes, selected, address.filters.text, key);
+  const searched = useSearch(dataset, probes, selected, address.filters, key);
   const selection = searched?.selection;
   const title = address.view === "slot" ? `${address.document}, ${address.slot}` : address.view;
   useEffect(() => {

@@ -186,6 +186,14 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
           value={filters.text}
           onFind={(text) => show({ text })}
         />
+        <label title="Of many rounds, atoms take long to read: choose a round first">
+          <input
+            type="checkbox"
+            checked={filters.atoms}
+            onChange={(event) => show({ atoms: event.currentTarget.checked })}
+          />{" "}
+          also in atoms
+        </label>
         <Find
           name="Document id"
           value={filters.document}

@@ -142,7 +142,9 @@ export function ReadingView(props: {
         </button>
       </p>
       <header class="title">
-        <h2>{count(marks.length)} marked probes</h2>
+        <h2>
+          {count(marks.length)} marked {marks.length === 1 ? "probe" : "probes"}
+        </h2>
       </header>
       <Table
         names={["Mark", "Question", "Note"]}
@@ -154,7 +156,9 @@ export function ReadingView(props: {
         ])}
       />
       <header class="title">
-        <h2>{count(ratings.length)} scored answers</h2>
+        <h2>
+          {count(ratings.length)} scored {ratings.length === 1 ? "answer" : "answers"}
+        </h2>
       </header>
       <Table
         names={["Score", "Question"]}

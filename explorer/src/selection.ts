@@ -10,6 +10,7 @@ import {
   type Probes,
   UNSCORED,
 } from "./probes";
+import { searched } from "./search";
 
 /** Probes by band. */
 export interface Bands {
@@ -126,9 +127,8 @@ export function sqlOf(filters: Filters, columns: string, end = ""): string {
   if (filters.document) conditions.push(`contains(doc_id, ${literal(filters.document)})`);
   if (filters.text) {
     const text = literal(filters.text.toLowerCase());
-    conditions.push(
-      `(contains(lower(verbalizer_prompt), ${text}) or contains(lower(target_response), ${text}))`,
-    );
+    const found = searched(filters).map((column) => `contains(lower(${column}), ${text})`);
+    conditions.push(`(\n        ${found.join("\n        or ")}\n    )`);
   }
   if (filters.findings.length) {
     const named = filters.findings.map(literal).join(", ");

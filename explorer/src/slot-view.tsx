@@ -1,6 +1,7 @@
 // One probe, read whole: its document, question, answers, and how it came about.
 import { useContext, useLayoutEffect, useState } from "preact/hooks";
 import { type Address, type Filters, linkTo } from "./address";
+import { MethodAnswers, Siblings, TextReaders } from "./beside-view";
 import { Blind } from "./blind";
 import type { Dataset, Round, Row } from "./dataset";
 import { atomOf, DocumentText } from "./document-text";
@@ -40,8 +41,9 @@ export function SlotView(props: Props) {
       : Promise.reject(new Error(`Round ${address.round} has no probe of ${address.document}.`)),
   );
   const of = (table: string): Loaded<Row[]> =>
-    useLoaded(`${table} of ${address.round}/${address.document}`, () =>
-      rowsOf(dataset, table, address),
+    useLoaded(
+      `${table} of ${address.round}/${address.document}`,
+      async () => (await dataset.rowsOf(table, address.round, address.document)) ?? [],
     );
   const rejected = of("rejections");
   const findings = of("probe_findings");
@@ -64,11 +66,6 @@ export function SlotView(props: Props) {
       </When>
     </article>
   );
-}
-
-/** What a table has of the document; nothing if it is not published. */
-async function rowsOf(dataset: Dataset, table: string, address: SlotAddress): Promise<Row[]> {
-  return (await dataset.fileOf(table, address.round)?.rowsOf(address.document)) ?? [];
 }
 
 const rowsIn = (loaded: Loaded<Row[]>): Row[] => (loaded.state === "ready" ? loaded.value : []);
@@ -174,7 +171,7 @@ interface SlotProps extends Props {
 }
 
 function Slot(props: SlotProps) {
-  const { document, rejected, units, address, rounds, meanings } = props;
+  const { dataset, document, rejected, units, address, rounds, meanings } = props;
   const [showsUnits, setShowsUnits] = useState(false);
   const probe = document.probes.find((other) => other.slot_idx === address.slot);
   const rejection = rejected.find((row) => row.slot_idx === address.slot);
@@ -222,12 +219,15 @@ function Slot(props: SlotProps) {
             <ReadingOf probeId={probe.probe_id} {...{ place, reading, change, meanings }} />
           )}
           {showsMore && <Controls rows={props.controls} meanings={meanings} />}
+          {probe && showsMore && <MethodAnswers {...{ dataset, document, probe, meanings }} />}
+          {probe && showsMore && <TextReaders {...{ dataset, document, probe, meanings }} />}
           {probe && <Checks probe={probe} />}
           {showsMore && <Findings rows={props.findings} meanings={meanings} />}
           {rejection && <Rejection row={rejection} />}
           <Origin document={document} probe={probe} round={round} />
         </div>
       </div>
+      {probe && <Siblings key={probe.probe_id} {...{ dataset, document, probe, meanings }} />}
     </>
   );
 }

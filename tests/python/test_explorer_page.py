@@ -13,6 +13,7 @@ import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
+from conftest import copy_of
 from stand_in_hub import StandInHub
 
 from latent_probes.explorer import page
@@ -28,7 +29,7 @@ HOSTILE = (
 )
 VIEWS = (
     *("", "#/probes?scope=sentence&best=0-39", "#/probe/1/lcet10.txt-04/10"),
-    *("#/rejections", "#/arms", "#/spend"),
+    *("#/rejections", "#/arms", "#/spend", "#/reading"),
 )
 LONG_LINE = HOSTILE + "x" * 1_000_000
 
@@ -230,6 +231,134 @@ def test_words_of_questions_and_answers_are_searched(tab, address, export):
     tab.wait_for_selector(f".steps a >> text=/^1 of {len(queried(export, query))}$/")
 
 
+def test_atoms_are_searched_if_that_is_asked_for(tab, address, export):
+    open_at(tab, address, "#/probes?target=suffix&scope=whole&text=when+the")
+    without = count_shown(tab)
+    tab.check("text=also in atoms")
+    tab.wait_for_url(re.compile("atoms=1"))
+    tab.wait_for_load_state("networkidle")
+    assert count_shown(tab) > without
+    expect_sql(tab, export)
+
+
+def test_siblings_and_readers_of_the_text_are_beside_a_probe(tab, address, export):
+    doc_id, slot, atom = queried(
+        export,
+        "select doc_id, slot_idx::int, atom_text from 'data/*.parquet' "
+        "where scope = 'lens' and target = 'suffix' order by length(atom_text) desc limit 1",
+    )[0]
+    continuations, doc = queried(
+        export,
+        f"""
+        select list_transform(continuations, lambda c: c.continuation), doc, prefix
+        from 'siblings/*.parquet' join 'compact/*.parquet' using (doc_id)
+        where doc_id = '{doc_id}'
+        """,
+    )[0][:2]
+    others = [text.lstrip() for text in continuations if not doc.endswith(text)]
+    open_at(tab, address, f"#/probe/1/{doc_id}/{slot}")
+    tab.click(".beside >> text=Siblings")
+    tab.wait_for_selector(".siblings .passage")
+    assert tab.locator(".siblings .passage").all_text_contents() == others
+    words = set(re.findall(r"\w{5,}", atom.lower()))
+    recurring = {word.lower() for word in tab.locator(".siblings mark").all_text_contents()}
+    assert recurring <= words
+    assert recurring >= {word for word in words if any(f" {word} " in text for text in others)}
+    readers = queried(
+        export,
+        "select reader, printf('%.2f', atom_value) from 'text_readers/*.parquet' "
+        f"where doc_id = '{doc_id}' and slot_idx = {slot} order by reader, measure",
+    )
+    tab.click(".beside >> text=Local models and rules")
+    rows = tab.locator(".beside tbody tr")
+    rows.first.wait_for()
+    cells = [row.locator("td").all_text_contents() for row in rows.all()]
+    assert [(cell[0], cell[2]) for cell in cells] == readers
+    assert tab.complaints == []
+
+
+def test_answers_of_methods_are_beside_a_probe(tab, export, tmp_path):
+    folder = tmp_path / "answered"
+    shutil.copytree(export, folder)
+    (path,) = folder.glob("method_answers/*.parquet")
+    rows = pyarrow.parquet.read_table(path)
+    key = {"round_number": 1, "doc_id": "lcet10.txt-04", "slot_idx": 10, "oracle": HOSTILE}
+    answered = {"condition": "real_state", "answers": [HOSTILE, "Rain."], "score_mean": 0.45}
+    planted = pyarrow.Table.from_pylist([key | answered], rows.schema)
+    pyarrow.parquet.write_table(planted, path)
+    with browsing.explored(resized(folder)) as address:
+        open_at(tab, address, "#/probe/1/lcet10.txt-04/10")
+        tab.click(".beside >> text=Answers of methods")
+        tab.wait_for_selector(".beside .answers li")
+        shown = tab.inner_text(".beside .answers")
+        assert "0.45" in shown and "real state" in shown and "Rain." in shown
+        assert shown.count("<script>") == 2
+        assert "owned" not in tab.title() and tab.complaints == []
+
+
+def test_marks_and_scores_of_a_reader_land(tab, address, export, demo_once, tmp_path):
+    doc_id, slot, scores = queried(
+        export,
+        """
+        select doc_id, slot_idx::int, bb_answer_rollout_scores
+        from 'data/*.parquet' where scope = 'sentence' order by doc_id, slot_idx limit 1
+        """,
+    )[0]
+    open_at(tab, address, f"#/probe/1/{doc_id}/{slot}")
+    tab.click(".reading >> text=leaks")
+    tab.fill("[aria-label=Note]", f"=1+1, {HOSTILE}")
+    tab.click(".reading .blind")
+    # Nothing on the page tells the scores.
+    assert tab.locator(".band, .slots .hard, .slots .easy").count() == 0
+    assert not {f"{score:.2f}" for score in scores} & set(tab.inner_text("main").split())
+    for number, field in enumerate(tab.locator(".own-score").all()):
+        field.fill(str(number / 4))
+    tab.locator(".own-score").first.fill("7")
+    tab.locator(".own-score").last.press("Tab")
+    # All of it is there after the browser has been closed.
+    tab.reload()
+    tab.wait_for_selector(".own-score")
+    values = [field.input_value() for field in tab.locator(".own-score").all()]
+    assert values == ["0", "0.25", "0.5", "0.75", "1"]
+    tab.click("nav >> text=Reading")
+    tab.wait_for_selector("text=1 marked probe")
+    assert "<script>" in tab.inner_text("main") and "U+202E" in tab.inner_text("main")
+    person = copy_of(demo_once, tmp_path / "checkout")
+    landings = (
+        ("marks", 1, ("latent-probes", "land-marks")),
+        ("scores", 5, ("latent-probes", "land-ratings")),
+    )
+    for kind, n, command in landings:
+        with tab.expect_download() as waiting:
+            tab.click(f"text=Download {kind}")
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        said = person.runs(*command, str(path), "--rater", "anna")
+        assert f"landed {n} of {n} {kind}" in said
+    assert tab.complaints == []
+    person.runs("latent-probes", "status")
+    ((mark, note),) = person.query("select mark, note from probe_marks")
+    assert (mark, note) == ("leaks", f"=1+1, {HOSTILE}".strip())
+    assert ("leaks", 1) in person.query(
+        "select mark, n_found_and_marked + n_others_marked from finding_marks"
+    )
+    ratings = "select score, other_score from score_pairs where comparison = 'human'"
+    assert sorted(person.query(ratings)) == sorted(
+        zip(scores, (0, 0.25, 0.5, 0.75, 1), strict=True)
+    )
+
+
+def test_what_another_page_left_in_the_browser_is_not_taken_for_marks(tab, address):
+    open_at(tab, address, "#/probe/1/lcet10.txt-04/10")
+    tab.click(".reading >> text=good")
+    for left in ("[" * 1000, '{"marks": {"p": 1}, "ratings": {}, "isBlind": true}', "null"):
+        tab.evaluate("left => localStorage.setItem(Object.keys(localStorage)[0], left)", left)
+        tab.reload()
+        tab.wait_for_selector(".reading")
+        assert tab.locator(".reading [aria-pressed=true]").count() == 0
+    assert tab.complaints == []
+
+
 def test_the_leaderboard_shows_places_and_intervals(tab, export, tmp_path):
     folder = tmp_path / "ranked"
     shutil.copytree(export, folder)
@@ -392,6 +521,9 @@ def test_axe_finds_nothing_serious(chromium, address, scheme, width):
     tab = context.new_page()
     for fragment in VIEWS:
         open_at(tab, address, fragment)
+        for summary in tab.locator(".beside > summary").all():
+            summary.click()
+        tab.wait_for_load_state("networkidle")
         tab.add_script_tag(path=AXE)
         found = tab.evaluate("async () => (await axe.run()).violations")
         serious = [

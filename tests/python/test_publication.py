@@ -176,7 +176,7 @@ def test_the_manifest_names_every_file(published):
     found = {str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()}
     assert {file["path"] for file in manifest["files"]} == found - {"README.md", "manifest.json"}
     assert manifest["offline_baseline"] is True
-    assert manifest["texts"] == ["data", "compact", "control_answers", "siblings"]
+    assert manifest["texts"] == ["data", "compact", "control_answers", "siblings", "method_answers"]
 
 
 # The card --------------------------------------------------------------------------------------

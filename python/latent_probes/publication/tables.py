@@ -40,7 +40,10 @@ class Table:
     def order(self) -> str:
         """Sort order of its rows, as SQL."""
         names = (
-            ("doc_id", "slot_idx", "finding", "arm", "reader", "measure")
+            (
+                *("doc_id", "slot_idx", "finding", "arm", "reader", "measure"),
+                *("oracle", "condition"),
+            )
             if "doc_id" in self.columns
             else ()
         )
