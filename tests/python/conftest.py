@@ -292,8 +292,14 @@ def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
 
 @pytest.fixture(scope="session")
 def new_checkout():
-    """Makes a fresh checkout of the baseline's round in a folder."""
-    return copy_for_the_baseline
+    """Makes a fresh checkout of the baseline's round in a folder, with a home."""
+
+    def make(folder: Path) -> Checkout:
+        checkout = copy_for_the_baseline(folder)
+        checkout.home.mkdir()
+        return checkout
+
+    return make
 
 
 @pytest.fixture

@@ -47,7 +47,6 @@ def test_dbt_prints_the_rows_that_fail(finished):
 
 
 def test_a_column_that_breaks_its_contract_is_named(checkout):
-    checkout.home.mkdir()
     model = checkout.folder / "models" / "publication" / "published_probes.sql"
     text = model.read_text()
     model.write_text(text.replace("slot_idx::double as", "slot_idx::varchar as"))
@@ -57,7 +56,6 @@ def test_a_column_that_breaks_its_contract_is_named(checkout):
 
 
 def test_a_model_that_cannot_be_compiled_is_named(checkout):
-    checkout.home.mkdir()
     (checkout.folder / "models" / "landed" / "responses.sql").write_text("select {{ ref('gone') }}")
     said = checkout.fails("latent-probes", "plan")
     assert "the warehouse was not built" in said and "gone" in said and "Traceback" not in said

@@ -252,7 +252,7 @@ def test_a_file_of_version_2_is_brought_to_the_current_one(path):
             ("hash", None),
         ]
         assert rows(connection, "from started_round_documents") == [
-            (1, "a", [1, 0], [7, 4], [], [])
+            (1, "a", [1, 0], [7, 4], [], [], [])
         ]
         # As many siblings as the round lists; one that lists none showed those of that edition.
         assert rows(connection, f"select {FROZEN_VARS} from started_rounds order by all") == [
@@ -488,8 +488,8 @@ def test_the_first_intent_of_a_round_freezes_it(connection):
         ("de", "t", 5, 6, 7, 8, 9, 0.5, 10, 11, 12, 13)
     ]
     assert rows(connection, "from started_round_documents order by all") == [
-        (1, "a", [2, 0, 1], [30, 10, 20], [4, 3], [9, 8]),
-        (1, "b", [2, 0, 1], [30, 10, 20], [4, 3], [9, 8]),
+        (1, "a", [2, 0, 1], [30, 10, 20], [4, 3], [9, 8], [90, 80]),
+        (1, "b", [2, 0, 1], [30, 10, 20], [4, 3], [9, 8], [90, 80]),
     ]
 
 
@@ -498,7 +498,7 @@ def test_a_later_intent_leaves_a_frozen_round(connection):
     frozen = "from started_rounds", "from started_round_documents order by all"
     before = [rows(connection, query) for query in frozen]
     connection.execute("update warehouse.round_settings set n_docs = 99")
-    connection.execute("insert into warehouse.round_documents values (1, 'late', [0], [5], [], [])")
+    connection.execute("insert into warehouse.round_documents values (1, 'late', [0], [5], [], [], [])")
     intend(connection, "two", ("b", 1))
     assert [rows(connection, query) for query in frozen] == before
 

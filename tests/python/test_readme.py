@@ -68,8 +68,8 @@ ELSEWHERE = {
     "latent-probes score-local": "test_score_local.py",
     "latent-probes save-activations": "test_activations.py",
     "latent-probes build": "test_cluster.py",
-    "dbt build": "test_whole_runs.py",
-    "dbt docs generate --static": "test_whole_runs.py",
+    "dbt build": "test_dbt.py",
+    "dbt docs generate --static": "test_dbt.py",
 }
 # Programs of others, which are not installed here; and what runs this.
 OTHERS = (
