@@ -18,7 +18,8 @@ COMPILE_EXTRA = $(COMPILE) --constraint requirements.lock --no-emit-package dbt-
 # Commands run SQL that dbt compiles, once per change of the project: here, so that none waits for it.
 COMPILE_PROJECT := $(BIN)/python -c "from latent_probes import warehouse; warehouse.compile_here()"
 
-.PHONY: demo explore explorer test test-dbt test-local-models test-inspect test-browser test-cluster screenshots
+.PHONY: demo explore explorer test test-dbt test-local-models test-oracle test-inspect test-browser test-cluster
+.PHONY: screenshots
 .PHONY: lint lint-explorer soak bench docs lock
 
 demo: .venv/installed
@@ -40,6 +41,9 @@ test-dbt: .venv/installed
 
 test-local-models: .venv/installed-lm
 	$(BIN)/python -m pytest -m "local_models and not soak"
+
+test-oracle: .venv/installed-lm .venv/installed-oracle
+	$(BIN)/python -m pytest -n 0 -m "oracle and not soak"
 
 test-inspect: .venv/installed-inspect
 	$(BIN)/python -m pytest -m "inspect and not soak"
@@ -117,6 +121,7 @@ lock:
 	uv pip compile requirements-lm.in --no-deps $(LOCKED) \
 		--no-emit-package torch --output-file requirements-lm.lock
 	sed -n '/^torch==/,$$p' requirements-lm.in >> requirements-lm.lock
+	$(COMPILE_EXTRA) --extra oracle --no-deps --output-file requirements-oracle.lock
 	$(COMPILE_EXTRA) --extra inspect --constraint requirements-lm.lock --output-file requirements-inspect.lock
 	$(COMPILE_EXTRA) --extra docs --output-file requirements-docs.lock
 	$(COMPILE_EXTRA) --extra explorer --output-file requirements-explorer.lock

@@ -99,8 +99,8 @@ def test_the_last_layer_is_after_the_final_norm(tiny):
 
 def test_a_shard_holds_what_its_index_says(tiny, tmp_path):
     some = [document(tiny, text, 10, 20) for text in tiny_models.TEXTS if len(text) > 20]
-    shards.add(tmp_path, some[:2], states.read(tiny, some[:2], LAYERS), LAYERS)
-    shards.add(tmp_path, some[2:], states.read(tiny, some[2:], LAYERS), LAYERS)
+    shards.add(tmp_path, some[:2], states.read(tiny, some[:2], LAYERS), LAYERS, 2)
+    shards.add(tmp_path, some[2:], states.read(tiny, some[2:], LAYERS), LAYERS, 2)
     by_id = {one.document_id: one for one in some}
     rows = rows_at(tmp_path)
     assert len(rows) == 4 * 2 * 2 * 3
@@ -110,6 +110,8 @@ def test_a_shard_holds_what_its_index_says(tiny, tmp_path):
         whole, _ = plain(tiny, one.tokens.ids)
         assert (kept - whole[row["layer"], row["token_index"]]).abs().max() < DIFFERENCE
         assert row["token_end"] <= row["split"]
+        # The embeddings and what is after the final norm are the output of no block.
+        assert row["oracle_layer"] == {0: None, 1: 0, 2: None}[row["layer"]]
         assert one.tokens.ids[row["token_index"]] == row["token_id"]
     assert shards.known(tmp_path) == {
         (one.document_id, "h", split) for one in some for split in one.splits
@@ -168,7 +170,7 @@ def test_a_folder_of_something_else_is_refused(tiny, tmp_path):
 
 
 def test_every_split_of_a_round_has_its_states(reading, tiny, model_folder):
-    said = reading.runs(*command(model_folder, "--last", "2", "--shard-documents", "7"))
+    said = reading.runs(*command(model_folder, "--positions", "2", "--shard-documents", "7"))
     assert "20 documents: up to" in said and "MB in 3 shards; about" in said
     assert "0 with the sampled tokens, 20 tokenized from text; 0 of " in said
     ((n_lenses, n_tokens),) = reading.query(
@@ -197,15 +199,15 @@ def test_every_split_of_a_round_has_its_states(reading, tiny, model_folder):
         assert (kept - whole[row["layer"], row["token_index"]]).abs().max() < DIFFERENCE
 
     before = {path: path.read_bytes() for path in folder.rglob("*.*")}
-    again = reading.runs(*command(model_folder, "--last", "2", "--shard-documents", "7"))
+    again = reading.runs(*command(model_folder, "--positions", "2", "--shard-documents", "7"))
     assert "nothing to do" in again
     assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
 
-    assert "choose another --out" in reading.fails(*command(model_folder, "--last", "1"))
+    assert "choose another --out" in reading.fails(*command(model_folder, "--positions", "1"))
     assert "must be a comma-separated list of integers" in reading.fails(
         *command(model_folder, "--layers", "8;16")
     )
-    assert "round 9" in reading.fails(*command(model_folder, "--last", "2", "--round", "9"))
+    assert "round 9" in reading.fails(*command(model_folder, "--positions", "2", "--round", "9"))
 
 
 @pytest.mark.soak

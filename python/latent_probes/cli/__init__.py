@@ -12,6 +12,7 @@ from latent_probes.cli import (
     evaluation,
     failures,
     local_models,
+    oracles,
     rollouts,
     rounds,
     warehouses,
@@ -40,7 +41,12 @@ for panel, commands in {
         evaluation.land_ratings,
         evaluation.land_marks,
     ),
-    "Models": (rollouts.resample, local_models.score_local, local_models.save_activations),
+    "Models": (
+        rollouts.resample,
+        local_models.score_local,
+        local_models.save_activations,
+        oracles.ask_oracle,
+    ),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

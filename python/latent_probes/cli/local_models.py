@@ -60,12 +60,18 @@ def save_activations(
         str,
         typer.Option(
             metavar="NUMBERS",
-            help="Comma-separated layers, e.g. 8,16,24: 0 is the embeddings, n the output of block "
-            "n (1-based). The last layer is saved after the final norm.",
+            help="Comma-separated indices of transformers' hidden_states, e.g. 10,19,28: 0 is the "
+            "embeddings, the last one is after the final norm. Oracles count from the first block: "
+            "their layer 9, the output of model.layers[9], is 10 here; the index has both.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for shards and index.")],
-    last: Annotated[int, typer.Option(min=1, help="Number of tokens to save at each split.")] = 1,
+    positions: Annotated[
+        int,
+        typer.Option(
+            "--positions", "--last", min=1, help="Tokens to save at each split: the last ones."
+        ),
+    ] = 1,
     round_number: Annotated[
         int | None, typer.Option("--round", metavar="ROUND", help="Only documents of this round.")
     ] = None,
@@ -89,11 +95,7 @@ def save_activations(
     from latent_probes.local_models import activations
     from latent_probes.sampling import language_model, tokenizing
 
-    numbers = list(dict.fromkeys(layer.strip() for layer in layers.split(",")))
-    if not all(number.isdecimal() for number in numbers):
-        raise typer.BadParameter(
-            f"--layers must be a comma-separated list of integers, e.g. 8,16,24, not {layers!r}"
-        )
+    numbers = options.whole_numbers(layers)
     with working("finished shards are kept; rerun the same command to continue") as here:
         # What is missing is reported before anything else is done.
         language_model.libraries()
@@ -101,6 +103,6 @@ def save_activations(
         warehouse.build(here, tested=False)
         source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
         n_saved = activations.save_activations(
-            here, source, list(map(int, numbers)), last, out, round_number, shard_documents
+            here, source, numbers, positions, out, round_number, shard_documents
         )
     terminal.say(f"saved activations of {n_saved:,} documents in {out}")

@@ -37,6 +37,16 @@ def pairs(given: list[str] | None, form: str, known: tuple[str, ...]) -> dict[st
     return found
 
 
+def whole_numbers(given: str) -> list[int]:
+    """Parse layers. Raises BadParameter unless they are whole numbers, separated by commas."""
+    numbers = list(dict.fromkeys(number.strip() for number in given.split(",")))
+    if not all(number.isdecimal() for number in numbers):
+        raise typer.BadParameter(
+            f"--layers must be a comma-separated list of integers, e.g. 10,19,28, not {given!r}"
+        )
+    return list(map(int, numbers))
+
+
 def delimiter(given: str) -> str:
     """Parse a delimiter of CSV files. Raises BadParameter unless it is one character."""
     found = {"tab": "\t", "\\t": "\t"}.get(given, given)

@@ -128,11 +128,16 @@ def refuse_confusing_name(
 def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int, int]:
     """Land the answers of a text-only baseline; returns the same as ``land_answers``.
 
-    The offline baseline answers every written probe. A local model's answers to complement plus
+    The offline baseline answers every written probe. Answers of ``ask-oracle`` have landed already.
+    A local model's answers to complement plus
     question have already landed with ``score-local``. Raises OracleError for any other method,
     whose answers must come from a file.
     """
     build = published_build(home)
+    # Answers of `ask-oracle` have landed, as they were given.
+    with landing.opened(home.landing) as connection:
+        if any(known == condition for known, *_ in landing.oracle_runs(connection, oracle)):
+            return 0, landing.answered_by(connection, oracle, condition).num_rows
     source: str | None
     with warehouse.opened(home) as connection:
         if oracle == lexical.MODEL:
@@ -142,7 +147,7 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
     if condition != "no_state" or source is None or not answers.num_rows:
         raise OracleError(
             f"--answers is missing: only {lexical.MODEL} and models run with `score-local` need "
-            "no file, and only under the condition no_state"
+            "no file, and only under the condition no_state, and methods asked by `ask-oracle`"
         )
     return add(home, oracle, condition, answers, build, source)
 

@@ -36,7 +36,13 @@ from latent_probes.landing.opening import (
     prepare,
     transaction,
 )
-from latent_probes.landing.oracles import add_oracle_answers, differing_answers
+from latent_probes.landing.oracles import (
+    add_asked,
+    add_oracle_answers,
+    answered_by,
+    differing_answers,
+    oracle_runs,
+)
 from latent_probes.landing.ratings import add_ratings, differing_ratings
 from latent_probes.landing.resamples import (
     add_resamples,
@@ -67,6 +73,7 @@ __all__ = [
     "Batch",
     "LandingError",
     "Siblings",
+    "add_asked",
     "add_levels",
     "add_marks",
     "add_oracle_answers",
@@ -77,6 +84,7 @@ __all__ = [
     "add_sampled",
     "add_scores",
     "add_token_counts",
+    "answered_by",
     "calibration_documents",
     "connect",
     "contents",
@@ -93,6 +101,7 @@ __all__ = [
     "one",
     "open_batches",
     "opened",
+    "oracle_runs",
     "prepare",
     "refused",
     "release",

@@ -50,3 +50,75 @@ def differing_answers(connection: duckdb.DuckDBPyConnection, answers: pyarrow.Ta
     finally:
         connection.unregister("incoming_answers")
     return found
+
+
+def oracle_runs(connection: duckdb.DuckDBPyConnection, oracle: str) -> list[tuple[str, str, str]]:
+    """Condition, hash and settings of each run of a method by ``ask-oracle``."""
+    return connection.execute(
+        "select condition, settings_hash, settings from oracle_runs where oracle = ? order by all",
+        [oracle],
+    ).fetchall()
+
+
+def answered_by(
+    connection: duckdb.DuckDBPyConnection, oracle: str, condition: str
+) -> pyarrow.Table:
+    """What a method has answered under a condition: an Arrow table of probe_id and file_hash."""
+    return connection.sql(
+        """
+        select distinct probe_id, file_hash
+        from oracle_answers
+        where oracle = $oracle and condition = $condition
+        """,
+        params={"oracle": oracle, "condition": condition},
+    ).to_arrow_table()
+
+
+def add_asked(
+    connection: duckdb.DuckDBPyConnection,
+    run: dict,
+    answers: pyarrow.Table,
+    ranks: pyarrow.Table,
+) -> int:
+    """Land answers of ``ask-oracle`` with their run; return the number of new answers.
+
+    ``run`` has the columns of `oracle_runs`, the tables those of `oracle_answers` and
+    `oracle_token_ranks`, without the time. Lands all or nothing; landed rows never change.
+    """
+    connection.register("incoming_answers", answers)
+    connection.register("incoming_ranks", ranks)
+    try:
+        with transaction(connection):
+            connection.execute(
+                """
+                insert into oracle_runs by name
+                select
+                    $oracle::varchar as oracle, $condition::varchar as condition,
+                    $settings_hash::varchar as settings_hash, $settings::json as settings,
+                    $environment::json as environment, now() at time zone 'utc' as landed_at,
+                on conflict do nothing
+                """,
+                run,
+            )
+            connection.execute(
+                """
+                insert into oracle_token_ranks by name
+                select incoming_ranks.*
+                from incoming_ranks
+                anti join oracle_token_ranks using (oracle, condition, probe_id, layer)
+                """
+            )
+            (added,) = one(
+                connection,
+                """
+                insert into oracle_answers by name
+                select incoming_answers.*, now() at time zone 'utc' as landed_at
+                from incoming_answers
+                anti join oracle_answers using (oracle, condition, probe_id, answer_number)
+                order by probe_id
+                """,
+            )
+    finally:
+        connection.unregister("incoming_answers")
+        connection.unregister("incoming_ranks")
+    return added

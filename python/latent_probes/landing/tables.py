@@ -326,6 +326,35 @@ create table if not exists oracle_answers (
     primary key (oracle, condition, probe_id, answer_number),
 );
 
+-- One row per method and condition that `ask-oracle` asks, written before its first answers.
+create table if not exists oracle_runs (
+    oracle varchar not null,
+    condition varchar not null,
+    -- SHA-256 of the settings; `file_hash` of its answers.
+    settings_hash varchar not null,
+    -- Everything that determines an answer: model, adapter with its hash, layers, positions, …
+    settings json not null,
+    -- Affects only the last bits: device, batch size, versions.
+    environment json not null,
+    landed_at timestamp not null,
+    primary key (oracle, condition),
+);
+
+-- One row per probe that the logit lens has read under a condition, and layer (0 is the output of
+-- the first block): of the first tokens of the atom and of the wrong answer, the rank among all
+-- tokens, 1-based, and the log-probability.
+create table if not exists oracle_token_ranks (
+    oracle varchar not null,
+    condition varchar not null,
+    probe_id varchar not null,
+    layer bigint not null,
+    atom_rank bigint not null,
+    atom_logprob double not null,
+    wrong_answer_rank bigint not null,
+    wrong_answer_logprob double not null,
+    primary key (oracle, condition, probe_id, layer),
+);
+
 -- One row per local model that scored probes, with its settings.
 create table if not exists readers (
     -- SHA-256 of the settings.

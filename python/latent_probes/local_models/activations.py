@@ -14,7 +14,7 @@ from latent_probes.local_models.states import Document
 from latent_probes.sampling.language_model import LanguageModel
 from latent_probes.sampling.tokenizing import bare_name
 
-METHOD = "states 1"
+METHOD = "states 2"
 
 
 def save_activations(
@@ -50,7 +50,7 @@ def save_activations(
                     read[document.document_id] = tensor
             if fitting:
                 kept = [read[document.document_id] for document in fitting]
-                shards.add(folder, fitting, kept, layers)
+                shards.add(folder, fitting, kept, layers, states.n_layers(model))
             advance(len(some))
     report.say()
     compare_lenses(home, model, wanted)
@@ -78,6 +78,7 @@ def settings_of(model: LanguageModel, layers: list[int], n_kept: int) -> dict:
         "method": METHOD,
         "layers_are": "indices of output_hidden_states: 0 the embeddings, n after block n, "
         f"{states.n_layers(model)} after the last block and the final norm",
+        "oracle_layers": [shards.oracle_layer(layer, states.n_layers(model)) for layer in layers],
         "token_basis": "the last ones with text that end at or before the split",
         # Read and counted, but never saved, since they have no text.
         "tokens_before_text": tokens.before_text(model.tokenizer),

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from latent_probes.local_models import ReadingError
 from latent_probes.local_models.readings import Reading
@@ -41,6 +41,15 @@ class Read:
     atom: list[float]
     wrong_answer: list[float]
     answer_tokens: list[int] | None
+
+
+class Scored(Protocol):
+    """What is read after a prompt: two candidates, and an answer of a maximum length."""
+
+    @property
+    def candidates(self) -> tuple[list[int], list[int]]: ...
+    @property
+    def longest_answer(self) -> int: ...
 
 
 class Reader:
@@ -140,7 +149,7 @@ class Reader:
             logits_to_keep=n_kept,
         ).logits
 
-    def candidates(self, asked: Known, readings: list[Reading]) -> list[list[list[float]]]:
+    def candidates(self, asked: Known, readings: Sequence[Scored]) -> list[list[list[float]]]:
         """Log-probabilities of both candidates of each reading."""
         assert asked.logits is not None
         first = asked.logits.log_softmax(-1)
@@ -189,7 +198,7 @@ class Reader:
                     values += each.gather(1, following[:, None])[:, 0].tolist()
         return found
 
-    def answers(self, asked: Known, readings: list[Reading]) -> Sequence[list[int] | None]:
+    def answers(self, asked: Known, readings: Sequence[Scored]) -> Sequence[list[int] | None]:
         """Greedy answers, up to the end of the line or of the lens. Modifies ``asked``."""
         if not readings[0].longest_answer:
             return [None] * len(readings)
@@ -207,7 +216,7 @@ class Reader:
                 return written
             logits = self.step(asked, tokens[:, None])[:, -1]
 
-    def has_ended(self, answer: list[int], reading: Reading) -> bool:
+    def has_ended(self, answer: list[int], reading: Any) -> bool:
         """Whether an answer has reached its maximum length, the end of its line or of the text.
 
         The answer to a lens can have several lines until it is as long as the atom.

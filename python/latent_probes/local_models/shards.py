@@ -41,7 +41,9 @@ INDEX = pyarrow.schema(
         "token_start": pyarrow.int64(),
         "token_end": pyarrow.int64(),
         "token_source": pyarrow.string(),
+        # Index of `hidden_states`; the same as oracles count, null where they have none.
         "layer": pyarrow.int64(),
+        "oracle_layer": pyarrow.int64(),
         "dtype": pyarrow.string(),
         "shard": pyarrow.string(),
         "row": pyarrow.int64(),
@@ -94,9 +96,16 @@ def parts(folder: Path) -> list[Path]:
 
 
 def add(
-    folder: Path, documents: list[Document], tensors: list[torch.Tensor], layers: list[int]
+    folder: Path,
+    documents: list[Document],
+    tensors: list[torch.Tensor],
+    layers: list[int],
+    last_layer: int,
 ) -> None:
-    """Write a shard with the states of some documents (from `states.read`), and its index."""
+    """Write a shard with the states of some documents (from `states.read`), and its index.
+
+    ``last_layer`` is the index of the last entry of `hidden_states`.
+    """
     torch, _ = libraries()
     from safetensors.torch import save
 
@@ -117,13 +126,28 @@ def add(
     before = 0
     for document, tensor in zip(documents, tensors, strict=True):
         rows += [
-            row | {"layer": layer, "dtype": dtype, "shard": name, "row": row["row"] + before}
+            row
+            | {
+                "layer": layer,
+                "oracle_layer": oracle_layer(layer, last_layer),
+                "dtype": dtype,
+                "shard": name,
+                "row": row["row"] + before,
+            }
             for row in rows_of(document)
             for layer in layers
         ]
         before += len(tensor)
     with files.atomic_write(folder / "index" / f"{number:05}.parquet") as partial:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=INDEX), partial)
+
+
+def oracle_layer(layer: int, last_layer: int) -> int | None:
+    """The block whose output an entry of `hidden_states` is, 0-based, as oracles count.
+
+    None for the embeddings, and for the last entry, which is after the final norm.
+    """
+    return layer - 1 if 0 < layer < last_layer else None
 
 
 def rows_of(document: Document) -> list[dict]:

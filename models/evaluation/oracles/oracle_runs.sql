@@ -1,0 +1,4 @@
+-- One row per method and condition that `ask-oracle` has asked, with the settings of its answers.
+{{ config(materialized='view') }}
+
+select * from {{ source('landing', 'oracle_runs') }}

@@ -1,0 +1,166 @@
+"""Commands that ask activation oracles in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latent_probes.cli import options
+from latent_probes.cli.working import working
+from latent_probes.oracles import METHODS
+
+
+def ask_oracle(
+    name: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of the method, the same under all three conditions."
+        ),
+    ],
+    model: options.Model,
+    condition: Annotated[
+        str,
+        typer.Option(
+            metavar="CONDITION",
+            callback=options.condition,
+            help="The state it is given: real_state, no_state or other_document_state.",
+        ),
+    ],
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The oracle: a PEFT adapter on the Hub, or its folder."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="; ".join(f"{name}: {meaning}" for name, meaning in METHODS.items()) + ".",
+        ),
+    ] = "oracle",
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Comma-separated layers, e.g. 9,18,27. Layer L is the output of model.layers[L], "
+            "0-based, which save-activations calls L + 1. Required where the oracle's "
+            "ao_config.json lists several combinations.",
+        ),
+    ] = None,
+    positions: Annotated[
+        int | None,
+        typer.Option(min=1, help="States per layer: the last tokens at or before the split."),
+    ] = None,
+    inject: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="add: the state is added to the hidden state at its placeholder, with the norm "
+            "of that; replace: it replaces it, with that norm.",
+        ),
+    ] = None,
+    hook_layer: Annotated[
+        int | None, typer.Option(min=0, help="Layer after which states are injected.")
+    ] = None,
+    placeholder: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The placeholder: one token.")
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What precedes the question, once per layer, with {layer} and {placeholders}.",
+        ),
+    ] = None,
+    coefficient: Annotated[
+        float | None, typer.Option(help="Factor of the injected state's norm.")
+    ] = None,
+    states: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="States of save-activations; those that it lacks are computed.",
+        ),
+    ] = None,
+    same_model: Annotated[
+        bool,
+        typer.Option(
+            "--same-model", help="The adapter's base is --model, although under another name."
+        ),
+    ] = False,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="word, lens, … Repeatable. Default: all."),
+    ] = None,
+    documents: options.Documents = None,
+    revision: options.Revision = None,
+    dtype: options.Dtype = "auto",
+    device: options.Device = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Prompts answered at a time.")] = 16,
+) -> None:
+    """Ask an activation oracle about the states at the splits of published probes.
+
+    --model is the source model of the documents and the oracle's base. States are taken with the
+    adapter disabled, and injected at the placeholders of the prompt. Ask under all three
+    conditions, then score the answers with `evaluate --name NAME --condition CONDITION`. How the
+    oracle is asked is read from its ao_config.json; an option comes before it, and what neither
+    says is assumed and printed. The other methods are baselines that need no adapter. Answers and
+    the log-probabilities of the atom and of the wrong answer land with all settings, document by
+    document: the command can be killed and rerun at any time. Needs the extras `lm` and `oracle`.
+    """
+    from latent_probes import warehouse
+    from latent_probes.common import terminal
+    from latent_probes.local_models.scores import SCOPES
+    from latent_probes.oracles import adapters, asking, contract
+    from latent_probes.oracles.saved import SavedStates
+    from latent_probes.sampling import language_model, tokenizing
+
+    options.one_of(method, list(METHODS))
+    if inject is not None:
+        options.one_of(inject, ["add", "replace"])
+    if (adapter is None) == (method == "oracle"):
+        raise typer.BadParameter("--adapter belongs to --method oracle, and only to it")
+    scopes = tuple(dict.fromkeys(scope or SCOPES))
+    for one in scopes:
+        options.one_of(one, SCOPES)
+    chosen = None if layers is None else tuple(options.whole_numbers(layers))
+    given = {
+        "layers": chosen,
+        "positions": positions,
+        "inject": inject,
+        "hook_layer": hook_layer,
+        "placeholder": placeholder,
+        "template": template,
+        "coefficient": coefficient,
+    }
+    with working("answers of finished documents have landed; rerun to continue") as here:
+        # What is missing is reported before anything else is done.
+        language_model.libraries()
+        tokenizing.refuse_missing(model)
+        folder = None
+        if adapter is not None:
+            adapters.libraries()
+            folder = adapters.folder_of(adapter, None)
+        warehouse.build(here, tested=False)
+        source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
+        n_layers = source.model.config.get_text_config().num_hidden_layers
+        agreed = contract.read(folder, given, n_layers, source.name)
+        asked = asking.Method(name, method, condition, source, agreed, scopes=scopes)
+        if folder is not None:
+            terminal.say(agreed.described())
+            adapted = adapters.load(source, folder, is_same_model=same_model)
+            asked.without_adapter = adapted.disable_adapter
+            asked.adapter = {
+                "name": tokenizing.short_name(str(adapter)),
+                "hash": adapters.hash_of(folder),
+            }
+        elif method != "text":
+            terminal.say(f"layers {list(agreed.layers)} ({agreed.origins['layers']})")
+        if states is not None:
+            asked.saved = SavedStates(states, source, agreed.layers)
+        n_landed = asking.ask(here, asked, documents)
+    terminal.say(
+        f"landed {n_landed:,} answers of {name} under {condition}: next, `latent-probes evaluate "
+        f"--name {name!r} --condition {condition}`"
+    )

@@ -1,0 +1,105 @@
+"""States from a folder of `save-activations`, as far as it has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from latent_probes.evaluation.oracles import OracleError
+from latent_probes.local_models import shards, states
+from latent_probes.local_models.states import Document
+from latent_probes.sampling.language_model import LanguageModel, libraries
+
+if TYPE_CHECKING:
+    import torch
+
+SAME = ("model", "revision", "tokenizer", "dtype", "hidden_size")
+
+
+class SavedStates:
+    """The folder; ``layers`` are those of oracles. Raises OracleError if it cannot serve them."""
+
+    def __init__(self, folder: Path, model: LanguageModel, layers: Sequence[int]):
+        self.folder, self.layers = folder, layers
+        described = folder / "activations.json"
+        if not described.exists():
+            raise OracleError(f"{folder} contains no hidden states: make it with save-activations")
+        known = json.loads(described.read_text())
+        ours = model.settings | {"hidden_size": model.model.config.get_text_config().hidden_size}
+        for name in SAME:
+            if known.get(name) != ours[name]:
+                raise OracleError(
+                    f"{folder} contains states of another model or precision ({name} "
+                    f"{known.get(name)}, not {ours[name]}): ask without --states, or save them "
+                    "again"
+                )
+        last = states.n_layers(model)
+        saved = [shards.oracle_layer(layer, last) for layer in known["layers"]]
+        for layer in layers:
+            if layer not in saved:
+                raise OracleError(
+                    f"{folder} has no states of layer {layer}, which save-activations calls "
+                    f"{layer + 1}"
+                    + (", and saves only after the final norm" if layer == last - 1 else "")
+                    + ": ask without --states"
+                )
+
+    def read(self, documents: list[Document]) -> dict[str, torch.Tensor]:
+        """Tensors (places, layers, hidden size) by document id, of the documents it has."""
+        torch, _ = libraries()
+        from safetensors import safe_open
+
+        parts = [str(path) for path in shards.parts(self.folder)]
+        wanted = [
+            (document.document_id, document.text_hash, place)
+            for document in documents
+            for place in document.places
+        ]
+        if not parts or not wanted:
+            return {}
+        ids, hashes, places = map(list, zip(*wanted, strict=True))
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                """
+                select
+                    document_id, token_index, oracle_layer, any_value(shard order by shard),
+                    any_value(row order by shard),
+                from read_parquet($parts)
+                join (
+                    select
+                        unnest($ids) as document_id, unnest($hashes) as text_hash,
+                        unnest($places)::bigint as token_index,
+                ) using (document_id, text_hash, token_index)
+                where list_contains($layers, oracle_layer)
+                group by document_id, token_index, oracle_layer
+                """,
+                {
+                    "parts": parts,
+                    "ids": ids,
+                    "hashes": hashes,
+                    "places": places,
+                    "layers": list(self.layers),
+                },
+            ).fetchall()
+        found: dict[tuple[str, int, int], Any] = {}
+        for shard in sorted({row[3] for row in rows}):
+            with safe_open(str(self.folder / shard), framework="pt") as file:
+                tensors = {layer: file.get_slice(f"layer_{layer + 1}") for layer in self.layers}
+                for document_id, place, layer, name, row in rows:
+                    if name == shard:
+                        found[document_id, place, layer] = tensors[layer][row : row + 1][0]
+        complete = {}
+        for document in documents:
+            keys = [
+                [(document.document_id, place, layer) for layer in self.layers]
+                for place in document.places
+            ]
+            if keys and all(key in found for row in keys for key in row):
+                complete[document.document_id] = torch.stack(
+                    [torch.stack([found[key] for key in row]) for row in keys]
+                )
+        return complete
