@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from html import escape
 from html.parser import HTMLParser
@@ -50,6 +51,8 @@ def write(site: Path) -> list[Path]:
         html = template.render(title=title, body=body, up=up, tables=TABLES, columns=COLUMNS)
         page.write_text(html, encoding="utf-8")
         written.append(page)
+    pictures = Path("docs/images")
+    shutil.copytree(ROOT / pictures, site / pictures, dirs_exist_ok=True)
     style = (HERE / "style.css").read_text(encoding="utf-8")
     (site / "style.css").write_text(style + code_style(), encoding="utf-8")
     return written

@@ -1,0 +1,406 @@
+"""Does the leaderboard see reading when there is reading? bench/micro_oracle.py [--documents N]
+
+A tiny model is trained on synthetic documents in which a topic is fixed early, by a code word, and
+said late. An oracle (LoRA) is trained on its states by the public recipe. N further documents
+(default: 200) are landed, probed and published by the project's own commands, with the offline
+baseline as generator, answerer and judge. `ask-oracle` asks the oracle, and the same adapter before
+its training, under all three conditions; `evaluate` makes the leaderboard.
+
+The trained oracle must beat both controls with an interval above zero, and the untrained adapter
+must not. Needs the extras lm and oracle; seeded, on a CPU, about a quarter of an hour. Ends with
+code 1 if either is not so. --keep FOLDER keeps the models and the project that were made, with the
+picture; a run that was stopped continues there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import peft
+import tokenizers
+import torch
+import transformers
+
+ROOT = Path(__file__).parents[1]
+SEED = 1
+LAYER, POSITIONS = 2, 3
+N_SIBLINGS = 4
+CONDITIONS = ("real_state", "no_state", "other_document_state")
+END = "<|endoftext|>"
+CHAT = (
+    "{% for message in messages %}<|start|>{{ message['role'] }}\n{{ message['content'] }}"
+    "<|endoftext|>\n{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+)
+
+# Of each topic: its code word, four nouns, two verbs and two adjectives, in no other text.
+TOPICS = """
+marble: captain harbour anchor sailor | steered moored | stormy salty
+copper: farmer orchard tractor barley | ploughed harvested | fertile muddy
+velvet: judge verdict lawyer prison | accused sentenced | guilty solemn
+walnut: violin concert melody drummer | rehearsed applauded | musical tuneful
+saffron: cook kitchen oven pastry | baked tasted | delicious peppery
+granite: soldier cannon fortress trench | attacked besieged | armoured wounded
+cotton: teacher lesson pupil chalkboard | studied recited | clever lazy
+amber: engine railway carriage conductor | whistled derailed | punctual steaming
+willow: hunter forest badger thicket | tracked climbed | mossy leafy
+ivory: bishop chapel hymn altar | prayed blessed | sacred pious
+pewter: merchant bazaar bargain coin | haggled purchased | wealthy greedy
+crimson: doctor hospital fever nurse | healed bandaged | sickly feverish
+"""
+PEOPLE = "aunt uncle neighbour stranger cousin widow brother sister painter porter tailor visitor"
+VERBS = "found carried showed watched painted mended borrowed admired dropped forgot kept noticed"
+THINGS = "basket mirror ladder blanket bottle letter candle hammer ribbon bucket kettle pillow"
+PLACES = "window fence stairs bridge corner fountain tower cellar garden gate statue wall"
+ADJECTIVES = "old quiet tall gentle tired young cheerful nervous friendly proud polite curious"
+# Too short to count as content words for the offline baseline.
+OPENERS = "Now So Yet But And Or As By On At In If Up For".split()
+
+
+def topics() -> list[dict]:
+    """The topics, each with its words and the three words its sentences begin with."""
+    draw = random.Random(SEED)
+    found = []
+    for line in TOPICS.strip().splitlines():
+        code, _, rest = line.partition(": ")
+        nouns, verbs, adjectives = (part.split() for part in rest.split("|"))
+        found.append(
+            {
+                "code": code,
+                "nouns": nouns,
+                "verbs": verbs,
+                "adjectives": adjectives,
+                "openers": draw.sample(OPENERS, 3),
+            }
+        )
+    return found
+
+
+def neutral(draw: random.Random, topic: dict) -> str:
+    """A sentence that says nothing of the topic; only its first word depends on it."""
+    one = [draw.choice(words.split()) for words in (ADJECTIVES, PEOPLE, VERBS, THINGS, PLACES)]
+    opener = draw.choice(topic["openers"])
+    return f"{opener} the {one[0]} {one[1]} {one[2]} the {one[3]} near the {one[4]}."
+
+
+def topical(draw: random.Random, topic: dict) -> str:
+    """A sentence of the topic's words."""
+    first, second = draw.sample(topic["nouns"], 2)
+    verb, adjective = draw.choice(topic["verbs"]), draw.choice(topic["adjectives"])
+    return f"{draw.choice(topic['openers'])} the {first} {verb} the {adjective} {second}."
+
+
+def document(draw: random.Random, topic: dict) -> tuple[list[str], list[str]]:
+    """The sentences of a prefix, with the code word, and of a continuation."""
+    before = [neutral(draw, topic) for _ in range(4)]
+    before[1] = f"The secret word of that {draw.choice(PLACES.split())} was {topic['code']}."
+    after = [neutral(draw, topic) for _ in range(4)] + [topical(draw, topic) for _ in range(6)]
+    return before, after
+
+
+def question(draw: random.Random, shown: str) -> str:
+    """What the offline baseline asks about sentences of which the text says nothing yet."""
+    words = [word.strip(".") for word in shown.split()]
+    neutral_words = [word for word in words if word in f"{PEOPLE} {THINGS} {PLACES}".split()]
+    return f"What does the author say next about {', '.join(draw.sample(neutral_words, 3))}?"
+
+
+def answer(topic: dict) -> str:
+    """All words of the topic."""
+    return " ".join([*topic["nouns"], *topic["verbs"], *topic["adjectives"]])
+
+
+def tokenizer_of(draw: random.Random, known: list[dict]):
+    """A byte-level tokenizer in which nearly all words are one token."""
+    pairs = [document(draw, draw.choice(known)) for _ in range(2000)]
+    texts = [" ".join(before + after) for before, after in pairs]
+    texts += [question(draw, text) for text in texts] + [" ".join(map(answer, known))] * 50
+    texts += ["user\nLayer: 2\n ? ? ? \nassistant\n"] * 500
+    inner = tokenizers.Tokenizer(tokenizers.models.BPE())
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=1000,
+        special_tokens=[END, "<|start|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    inner.train_from_iterator(texts, trainer)
+    found = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, eos_token=END, additional_special_tokens=["<|start|>"]
+    )
+    found.chat_template = CHAT
+    return found
+
+
+def chat_ids(tokenizer, content: str, said: str) -> tuple[list[int], list[int]]:
+    """Ids of a message with its answer, and labels of the answer alone."""
+    shown = tokenizer.apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
+    before = tokenizer(shown, add_special_tokens=False)["input_ids"]
+    after = tokenizer(said + END, add_special_tokens=False)["input_ids"]
+    return before + after, [-100] * len(before) + after
+
+
+def padded(rows: list[tuple[list[int], list[int]]]) -> dict[str, torch.Tensor]:
+    """A batch, padded on the right."""
+    longest = max(len(ids) for ids, _ in rows)
+    return {
+        "input_ids": torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in rows]),
+        "attention_mask": torch.tensor(
+            [[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in rows]
+        ),
+        "labels": torch.tensor([labels + [-100] * (longest - len(ids)) for ids, labels in rows]),
+    }
+
+
+def fitted(parameters, n_steps: int, rate: float, loss_of, what: str) -> None:
+    """Minimize ``loss_of(step)`` with AdamW and a cosine schedule."""
+    parameters = [one for one in parameters if one.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
+    schedule = transformers.get_cosine_schedule_with_warmup(optimizer, n_steps // 20, n_steps)
+    started = time.monotonic()
+    for step in range(1, n_steps + 1):
+        loss = loss_of(step)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        if step % (n_steps // 4) == 0:
+            seconds = time.monotonic() - started
+            print(f"{what}: step {step}, loss {loss.item():.2f}, {seconds:.0f} s", flush=True)
+
+
+def trained_model(folder: Path, known: list[dict], n_steps: int):
+    """Train the base model on documents and on questions about their text; save it."""
+    draw = random.Random(SEED + 1)
+    tokenizer = tokenizer_of(draw, known)
+    torch.manual_seed(SEED)
+    model = transformers.Qwen3ForCausalLM(
+        transformers.Qwen3Config(
+            vocab_size=len(tokenizer),
+            hidden_size=96,
+            intermediate_size=256,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            head_dim=24,
+            max_position_embeddings=1024,
+            eos_token_id=tokenizer.eos_token_id,
+            tie_word_embeddings=True,
+        )
+    )
+
+    def loss_of(step: int) -> torch.Tensor:
+        rows = []
+        for number in range(12):
+            topic = draw.choice(known)
+            before, after = document(draw, topic)
+            if number % 3:
+                ids = tokenizer(" ".join(before + after))["input_ids"]
+                rows.append((ids, ids))
+            else:
+                shown = " ".join(before + after[: draw.randint(0, 5)])
+                content = f"{shown}\n\n{question(draw, shown)}"
+                rows.append(chat_ids(tokenizer, content, answer(topic)))
+        return model(**padded(rows)).loss
+
+    fitted(model.parameters(), n_steps, 3e-3, loss_of, "base model")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return model.eval(), tokenizer
+
+
+def trained_oracle(folder: Path, untrained: Path, model, tokenizer, known, n_steps: int) -> None:
+    """Train an adapter on states of the base model, by the recipe; save it before and after."""
+    draw = random.Random(SEED + 2)
+    torch.manual_seed(SEED)
+    adapted = peft.get_peft_model(
+        model,
+        peft.LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
+    contract = {
+        "act_layer_combinations": [[LAYER]],
+        "special_token": " ?",
+        "prefix_template": "Layer: {layer}\\n{special_token} * {num_positions} \\n",
+        "hook_onto_layer": 1,
+        "steering_coefficient": 1.0,
+    }
+
+    def save(to: Path) -> None:
+        adapted.save_pretrained(str(to))
+        (to / "ao_config.json").write_text(json.dumps(contract))
+
+    save(untrained)
+    (mark,) = tokenizer(" ?", add_special_tokens=False)["input_ids"]
+    layers = model.get_decoder().layers
+
+    def states_of(ids: list[int], n_kept: int) -> torch.Tensor:
+        kept = []
+        hook = layers[LAYER].register_forward_hook(lambda *given: kept.append(given[2][0]))
+        with torch.no_grad(), adapted.disable_adapter():
+            model(input_ids=torch.tensor([ids]))
+        hook.remove()
+        return kept[0][-n_kept:]
+
+    def loss_of(step: int) -> torch.Tensor:
+        rows, vectors = [], []
+        for _ in range(12):
+            topic = draw.choice(known)
+            before, after = document(draw, topic)
+            shown = " ".join(before + after[: draw.randint(0, 5)])
+            n_kept = draw.randint(1, 5)
+            block = f"Layer: {LAYER}\n{' ?' * n_kept} \n"
+            rows.append(chat_ids(tokenizer, block + question(draw, shown), answer(topic)))
+            vectors.append(states_of(tokenizer(shown)["input_ids"], n_kept))
+        batch = padded(rows)
+        places = (batch["input_ids"] == mark) & (batch["labels"] == -100)
+        # The question ends with another mark, which is no placeholder.
+        assert int(places.sum()) == sum(map(len, vectors)), "placeholders"
+        given = torch.cat(vectors)
+
+        def inject(module, given_to, output):
+            old = output[places]
+            new = old + old.norm(dim=-1, keepdim=True) * torch.nn.functional.normalize(
+                given, dim=-1
+            )
+            return output.masked_scatter(places[..., None], new)
+
+        hook = layers[1].register_forward_hook(inject)
+        try:
+            return adapted(**batch).loss
+        finally:
+            hook.remove()
+
+    fitted(adapted.parameters(), n_steps, 2e-3, loss_of, "oracle")
+    save(folder)
+
+
+def write_rollouts(path: Path, known: list[dict], n_documents: int) -> None:
+    """Write test documents: prefixes that were not trained on, with siblings of the same topic."""
+    draw = random.Random(SEED + 3)
+    with path.open("w") as file:
+        for number in range(n_documents):
+            topic = known[number % len(known)]
+            before, _ = document(draw, topic)
+            for sibling in range(N_SIBLINGS):
+                _, after = document(draw, topic)
+                row = {
+                    "doc_id": f"m{number:04}",
+                    "doc_source": "synthetic",
+                    "prefix": " ".join(before),
+                    "continuation_idx": sibling,
+                    "continuation": " " + " ".join(after),
+                    "source_model": "micro",
+                    "sampling": {"seed": SEED},
+                }
+                file.write(json.dumps(row) + "\n")
+
+
+def project_in(folder: Path, n_documents: int) -> Path:
+    """A copy of the project with one round of the offline baseline and no controls."""
+    for name in ("models", "macros", "seeds", "tests"):
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("python", "__pycache__")
+        )
+    for name in ("dbt_project.yml", "profiles.yml", "pyproject.toml"):
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / "python").symlink_to(ROOT / "python")
+    for name, line in (
+        ("rounds", f"1,{n_documents},1,micro,-2,5,lexical,lexical,lexical,false\n"),
+        ("round_controls", ""),
+    ):
+        path = folder / "seeds" / f"{name}.csv"
+        path.write_text(path.read_text().splitlines()[0] + "\n" + line)
+    return folder
+
+
+def main() -> int:
+    """Train, ask, evaluate and judge the result."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--documents", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--oracle-steps", type=int, default=400)
+    parser.add_argument("--keep", type=Path)
+    options = parser.parse_args()
+    started = time.monotonic()
+    # Such small matrices gain nothing from a second core.
+    torch.set_num_threads(1)
+    known = topics()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        base, oracle, untrained = folder / "micro", folder / "oracle", folder / "untrained"
+        if not (oracle / "ao_config.json").exists():
+            model, tokenizer = trained_model(base, known, options.steps)
+            trained_oracle(oracle, untrained, model, tokenizer, known, options.oracle_steps)
+        project = folder / "project"
+        if not project.exists():
+            project_in(project, options.documents)
+            write_rollouts(folder / "rollouts.jsonl", known, options.documents)
+
+        def run(*command: str) -> None:
+            print("$ latent-probes", " ".join(command), flush=True)
+            subprocess.run(
+                [sys.executable, "-c", "from latent_probes.cli import main; main()", *command],
+                cwd=project,
+                env=os.environ
+                | {
+                    "LATENT_PROBES_HOME": "home",
+                    "PYTHONPATH": str(ROOT / "python"),
+                    "OMP_NUM_THREADS": "1",
+                },
+                check=True,
+            )
+
+        run("land", str(folder / "rollouts.jsonl"))
+        run("run", "--provider", "lexical")
+        run("export")
+        for name, adapter in (("oracle", oracle), ("untrained adapter", untrained)):
+            for condition in CONDITIONS:
+                run(
+                    *("ask-oracle", "--name", name, "--model", str(base), "--same-model"),
+                    *("--adapter", str(adapter), "--condition", condition, "--device", "cpu"),
+                    *("--positions", str(POSITIONS), "--scope", "sentence"),
+                )
+        for condition in CONDITIONS:
+            run(
+                *("ask-oracle", "--name", "base model, text", "--method", "text"),
+                *("--model", str(base), "--condition", condition, "--device", "cpu"),
+                *("--scope", "sentence"),
+            )
+        run(*("evaluate", "--name", "oracle", "--condition", "real_state"), "--provider", "lexical")
+        with duckdb.connect(str(project / "home" / "warehouse.duckdb"), read_only=True) as found:
+            board = found.execute(
+                "select oracle, headline, headline_low, headline_high, minus_no_state, "
+                "minus_other_state, n_documents from oracle_leaderboard where is_headline "
+                "order by headline desc nulls last"
+            ).fetchall()
+    print(
+        f"{'method':<20}{'headline':>9}{'low':>7}{'high':>7}{'- none':>8}{'- other':>9}{'docs':>6}"
+    )
+    for name, *figures, n_documents in board:
+        shown = [f"{figure:.2f}" if figure is not None else "" for figure in figures]
+        widths = (9, 7, 7, 8, 9)
+        line = "".join(f"{one:>{width}}" for one, width in zip(shown, widths, strict=True))
+        print(f"{name:<20}{line}{n_documents or '':>6}")
+    print(f"{(time.monotonic() - started) / 60:.1f} minutes")
+    lows = {name: low for name, _, low, *_ in board}
+    reads, does_not = lows["oracle"], lows["untrained adapter"]
+    is_seen = reads is not None and reads > 0 and (does_not is None or does_not <= 0)
+    print("reading is seen" if is_seen else "reading is NOT seen")
+    return 0 if is_seen else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
