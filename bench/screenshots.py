@@ -31,6 +31,7 @@ def main() -> None:
         "probe-dark": (slot_of(folder, "train"), 1280, "dark"),
         "rejections": ("#/rejections", 1280, "light"),
         "arms": ("#/arms", 1280, "light"),
+        "reading": ("#/reading", 1280, "light"),
         "rejected": (slot_of(folder, "rejections"), 1280, "light"),
         "probes-phone": (HARD_SUFFIX, 390, "light"),
         "probe-phone": (slot_of(folder, "train"), 390, "dark"),

@@ -131,7 +131,7 @@ export function MethodAnswers(props: Props) {
                   <h3>
                     <Text>{String(row.oracle)}</Text>{" "}
                     <small title={meanings.of("condition", String(row.condition))}>
-                      {String(row.condition).replaceAll("_", " ")}
+                      <Text>{String(row.condition).replaceAll("_", " ")}</Text>
                     </small>
                   </h3>
                   {(row.answers as string[]).map((answer, number) => (
@@ -164,7 +164,7 @@ export function TextReaders(props: Props) {
               const difference = Number(row.atom_value) - Number(row.wrong_answer_value);
               return [
                 <Text key="reader">{String(row.reader)}</Text>,
-                String(row.measure).replaceAll("_", " "),
+                <Text key="measure">{String(row.measure).replaceAll("_", " ")}</Text>,
                 Number(row.atom_value).toFixed(2),
                 Number(row.wrong_answer_value).toFixed(2),
                 difference === 0 ? "neither" : difference > 0 ? "atom" : "wrong answer",

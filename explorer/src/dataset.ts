@@ -86,6 +86,11 @@ export class Table {
     return rows.map((row) => plain(row) as Row);
   }
 
+  /** Fetch the file whole, because all of it is going to be read. */
+  fetchWhole(): void {
+    this.file.fetchWhole();
+  }
+
   /** Read these columns chunk by chunk, in any order, so that never all values are in memory. */
   async scan(columns: string[], onChunk: (chunk: ColumnData) => void): Promise<void> {
     const metadata = await this.footer();

@@ -58,7 +58,10 @@ export function bandOf(best: number): Band {
 
 /** Read the narrow columns of all probes. */
 export async function readProbes(dataset: Dataset): Promise<Probes> {
-  const files = dataset.files("data");
+  // Earlier versions published no overview; the same columns of `data` take a request per row group.
+  const overview = dataset.files("overview");
+  for (const file of overview) file.fetchWhole();
+  const files = overview.length > 0 ? overview : dataset.files("data");
   const counts = await Promise.all(
     files.map(async (file) => Number((await file.footer()).num_rows)),
   );

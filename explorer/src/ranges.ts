@@ -58,11 +58,14 @@ export class RangedFile implements AsyncBuffer {
     readonly byteLength: number,
   ) {}
 
+  /** Fetch the file whole, for its ranges to be read from memory. */
+  fetchWhole(): void {
+    this.complete ??= fetched(this.url);
+  }
+
   async slice(start: number, end = this.byteLength): Promise<ArrayBuffer> {
-    if (this.byteLength <= SMALL_FILE) {
-      this.complete ??= fetched(this.url);
-      return (await this.complete).slice(start, end);
-    }
+    if (this.byteLength <= SMALL_FILE) this.fetchWhole();
+    if (this.complete) return (await this.complete).slice(start, end);
     return new Promise((resolve, reject) => {
       // Not a microtask: columns that are read together ask one after the other.
       if (this.queue.length === 0) setTimeout(() => this.flush());

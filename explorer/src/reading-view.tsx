@@ -45,7 +45,7 @@ export function ReadingOf(props: {
             title={meanings.of("mark", name)}
             onClick={() => set({ mark: of.mark === name ? "" : name })}
           >
-            {name}
+            <Text>{name}</Text>
           </button>
         ))}
         <button
@@ -150,7 +150,7 @@ export function ReadingView(props: {
         names={["Mark", "Question", "Note"]}
         numbers={[]}
         rows={marks.map((mark) => [
-          mark.mark,
+          <Text key="mark">{mark.mark}</Text>,
           <Link key="question" place={mark} />,
           <Text key="note">{mark.note}</Text>,
         ])}
@@ -189,9 +189,9 @@ function FindingMarks({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
         numbers={[2, 3, 4, 5]}
         rows={rows.map((row) => [
           <span key="finding" title={meanings.of("finding", String(row.finding))}>
-            {String(row.finding).replaceAll("_", " ")}
+            <Text>{String(row.finding).replaceAll("_", " ")}</Text>
           </span>,
-          String(row.mark),
+          <Text key="mark">{String(row.mark)}</Text>,
           count(Number(row.n_found)),
           share(row.share_of_found),
           count(Number(row.n_others)),

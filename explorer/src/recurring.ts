@@ -9,6 +9,8 @@ export interface Recurring {
 }
 
 const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}’'-]*/gu;
+/** Behind these characters, words are counted and not marked. */
+const MARKED = 20_000;
 /** Shorter words, such as most function words, recur everywhere. */
 const SHORTEST = 5;
 
@@ -25,6 +27,7 @@ export function recurring(atom: string, text: string): Recurring {
       const word = match[0].toLowerCase();
       if (!wanted.has(word)) continue;
       found.add(word);
+      if (match.index > MARKED) continue;
       parts.push({ text: text.slice(end, match.index), isFound: false });
       parts.push({ text: match[0], isFound: true });
       end = match.index + match[0].length;

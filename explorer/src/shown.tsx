@@ -52,6 +52,20 @@ export function Score({ value }: { value: number | null }) {
   );
 }
 
+/** Answers with their scores. */
+export function AnswerList({ answers, scores }: { answers: string[]; scores: number[] }) {
+  return (
+    <ol>
+      {answers.map((answer, number) => (
+        <li key={number}>
+          <Score value={scores[number] ?? null} />
+          <Passage>{answer}</Passage>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
 /** SQL that gives what is shown beside it, for DuckDB in the folder of the data set. */
 export function Sql({ query, of }: { query: string; of: string }) {
   return (

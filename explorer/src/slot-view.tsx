@@ -10,11 +10,12 @@ import { judgePrompt } from "./judge";
 import { type Loaded, useLoaded } from "./loading";
 import { md5 } from "./md5";
 import type { Meanings } from "./meanings";
+import { Checks, Findings, Origin, Rejection } from "./notes";
 import { bandOf, isAt, type Probes, placeOf, UNSCORED } from "./probes";
 import { answerId, type Change, type Place, type Reading } from "./reading";
 import { ReadingOf, ScoreField } from "./reading-view";
 import type { Selection } from "./selection";
-import { count, Passage, Score, Sql, Text, When } from "./shown";
+import { AnswerList, count, Passage, Score, Text, When } from "./shown";
 
 type SlotAddress = Extract<Address, { view: "slot" }>;
 
@@ -349,19 +350,6 @@ function Answers(props: {
   );
 }
 
-function Checks({ probe }: { probe: Probe }) {
-  return (
-    <Notes
-      title="Generator’s checks"
-      notes={[
-        ["Synergy", probe.synergy_check],
-        ["Distribution", probe.distribution_check],
-        ["Difficulty", probe.difficulty_check],
-      ]}
-    />
-  );
-}
-
 /** The same question with something else to read than the complement. */
 function Controls({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
   if (rows.length === 0) return null;
@@ -380,97 +368,11 @@ function Controls({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
                 ))}
               </span>
             </summary>
-            <ol>
-              {(row.answers as string[]).map((answer, number) => (
-                <li key={number}>
-                  <Score value={(row.scores as number[])[number] ?? null} />
-                  <Passage>{answer}</Passage>
-                </li>
-              ))}
-            </ol>
+            <AnswerList answers={row.answers as string[]} scores={row.scores as number[]} />
           </details>
         );
       })}
     </section>
-  );
-}
-
-/** Automatic warnings on this probe. */
-function Findings({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
-  return (
-    <Notes
-      title="Findings"
-      notes={rows.map((row) => {
-        const name = String(row.finding);
-        const value = `${fixed(row.value)}, from ${fixed(row.threshold)}`;
-        return [name.replaceAll("_", " "), `${meanings.of("finding", name) ?? ""} (${value})`];
-      })}
-    />
-  );
-}
-
-const fixed = (value: unknown): string => Number(value).toFixed(2);
-
-/** A titled list of texts, without those that are missing. */
-function Notes({ title, notes }: { title: string; notes: [string, string | null | undefined][] }) {
-  const there = notes.filter((note): note is [string, string] => Boolean(note[1]));
-  if (there.length === 0) return null;
-  return (
-    <section class="notes" aria-label={title}>
-      <h2>{title}</h2>
-      <dl>
-        {there.map(([name, text]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd dir="auto">
-              <Text>{text}</Text>
-            </dd>
-          </div>
-        ))}
-      </dl>
-    </section>
-  );
-}
-
-function Rejection({ row }: { row: Row }) {
-  return (
-    <Notes
-      title={`Rejected: ${String(row.rejection_reason).replaceAll("_", " ")}`}
-      notes={[
-        ["Meaning", String(row.meaning)],
-        ["Scope", String(row.scope)],
-        ["Generator’s reason", row.reason_declined as string | null],
-      ]}
-    />
-  );
-}
-
-function Origin(props: { document: Document; probe: Probe | undefined; round: Round | undefined }) {
-  const { document, probe, round } = props;
-  const key = `doc_id = '${document.doc_id.replaceAll("'", "''")}'`;
-  const file = `'compact/train-round-${String(document.round_number).padStart(4, "0")}.parquet'`;
-  const query = probe
-    ? `select unnest(probe, max_depth := 1)\nfrom ${file}, unnest(probes) as _ (probe)\nwhere ${key} and probe.slot_idx = ${probe.slot_idx}`
-    : `from ${file}\nwhere ${key}`;
-  return (
-    <>
-      <Notes
-        title="Document"
-        notes={[
-          ["Id", document.doc_id],
-          ["Source", document.doc_source],
-          ["Round", String(document.round_number)],
-          ["Source model", document.source_model],
-          ["Generator", document.generator_model],
-          ["Judge", round?.judge_model],
-          ["Why this document", document.doc_choice_rationale],
-          ["Why these splits", document.split_rationale],
-          ["Probe id", probe?.probe_id],
-          ["Atom’s author", probe?.atom_origin],
-        ]}
-      />
-      <Sql of="this probe" query={query} />
-    </>
   );
 }
 

@@ -118,6 +118,21 @@ def test_each_picture_filters_and_says_its_query(tab, address, export):
     assert tab.inner_text(".list ol") == shown
 
 
+def test_a_set_without_an_overview_is_counted_from_its_rows(tab, address, export, tmp_path):
+    folder = tmp_path / "older"
+    shutil.copytree(export, folder)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    files = [file for file in manifest["files"] if not file["path"].startswith("overview/")]
+    path.write_text(json.dumps(manifest | {"files": files}))
+    open_at(tab, address, "#/probes?scope=sentence")
+    shown = tab.inner_text("main")
+    assert any("/overview/" in url for url in tab.requested)
+    with browsing.explored(folder) as older:
+        open_at(tab, older, "#/probes?scope=sentence")
+        assert tab.inner_text("main") == shown
+
+
 def expect_sql(tab, export) -> None:
     """The list's query gives as many rows as the list says, the histogram's the bars."""
     tab.wait_for_load_state("networkidle")

@@ -511,7 +511,7 @@ def streamed(folder: Path, name: str) -> list[dict]:
 
 
 def test_datasets_reads_every_config(published):
-    assert len(configs(published)) == 19
+    assert len(configs(published)) == 20
     for name, pattern in configs(published).items():
         expected = duckdb.connect().read_parquet(str(published / pattern)).fetchall()
         read = datasets.load_dataset(str(published), name, split="train")

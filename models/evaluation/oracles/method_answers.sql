@@ -1,5 +1,5 @@
 -- One row per method, condition and probe that the method answered: its answers, and their mean score.
--- A table, because an export reads it document by document.
+-- Not a file per round: what a method answers is compared over all rounds.
 select
     scores.round_number,
     scores.source_model,

@@ -42,7 +42,7 @@ class Table:
         names = (
             (
                 *("doc_id", "slot_idx", "finding", "arm", "reader", "measure"),
-                *("oracle", "condition"),
+                *("oracle", "condition", "round_number"),
             )
             if "doc_id" in self.columns
             else ()

@@ -1,0 +1,13 @@
+-- One row per published probe: the narrow columns by which the explorer filters, read in full when it is opened.
+{{ config(materialized='view') }}
+
+select
+    round_number,
+    doc_id,
+    slot_idx,
+    scope,
+    target,
+    typicality,
+    actual_word_distance_from_split,
+    bb_answer_score_max,
+from {{ ref('published_probes') }}
