@@ -8,7 +8,7 @@ select
     probes.slot_idx,
     marks.mark,
     marks.note,
-from {{ ref('stg_probe_marks') }} as marks
+from {{ source('landing', 'probe_marks') }} as marks
 join {{ ref('probes') }} as probes
     on marks.probe_id = probes.probe_id and marks.question_hash = md5(probes.verbalizer_prompt)
 qualify row_number() over (partition by marks.rater, marks.probe_id order by marks.revision desc) = 1
