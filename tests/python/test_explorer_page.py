@@ -311,6 +311,26 @@ def test_answers_of_methods_are_beside_a_probe(tab, export, tmp_path):
         assert "owned" not in tab.title() and tab.complaints == []
 
 
+def test_hostile_siblings_move_nothing(tab, export, tmp_path):
+    folder = tmp_path / "hostile"
+    shutil.copytree(export, folder)
+    (path,) = folder.glob("siblings/*.parquet")
+    rows = pyarrow.parquet.read_table(path)
+    planted = rows.to_pylist()
+    siblings = next(row for row in planted if row["doc_id"] == "lcet10.txt-04")
+    siblings["continuations"][-1]["continuation"] = LONG_LINE
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(planted, rows.schema), path)
+    with browsing.explored(resized(folder)) as address:
+        open_at(tab, address, "#/probe/1/lcet10.txt-04/10")
+        tab.click(".beside >> text=Siblings")
+        tab.wait_for_selector(".siblings .more")
+        shown = tab.text_content(".siblings section:last-child")
+        assert "<script>" in shown and "U+202E" in shown and len(shown) < 50_000
+        assert tab.locator("main script, main img, main [onerror]").count() == 0
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= 1280
+        assert "owned" not in tab.title() and tab.complaints == []
+
+
 def test_marks_and_scores_of_a_reader_land(tab, address, export, demo_once, tmp_path):
     doc_id, slot, scores = queried(
         export,
