@@ -272,7 +272,9 @@ STATEMENTS = (
     """,
     f"""
     insert into answer_texts by name
-    select {KEYS}, slot_idx, said as answers from some_probes where said is not null
+    select {KEYS}, slot_idx, md5(number || '-' || slot_idx) as probe_id, 'complement' as arm,
+        'bench' as source_model, said as answers
+    from some_probes where said is not null
     order by number, slot_idx
     """,
     f"""

@@ -1,6 +1,6 @@
 -- A published answer was given by the round's answerer from the complement, and a published score
 -- what its judge said of that answer the first time: by the ids that such requests have, whatever
--- any model calls them.
+-- any model calls them. Those of an adopted round were given elsewhere: they stay as published.
 with
 
 published as (
@@ -12,6 +12,7 @@ published as (
         unnest(bb_answer_rollout_answers) as answer,
         unnest(bb_answer_rollout_scores) as score,
     from {{ ref('published_probes') }}
+    where round_number not in (select round_number from {{ ref('stg_adopted_rounds') }})
 
 ),
 

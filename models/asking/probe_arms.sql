@@ -17,18 +17,22 @@ asked as (
         arms.shown,
         arms.answerer_model,
         arms.n_answers,
-        arms.arm != 'full_complement' and complement_length > settings.complement_characters
-            as complement_was_cut,
+        {{ is_cut('arms.arm', 'complement_length', 'settings') }} as complement_was_cut,
         if(complement_was_cut, settings.complement_characters, complement_length)
             as shown_length,
     from {{ ref('probes') }} as probes
     join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('round_arms') }} as arms using (round_number)
+    anti join {{ ref('adopted_answers') }} as adopted
+        on probes.probe_id = adopted.probe_id and arms.arm = adopted.arm
     where
         probes.is_written
         and (
-            arms.arm = 'complement'
-            or {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'arms.share') }}
+            arms.is_asked
+            and (
+                arms.arm = 'complement'
+                or {{ is_in_control_sample('settings.seed', 'probes.probe_id', 'arms.share') }}
+            )
             or arms.arm = 'held_out'
             and probes.probe_id in (select probe_id from {{ ref('oracle_questions') }})
         )

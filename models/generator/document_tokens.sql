@@ -1,11 +1,11 @@
--- One row per chosen document: the tokens of the source model's tokenizer, as a list of spans.
+-- One row per document that was split: the tokens of the source model's tokenizer, as a list of spans.
 -- Incremental: Python runs once per text and tokenizer.
 {{
     config(
         materialized='incremental',
         unique_key='document_id',
         on_schema_change='fail',
-        post_hook="delete from {{ this }} where document_id not in (select document_id from {{ ref('chosen_documents') }})",
+        post_hook="delete from {{ this }} where document_id not in (select document_id from {{ ref('probed_documents') }})",
     )
 }}
 
@@ -14,9 +14,9 @@ with
 chosen as (
 
     select distinct
-        chosen_documents.document_id,
+        probed.document_id,
         settings.tokenizer,
-    from {{ ref('chosen_documents') }} as chosen_documents
+    from {{ ref('probed_documents') }} as probed
     join {{ ref('round_settings') }} as settings using (round_number)
 
 ),

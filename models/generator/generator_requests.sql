@@ -1,5 +1,5 @@
 -- One row per generator request: one per document of a round with at least one possible split.
--- A request that was sent stays a request, even if thresholds change.
+-- A request that was sent stays a request, even if thresholds change. An adopted round has its probes.
 select
     'generator-' || {{ identity([
         'shown.round_number',
@@ -28,7 +28,7 @@ join {{ ref('round_documents') }} as documents using (round_number, doc_id)
 join {{ ref('round_settings') }} as settings using (round_number)
 left join {{ ref('calibration_levels') }} as levels
     on settings.calibration_level = levels.calibration_level
-where settings.state != 'withdrawn'
+where settings.state != 'withdrawn' and not settings.is_adopted
 group by
     shown.round_number,
     shown.source_model,

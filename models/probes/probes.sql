@@ -65,13 +65,29 @@ distances as (
     from identified as probes
     join {{ ref('document_units') }} as units using (document_id)
 
+),
+
+own as (
+
+    select
+        identified.*,
+        {{ is_nested('identified.round_number, identified.doc_id', 'identified.split_offset') }} as is_nested,
+        case when identified.target = 'suffix' then distances.n_words else -distances.n_words end
+            as n_words_to_atom,
+    from identified
+    join distances using (probe_id)
+
 )
 
+select * from own
+
+union all by name
+
+-- Those of an adopted data set are as published.
 select
-    identified.*,
-    {{ is_nested('identified.round_number, identified.doc_id', 'identified.split_offset') }} as is_nested,
-    case when identified.target = 'suffix' then distances.n_words else -distances.n_words end
-        as n_words_to_atom,
-from identified
-join distances using (probe_id)
-order by identified.round_number, identified.doc_id, identified.slot_idx
+    adopted.* exclude (answers, scores),
+    kinds.split_group,
+    kinds.is_written,
+from {{ ref('adopted_probes') }} as adopted
+join {{ ref('slot_kinds') }} as kinds using (slot_idx)
+order by round_number, doc_id, slot_idx

@@ -20,6 +20,9 @@ documents as (
             probes.doc_id,
         from {{ ref('probes') }} as probes
         join {{ ref('published_rounds') }} as rounds using (round_number)
+        -- Their folds are published, and their near duplicates can be documents that are not.
+        anti join {{ ref('stg_adopted_folds') }} as adopted
+            on probes.source_model = adopted.source_model and probes.doc_id = adopted.doc_id
     ) as published
     left join {{ ref('prefix_measures') }} as measures using (source_model, doc_id)
 
@@ -109,4 +112,8 @@ select
 from documents
 join clustered on documents.number = clustered.number
 join documents as earliest on clustered.first_number = earliest.number
-order by documents.source_model, documents.doc_id
+
+union all by name
+
+select * from {{ ref('stg_adopted_folds') }}
+order by source_model, doc_id

@@ -3,24 +3,6 @@
 -- so a query for some documents reads little else.
 {{ config(materialized='view') }}
 
-with
-
-document_splits as (
-
-    select
-        round_number,
-        doc_id,
-        {
-            'word_lens': (max(split_offset) filter (where split_group = 'word_lens'))::bigint,
-            'sentence': (max(split_offset) filter (where split_group = 'sentence'))::bigint,
-            'paragraph': (max(split_offset) filter (where split_group = 'paragraph'))::bigint,
-            'whole': (max(split_offset) filter (where split_group = 'whole'))::bigint
-        } as row_splits,
-    from {{ ref('splits') }}
-    group by round_number, doc_id
-
-)
-
 select
     probes.round_number,
     probes.probe_id,
@@ -43,9 +25,9 @@ select
     documents.doc_source,
     documents.continuation_idx as doc_idx,
     probes.split_offset::bigint as split_char_offset,
-    document_splits.row_splits,
-    {{ text_or_null('chosen.output.document_rationale') }} as doc_choice_rationale,
-    {{ text_or_null('chosen.output.split_rationale') }} as split_rationale,
+    described.row_splits,
+    described.doc_choice_rationale,
+    described.split_rationale,
     probes.slot_idx::double as slot_idx,
     probes.target,
     probes.typicality,
@@ -55,7 +37,8 @@ select
     probes.n_words_to_atom::double as actual_word_distance_from_split,
     {{ text_or_null('probes.synergy_check') }} as synergy_check,
     case
-        when probes.is_written then {{ text_or_null('probes.distribution_check') }}
+        when probes.is_written or probes.distribution_check is not null
+            then {{ text_or_null('probes.distribution_check') }}
         -- Exactly what `sibling_matches` counted.
         when probes.target = 'suffix'
             then
@@ -82,13 +65,12 @@ select
     end as distribution_check,
     {{ text_or_null('probes.difficulty_check') }} as difficulty_check,
     case
-        when probes.is_written
-            then coalesce(prices.model_family, chosen.generator_model)
+        when probes.is_written then described.written_source
         else 'python_template'
     end as source,
     probes.n_tokens::double as n_tokens_actual,
     case when probes.scope = 'lens' then settings.tokenizer end as tokenizer,
-    chosen.generator_model,
+    described.generator_model,
     probes.source_model,
     probes.atom_origin,
     probes.is_nested,
@@ -102,14 +84,10 @@ join {{ ref('round_documents') }} as round_documents
     on
         probes.round_number = round_documents.round_number
         and probes.doc_id = round_documents.doc_id
-join {{ ref('chosen_documents') }} as chosen
-    on probes.round_number = chosen.round_number and probes.doc_id = chosen.doc_id
+join {{ ref('described_documents') }} as described
+    on probes.round_number = described.round_number and probes.doc_id = described.doc_id
 join {{ ref('round_settings') }} as settings
     on probes.round_number = settings.round_number and not settings.is_calibration
-join document_splits
-    on
-        probes.round_number = document_splits.round_number
-        and probes.doc_id = document_splits.doc_id
 left join {{ ref('probe_scores') }} as scores
     on probes.round_number = scores.round_number and probes.probe_id = scores.probe_id
 left join {{ ref('answer_texts') }} as answer_texts
@@ -117,4 +95,4 @@ left join {{ ref('answer_texts') }} as answer_texts
         probes.round_number = answer_texts.round_number
         and probes.doc_id = answer_texts.doc_id
         and probes.slot_idx = answer_texts.slot_idx
-left join {{ ref('model_prices') }} as prices on chosen.generator_model = prices.model
+        and answer_texts.arm = 'complement'

@@ -27,11 +27,11 @@ probes as (
 tokenizers as (
 
     select
-        chosen.round_number,
+        probed.round_number,
         any_value(tokens.tokenizer_version) as tokenizer_version,
-    from {{ ref('chosen_documents') }} as chosen
+    from {{ ref('probed_documents') }} as probed
     join {{ ref('document_tokens') }} as tokens using (document_id)
-    group by chosen.round_number
+    group by probed.round_number
 
 )
 

@@ -2,6 +2,31 @@
 -- text. The only table of the warehouse that contains this text.
 with
 
+-- What landed, and what an adopted data set has of its documents' siblings.
+available as (
+
+    select
+        source_model,
+        doc_id,
+        continuation_idx,
+        doc_source,
+        prefix,
+        continuation,
+    from {{ ref('stg_rollouts') }}
+
+    union all
+
+    select
+        source_model,
+        doc_id,
+        sibling.continuation_idx,
+        doc_source,
+        prefix,
+        sibling.continuation,
+    from (select *, unnest(continuations) as sibling from {{ ref('stg_adopted_siblings') }}) as siblings
+
+),
+
 shown as (
 
     select distinct
@@ -16,7 +41,7 @@ shown as (
 )
 
 select
-    rollouts.document_id,
+    {{ identity(['rollouts.source_model', 'rollouts.doc_id', 'rollouts.continuation_idx']) }} as document_id,
     rollouts.source_model,
     rollouts.doc_id,
     rollouts.continuation_idx,
@@ -26,6 +51,6 @@ select
     rollouts.prefix || left(rollouts.continuation, shown.kept_length) as text,
     length(text) as text_length,
     md5(text) as text_hash,
-from {{ ref('stg_rollouts') }} as rollouts
+from available as rollouts
 join shown using (source_model, doc_id, continuation_idx)
 order by rollouts.source_model, rollouts.doc_id, rollouts.continuation_idx

@@ -5,7 +5,7 @@ select
     controls.share,
     coalesce(controls.model, settings.judge_model) as judge_model,
 from {{ ref('round_settings') }} as settings
-join {{ ref('round_controls') }} as controls using (round_number)
+join {{ ref('requested_controls') }} as controls using (round_number)
 where
     controls.control in ('judge_anchors', 'judge_retest', 'second_judge')
     and controls.share > 0

@@ -28,6 +28,7 @@ select
     coalesce(started.{{ name }}, first_level.{{ name }}, {{ today }}) as {{ name }},
     {% endfor -%}
     coalesce(line.is_calibration, false) as is_calibration,
+    coalesce(line.is_adopted, false) as is_adopted,
     started.started_at,
     case
         when line.withdrawn then 'withdrawn'

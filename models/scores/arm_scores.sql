@@ -10,6 +10,7 @@ counted as (
         answers.arm,
         any_value(answers.complement_was_cut) as complement_was_cut,
         count(*) as n_answers,
+        count(*) filter (where answers.state = 'answered') as n_answered,
         count(judgements.score) as n_scores,
         list(judgements.score order by answers.answer_number) as scores,
         bool_or(answers.state in ('pending', 'open')) as awaits_answer,
@@ -48,6 +49,40 @@ reasoned as (
         end as unscored_reason,
     from counted
 
+),
+
+united as (
+
+    select
+        probe_id,
+        round_number,
+        arm,
+        complement_was_cut,
+        n_answers,
+        n_answered,
+        n_scores,
+        unscored_reason,
+        scores,
+    from reasoned
+
+    union all by name
+
+    -- As published with an adopted data set.
+    select
+        adopted.probe_id,
+        adopted.round_number,
+        adopted.arm,
+        {{ is_cut('adopted.arm', 'probes.complement_end - probes.complement_start', 'settings') }}
+            as complement_was_cut,
+        coalesce(len(adopted.answers), settings.n_answers) as n_answers,
+        coalesce(len(adopted.answers), 0) as n_answered,
+        coalesce(len(adopted.scores), 0) as n_scores,
+        adopted.unscored_reason,
+        adopted.scores,
+    from {{ ref('adopted_answers') }} as adopted
+    join {{ ref('probes') }} as probes using (probe_id)
+    join {{ ref('round_settings') }} as settings on adopted.round_number = settings.round_number
+
 )
 
 select
@@ -56,11 +91,12 @@ select
     arm,
     complement_was_cut,
     n_answers,
+    n_answered,
     n_scores,
     unscored_reason,
     case when n_scores = n_answers then scores end as scores,
     case when n_scores = n_answers then {{ rounded('list_avg(scores)') }} end as score_mean,
     case when n_scores = n_answers then list_max(scores) end as score_max,
     case when n_scores = n_answers then list_min(scores) end as score_min,
-from reasoned
+from united
 order by round_number, probe_id, arm

@@ -6,8 +6,12 @@ import sys
 from latent_probes import cli, landing, warehouse
 from latent_probes.common import files
 from latent_probes.providers.lexical import Lexical
+from latent_probes.publication import manifest
 
-OWNERS = {"files": files, "landing": landing, "Lexical": Lexical, "warehouse": warehouse}
+OWNERS = {
+    **{"files": files, "landing": landing, "warehouse": warehouse},
+    **{"Lexical": Lexical, "manifest": manifest},
+}
 
 
 def main() -> None:

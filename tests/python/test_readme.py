@@ -62,6 +62,7 @@ ELSEWHERE = {
     "latent-probes run --provider anthropic-batches": "test_anthropic_rounds.py",
     "latent-probes run --provider recorded --recording": "test_anthropic_rounds.py",
     "latent-probes calibrate": "test_calibration.py",
+    "latent-probes adopt": "test_adoption.py",
     "latent-probes evaluate": "test_oracles.py",
     "latent-probes resample": "test_resampling.py",
     "latent-probes sample": "test_sampling.py",

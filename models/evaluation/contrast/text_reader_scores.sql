@@ -19,4 +19,14 @@ local_models as (
 select * from local_models
 union all by name
 select * from {{ ref('rule_readers') }}
+union all by name
+-- Those published with an adopted data set, except of local models that were also run here.
+select
+    adopted.reader,
+    adopted.measure,
+    adopted.probe_id,
+    adopted.atom_value,
+    adopted.wrong_answer_value,
+from {{ ref('stg_adopted_text_readers') }} as adopted
+anti join local_models using (reader, measure, probe_id)
 order by reader, measure, probe_id

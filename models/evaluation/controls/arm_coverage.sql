@@ -17,19 +17,9 @@ asked as (
     select
         round_number,
         arm,
-        count(distinct probe_id) as n_asked,
-        count(*) as n_answers_asked,
-        count(*) filter (where state = 'answered') as n_answered,
-    from {{ ref('arm_answers') }}
-    group by round_number, arm
-
-),
-
-scored as (
-
-    select
-        round_number,
-        arm,
+        count(*) as n_asked,
+        sum(n_answers)::bigint as n_answers_asked,
+        sum(n_answered)::bigint as n_answered,
         count(scores) as n_scored,
     from {{ ref('arm_scores') }}
     group by round_number, arm
@@ -46,9 +36,8 @@ select
     coalesce(asked.n_asked, 0) as n_asked,
     coalesce(asked.n_answers_asked, 0) as n_answers_asked,
     coalesce(asked.n_answered, 0) as n_answered,
-    coalesce(scored.n_scored, 0) as n_scored,
+    coalesce(asked.n_scored, 0) as n_scored,
 from {{ ref('round_arms') }} as arms
 left join written using (round_number)
 left join asked using (round_number, arm)
-left join scored using (round_number, arm)
 order by arms.round_number, arms.arm

@@ -33,7 +33,10 @@ app = typer.Typer(
 for panel, commands in {
     "Rollouts": (rollouts.land, rollouts.sample),
     "Rounds": (evaluation.calibrate, rounds.plan, rounds.run, rounds.status, rounds.cancel),
-    "Data set": (dataset.export, dataset.check, dataset.explore, dataset.push),
+    "Data set": (
+        *(dataset.export, dataset.check, dataset.explore, dataset.push),
+        dataset.adopt,
+    ),
     "Warehouse": (warehouses.build,),
     "Evaluation": (
         evaluation.evaluate,

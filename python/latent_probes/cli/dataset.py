@@ -16,7 +16,7 @@ def export() -> None:
     Its folder explore/ has a page to read it on, for any web server (built by `make explorer`).
     Refuses if a slot or a score is pending, or if a test fails.
     """
-    from latent_probes import publication
+    from latent_probes import landing, publication
     from latent_probes.common import home, terminal
     from latent_probes.evaluation import calibration
     from latent_probes.explorer import page
@@ -25,6 +25,7 @@ def export() -> None:
     with working("an incomplete export cannot be pushed; rerun the same command") as here:
         home.refuse_empty(here)
         calibration.refuse_export(here)
+        landing.refuse_adopted(here.landing, "its data set is exported from the home of its maker")
         publication.export(here)
     exported.show(here)
     if not page.is_built():
@@ -54,6 +55,35 @@ def check(
         raise typer.Exit(1)
     terminal.say(
         "OK: all files match the manifest, and every figure on the card was reproduced from them"
+    )
+
+
+def adopt(
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="hf://datasets/OWNER/NAME[@REVISION]|FOLDER",
+            help="Published data set: on the Hub, or the folder of an export.",
+        ),
+    ],
+) -> None:
+    """Make a home from a published data set, to evaluate methods on its probes.
+
+    Needs an empty home. The files are proven as by `check` and land as they are, all or none.
+    `plan`, `evaluate`, `score-local`, `save-activations`, `resample` and the leaderboard then work
+    as in the home of its maker; rollouts, rounds and exports need another home. Of a data set on
+    the Hub, the commit that its revision points to now is downloaded; an interrupted download
+    resumes. HF_TOKEN and HF_ENDPOINT have their usual meaning.
+    """
+    from latent_probes import adoption
+    from latent_probes.common import terminal
+
+    with working("nothing has landed; rerun the same command", makes_home=True) as here:
+        found = adoption.adopt(here, place)
+    said = "adopted" if found.is_new else "had already adopted"
+    terminal.say(
+        f"{said} {found.name}: {found.n_probes:,} probes of {found.n_documents:,} documents, build "
+        f"{found.build}"
     )
 
 
@@ -132,7 +162,7 @@ def push(
 
     The token comes from HF_TOKEN or `hf auth login`, the Hub's address from HF_ENDPOINT.
     """
-    from latent_probes import pushing
+    from latent_probes import landing, pushing
 
     if name and space:
         raise typer.BadParameter("give OWNER/NAME of a data set or --space, not both")
@@ -145,4 +175,5 @@ def push(
     with working(
         f"the {place.noun} is unchanged; files already uploaded will not be uploaded again"
     ) as here:
+        landing.refuse_adopted(here.landing, "its data set is pushed from the home of its maker")
         pushing.push(here, place, dry_run=dry_run, allow_baseline=allow_baseline, is_public=public)

@@ -40,7 +40,7 @@ def calibrate(
     published; all commands except `export` work there (set LATENT_PROBES_HOME). --max-cost limits
     the cost of the calibration.
     """
-    from latent_probes import providers, warehouse
+    from latent_probes import landing, providers, warehouse
     from latent_probes.evaluation import calibration
     from latent_probes.queue import runner
     from latent_probes.reports import batches, plan
@@ -51,6 +51,7 @@ def calibrate(
     except calibration.CalibrationError as error:
         raise typer.BadParameter(f"--levels: {error}") from error
     with looking() as here:
+        landing.refuse_adopted(here.landing, "there is nothing to calibrate for")
         there = calibration.prepare(here, documents, wanted, like)
         warehouse.build(there, tested=False)
         plan.show(there)
@@ -151,11 +152,12 @@ def write_sheet(
 
     Fill in the column `score` (0 to 1), then land the file with `land-ratings`.
     """
-    from latent_probes import warehouse
+    from latent_probes import landing, warehouse
     from latent_probes.common import terminal
     from latent_probes.evaluation import ratings
 
     with looking() as here:
+        landing.refuse_adopted(here.landing, "ratings land in the home of its maker")
         warehouse.build(here, tested=False)
         n_written = ratings.write_sheet(here, file, answers)
     terminal.say(f"wrote {n_written:,} answers to {file}")

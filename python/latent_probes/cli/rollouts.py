@@ -54,7 +54,7 @@ def land(
     by one; an interrupted download resumes, even mid-file, when you rerun the command. HF_TOKEN and
     HF_ENDPOINT have their usual meaning.
     """
-    from latent_probes import rollout_files
+    from latent_probes import landing, rollout_files
     from latent_probes.common import terminal
     from latent_probes.table_files import FileError
 
@@ -67,6 +67,7 @@ def land(
     with working(
         "landed data is kept; rerun the same command to continue", makes_home=True
     ) as here:
+        landing.refuse_adopted(here.landing, "no rollouts can land in it")
         landed = rollout_files.land_rollouts(here.landing, files, mapping, here.downloads)
     if landed.known_files:
         terminal.say(f"Hub files that had already landed: {landed.known_files:,}")
@@ -130,6 +131,7 @@ def sample(
     Pages are cut at a seeded random position. Landed rollouts are not sampled again, so you can
     kill and rerun the command at any time, and later ask for more documents or siblings.
     """
+    from latent_probes import landing
     from latent_probes.common import terminal
     from latent_probes.sampling import models, rollouts
     from latent_probes.sampling import prefixes as pages
@@ -141,6 +143,7 @@ def sample(
     with working(
         "finished work has landed; rerun the same command to continue", makes_home=True
     ) as here:
+        landing.refuse_adopted(here.landing, "no rollouts can be sampled for it")
         chosen, origin = pages.chosen(
             prefixes, columns, pages.Bounds(min_prefix, max_prefix), seed, documents, delimiter
         )

@@ -38,6 +38,7 @@ def build(home: Home, run: Engine, address: str) -> None:
             "the levels of a calibration share their documents, so they are not parts: build it on "
             "one machine, by any other command"
         )
+    landing.refuse_adopted(home.landing, "its rounds are not built in parts by a cluster")
     with locked(home):
         if warehouse.is_current(home, tested=False):
             return

@@ -24,7 +24,7 @@ TABLES = {
     "answer_texts": ROUND,
     **dict.fromkeys(("probe_words", "probe_overlaps", "near_duplicate_probes"), ROUND),
     **dict.fromkeys(("typicality_audits", "probe_measures", "probe_findings"), ROUND),
-    **dict.fromkeys(("arm_pairs", "control_answers"), ROUND),
+    **dict.fromkeys(("arm_pairs",), ROUND),
 }
 # Within these, a row belongs to the part that its prefix or round belongs to.
 SHARDED = (PREFIXES, ROUND)

@@ -10,6 +10,7 @@ import duckdb
 from latent_probes.cluster.scales import PREFIXES, ROUND
 from latent_probes.common import sql
 from latent_probes.common.storage import Storage
+from latent_probes.landing.adoption import CONFIGS
 from latent_probes.landing.opening import TEXTS
 
 # Of prefixes: a part has about as many as this, and at most twice.
@@ -56,7 +57,11 @@ DIVIDED = {
         """,
     },
 }
-EVERYWHERE = ("rollout_sources", "readers")
+# An adopted home is not built in parts: of these, every part gets the same rows, which are none.
+EVERYWHERE = (
+    *("rollout_sources", "readers", "adopted_sets"),
+    *(f"adopted_{config}" for config in CONFIGS),
+)
 # What must be complete before a landing table can be divided into rounds.
 AVAILABLE_AFTER = {
     "landing.rollouts": ("round_documents",),

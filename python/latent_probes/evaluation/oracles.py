@@ -51,7 +51,9 @@ def land_answers(
 
 
 def published_build(home: Home) -> str:
-    """The build of the exported data set. Raises OracleError if there is none."""
+    """The build of the exported or adopted data set. Raises OracleError if there is none."""
+    if adopted := landing.adopted(home.landing):
+        return adopted.build
     manifest = home.export / "manifest.json"
     if not manifest.exists():
         raise OracleError("no data set has been exported yet: run `latent-probes export`")

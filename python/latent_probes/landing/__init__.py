@@ -5,6 +5,14 @@ asking twice. Everything else is a model over these tables: the warehouse can be
 time, this file must be kept.
 """
 
+from latent_probes.landing.adoption import (
+    AdoptedSet,
+    adopt,
+    adopted,
+    adopted_set,
+    made_here,
+    refuse_adopted,
+)
 from latent_probes.landing.batches import (
     Batch,
     add_token_counts,
@@ -70,6 +78,7 @@ from latent_probes.landing.tables import VERSION
 __all__ = [
     "MESSAGES_API",
     "VERSION",
+    "AdoptedSet",
     "Batch",
     "LandingError",
     "Siblings",
@@ -84,6 +93,9 @@ __all__ = [
     "add_sampled",
     "add_scores",
     "add_token_counts",
+    "adopt",
+    "adopted",
+    "adopted_set",
     "answered_by",
     "calibration_documents",
     "connect",
@@ -98,11 +110,13 @@ __all__ = [
     "known_scores",
     "known_siblings",
     "looked_at",
+    "made_here",
     "one",
     "open_batches",
     "opened",
     "oracle_runs",
     "prepare",
+    "refuse_adopted",
     "refused",
     "release",
     "resample_settings",

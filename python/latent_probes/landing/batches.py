@@ -74,6 +74,8 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
             where
                 round_number in (select round_number from intended)
                 and round_number not in (select round_number from started_rounds)
+                -- Of an adopted round, everything has landed.
+                and round_number not in (select round_number from adopted_rounds)
             """
         )
         # The number of answers can only increase later: sent requests are kept.
@@ -98,6 +100,7 @@ def intend(connection: duckdb.DuckDBPyConnection, batch: dict, warehouse: str) -
             where
                 round_number in (select round_number from intended)
                 and round_number not in (select round_number from started_round_documents)
+                and round_number not in (select round_number from adopted_rounds)
             order by round_number, doc_id
             """
         )

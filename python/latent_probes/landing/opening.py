@@ -15,7 +15,10 @@ from latent_probes.landing.tables import TABLES, UPGRADES, VERSION
 
 # Tables that no model reads, and long columns.
 UNREAD = ["claims", "landing_version"]
-TEXTS = ["prefix", "continuation", "body", "unit_map", "answer", "line", "text"]
+TEXTS = [
+    *("prefix", "continuation", "body", "unit_map", "answer", "line", "text"),
+    *("doc", "probes", "continuations", "answers"),
+]
 REMEDY = "if the file is damaged, restore a copy of it"
 TABLE_NAMES = set(re.findall(r"create table if not exists (\w+)", TABLES))
 

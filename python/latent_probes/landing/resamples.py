@@ -75,6 +75,8 @@ def add_resamples(
 def sampling_settings(connection: duckdb.DuckDBPyConnection, source_model: str) -> list[tuple]:
     """Distinct combinations of temperature, top_p, top_k and min_p of a source model's rollouts.
 
+    In an adopted home, of the continuations that are published with its documents.
+
     As the texts that were landed; unknown settings are null.
     """
     return connection.execute(
@@ -84,7 +86,13 @@ def sampling_settings(connection: duckdb.DuckDBPyConnection, source_model: str) 
             sampling ->> 'top_p',
             sampling ->> 'top_k',
             sampling ->> 'min_p',
-        from rollouts
+        from (
+            select source_model, sampling
+            from rollouts
+            union all
+            select source_model, unnest(continuations).sampling::json
+            from adopted_siblings
+        )
         where source_model = $source_model
         order by all
         """,

@@ -81,15 +81,25 @@ def add_sampled(connection: duckdb.DuckDBPyConnection, source: dict, rows: pyarr
 def sources_of(
     connection: duckdb.DuckDBPyConnection, source_model: str
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Kind, name and details of all sources of a source model's rollouts."""
+    """Kind, name and details of all sources of a source model's rollouts.
+
+    An adopted data set is one of kind `adopted`: like a file, it does not say which model wrote it.
+    """
     rows = connection.execute(
         """
         select kind, name, details
-        from rollout_sources
-        where
-            source_hash in (
-                select source_hash from rollouts where rollouts.source_model = $source_model
-            )
+        from (
+            select kind, name, details, landed_at, source_hash
+            from rollout_sources
+            where
+                source_hash in (
+                    select source_hash from rollouts where rollouts.source_model = $source_model
+                )
+            union all
+            select 'adopted', name, null, landed_at, manifest_sha256
+            from adopted_sets
+            where $source_model in (select source_model from adopted_siblings)
+        )
         order by landed_at, source_hash
         """,
         {"source_model": source_model},
@@ -122,7 +132,14 @@ def sampled_tokens(
     rows = connection.execute(
         """
         select source_model, doc_id, continuation_idx, prefix_tokens, continuation_tokens
-        from rollouts
+        from (
+            select source_model, doc_id, continuation_idx, prefix_tokens, continuation_tokens
+            from rollouts
+            union all
+            select
+                source_model, doc_id, sibling.continuation_idx, prefix_tokens, sibling.tokens,
+            from (select *, unnest(continuations) as sibling from adopted_siblings)
+        )
         semi join (
             select
                 unnest($source_models) as source_model, unnest($doc_ids) as doc_id,

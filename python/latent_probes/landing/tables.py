@@ -1,6 +1,6 @@
 """The tables of the landing file, and the version of their schema."""
 
-VERSION = 11
+VERSION = 12
 
 TABLES = """
 create table if not exists landing_version (version integer not null);
@@ -395,6 +395,168 @@ create table if not exists claims (
     request_id varchar primary key,
     attempt bigint not null,
 );
+
+-- One row if this home was made from a published data set, which then is its only source of probes.
+create table if not exists adopted_sets (
+    -- SHA-256 of its manifest.json, and the manifest itself.
+    manifest_sha256 varchar primary key,
+    manifest json not null,
+    -- The folder, or its address on the Hub with the commit.
+    name varchar not null,
+    -- Identifies the published probes.
+    build varchar not null,
+    landed_at timestamp not null,
+);
+
+-- The rows of its files, as published. The tables have the names of its configs.
+create table if not exists adopted_rounds (
+    round_number bigint not null,
+    state varchar not null,
+    source_model varchar not null,
+    seed bigint not null,
+    n_documents_wanted bigint not null,
+    n_documents bigint not null,
+    n_probed_documents bigint not null,
+    n_probes bigint not null,
+    calibration_level bigint not null,
+    n_answers bigint not null,
+    generator_model varchar not null,
+    answerer_model varchar not null,
+    judge_model varchar not null,
+    language varchar not null,
+    tokenizer varchar not null,
+    siblings_shown bigint not null,
+    min_siblings bigint not null,
+    typical_siblings bigint not null,
+    min_sentences_beside_split bigint not null,
+    max_neighbours bigint not null,
+    position_tolerance double not null,
+    complement_characters bigint not null,
+    further_siblings bigint not null,
+    further_characters bigint not null,
+    min_atom_words bigint not null,
+    tokenizer_version varchar,
+);
+
+create table if not exists adopted_compact (
+    round_number bigint not null,
+    source_model varchar not null,
+    doc_id varchar not null,
+    doc_source varchar not null,
+    doc_idx bigint not null,
+    doc varchar not null,
+    row_seed bigint not null,
+    row_splits struct(word_lens bigint, sentence bigint, paragraph bigint, whole bigint) not null,
+    generator_model varchar not null,
+    doc_choice_rationale varchar,
+    split_rationale varchar,
+    tokenizer varchar,
+    probes struct(
+        probe_id varchar,
+        slot_idx bigint,
+        scope varchar,
+        target varchar,
+        split_char_offset bigint,
+        atom_start bigint,
+        atom_end bigint,
+        verbalizer_prompt varchar,
+        target_response varchar,
+        incorrect_plausible_answer varchar,
+        answers varchar[],
+        scores double[],
+        typicality varchar,
+        signed_index bigint,
+        signed_index_hint bigint,
+        actual_word_distance_from_split bigint,
+        n_tokens_actual bigint,
+        synergy_check varchar,
+        distribution_check varchar,
+        difficulty_check varchar,
+        source varchar,
+        atom_origin varchar,
+        is_nested boolean
+    )[] not null,
+);
+
+create table if not exists adopted_siblings (
+    round_number bigint not null,
+    source_model varchar not null,
+    doc_id varchar not null,
+    doc_source varchar not null,
+    prefix varchar not null,
+    prefix_tokens integer[],
+    continuations struct(
+        continuation_idx bigint,
+        is_further boolean,
+        continuation varchar,
+        tokens integer[],
+        sampling varchar
+    )[] not null,
+);
+
+create table if not exists adopted_rejections (
+    round_number bigint not null,
+    source_model varchar not null,
+    doc_id varchar not null,
+    slot_idx integer not null,
+    scope varchar not null,
+    rejection_reason varchar not null,
+    meaning varchar,
+    reason_declined varchar,
+);
+
+create table if not exists adopted_unscored (
+    round_number bigint not null,
+    source_model varchar not null,
+    doc_id varchar not null,
+    slot_idx integer not null,
+    scope varchar not null,
+    unscored_reason varchar not null,
+);
+
+create table if not exists adopted_control_answers (
+    round_number bigint not null,
+    source_model varchar not null,
+    doc_id varchar not null,
+    slot_idx integer not null,
+    probe_id varchar not null,
+    arm varchar not null,
+    answerer_model varchar,
+    answers varchar[] not null,
+    scores double[] not null,
+);
+
+create table if not exists adopted_controls (
+    round_number bigint not null,
+    arm varchar not null,
+    answerer_model varchar not null,
+    share_requested double not null,
+    n_probes bigint not null,
+    n_asked bigint not null,
+    n_scored bigint not null,
+    share_scored double,
+    n_answers bigint not null,
+);
+
+create table if not exists adopted_folds (
+    round_number bigint not null,
+    source_model varchar not null,
+    doc_id varchar not null,
+    cluster varchar not null,
+    fold varchar not null,
+);
+
+create table if not exists adopted_text_readers (
+    round_number bigint not null,
+    source_model varchar not null,
+    doc_id varchar not null,
+    slot_idx integer not null,
+    probe_id varchar not null,
+    reader varchar not null,
+    measure varchar not null,
+    atom_value double not null,
+    wrong_answer_value double not null,
+);
 """
 
 
@@ -514,4 +676,6 @@ update started_round_documents set further_kept_lengths = further_lengths;
 """,
     # `probe_marks` is new.
     10: "",
+    # Tables of an adopted data set are new.
+    11: "",
 }

@@ -91,7 +91,16 @@ def unread(home: Home, folder: Path, round_number: int | None) -> list[tuple[str
         rows = connection.execute(
             """
             select splits.document_id, documents.text_hash, list(distinct splits.split_offset)
-            from splits
+            from (
+                select
+                    round_number,
+                    document_id,
+                    unnest([
+                        row_splits.word_lens, row_splits.sentence, row_splits.paragraph,
+                        row_splits.whole
+                    ]) as split_offset,
+                from described_documents
+            ) as splits
             join documents using (document_id)
             where
                 splits.split_offset is not null

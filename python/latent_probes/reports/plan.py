@@ -84,7 +84,17 @@ def show(home: Home) -> None:
 
 
 def say_what_is_missing(connection: duckdb.DuckDBPyConnection) -> None:
-    """Name the rounds for which there are fewer documents than requested, and why."""
+    """Name the rounds for which there are fewer documents than requested, and why.
+
+    In an adopted home, state that there are no others.
+    """
+    if connection.execute("from round_settings where is_adopted limit 1").fetchall():
+        terminal.say(
+            "The rounds are those of the adopted data set, and seeds/rounds.csv and "
+            "seeds/round_controls.csv are not used here: to make rounds, set LATENT_PROBES_HOME to "
+            "another directory."
+        )
+        return
     landed = ", ".join(
         model
         for (model,) in connection.execute(
