@@ -9,18 +9,18 @@ from pathlib import Path
 
 import duckdb
 import huggingface_hub
-import plain_builds
 import pytest
 from conftest import Checkout, copy_of
 from hub_client import ask, be_new
 from stand_in_hub import StandInHub
 
-from latent_probes import adoption, cluster, landing
+from latent_probes import adoption, cluster, landing, warehouse
 from latent_probes.adoption import AdoptionError
 from latent_probes.cluster import engines
 from latent_probes.common.home import Home
 from latent_probes.evaluation import oracles
 from latent_probes.landing import LandingError
+from latent_probes.local_models import activations
 from latent_probes.publication import manifest, proof
 
 CONDITIONS = {
@@ -149,9 +149,7 @@ def test_an_evaluation_in_an_adopted_home_equals_the_makers_row_by_row(
     )
     assert f"but the data set is {build}" in said
     # Everything that is tested in a maker's home holds here.
-    plain_builds.build(
-        plain_builds.project(adopted.built_like), home_of(adopted), ["test"], "testing"
-    )
+    warehouse.build(home_of(adopted), tested=True)
 
 
 def test_the_same_data_set_is_adopted_once_and_another_one_never(adopted_once, demo_once, export):
@@ -161,6 +159,41 @@ def test_the_same_data_set_is_adopted_once_and_another_one_never(adopted_once, d
     assert landed(home.landing) == before
     said = refusal(home, demo_once.home / "export")
     assert "is another data set" in said and "new directory" in said
+
+
+def test_states_and_resamples_start_from_what_the_maker_had(adopted_once, finished_once, tmp_path):
+    found = []
+    for checkout in (adopted_once, finished_once):
+        with landing.opened(checkout.home / "landing.duckdb") as connection:
+            settings = landing.sampling_settings(connection, "gemma-3-270m")
+        found.append((settings, activations.unread(home_of(checkout), tmp_path, None)))
+    adopted, maker = found
+    assert adopted == maker and maker[0] == [("0.9", "0.95", None, None)] and len(maker[1]) == 20
+
+
+def test_tokens_of_published_siblings_are_those_that_were_sampled(adopted_once, tmp_path):
+    shutil.copy2(adopted_once.home / "landing.duckdb", tmp_path)
+    with landing.opened(tmp_path / "landing.duckdb") as connection:
+        key = landing.one(
+            connection,
+            "select source_model, doc_id, continuations[1].continuation_idx from adopted_siblings "
+            "order by doc_id limit 1",
+        )
+        assert landing.sampled_tokens(connection, [key]) == {}
+        connection.execute(
+            """
+            update adopted_siblings
+            set
+                prefix_tokens = [1, 2],
+                continuations = list_transform(
+                    continuations,
+                    lambda x: struct_update(x, tokens := [x.continuation_idx::integer, 3])
+                )
+            """
+        )
+        assert landing.sampled_tokens(connection, [key]) == {key: ([1, 2], [key[2], 3])}
+        ((kind, name, details),) = landing.sources_of(connection, key[0])
+    assert (kind, details) == ("adopted", {}) and name.endswith("demo/export")
 
 
 def test_a_home_with_rollouts_adopts_nothing(finished, export):

@@ -40,6 +40,9 @@ VIOLATIONS = {
         "insert into landing.calibration_rounds "
         "values (1, 1, 'gemma-3-270m', -2, 5, 'lexical', 'lexical', 'lexical', now())",
     ],
+    "adopted_rows_stay_as_published": [
+        "insert into landing.adopted_folds values (1, 'gemma-3-270m', 'other', 'other', 'train')"
+    ],
     "open_or_answered_requests_are_not_pending": [
         *PENDING,
         "insert into pending_requests by name select request_id, 2 as attempt, stage, "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from latent_probes import warehouse
+from latent_probes import landing, warehouse
 from latent_probes.cluster import scales, slices
 from latent_probes.cluster.faults import ClusterError
 from latent_probes.cluster.parts import DONE, PUBLISHED, Order
