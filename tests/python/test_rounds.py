@@ -13,7 +13,9 @@ from test_whole_runs import RUN
 PROVIDERS = ROOT / "docs" / "providers.md"
 # Folders with a file for each round that has probes, and for each round.
 WITH_TEXTS = {"data", "compact", "control_answers", "siblings"}
-WITHOUT_PROBES = {"other_documents", "probe_findings", "rejections", "units", "unscored"}
+WITHOUT_PROBES = {
+    *("other_documents", "overview", "probe_findings", "rejections", "units", "unscored"),
+}
 
 
 def test_a_round_that_asks_for_a_model_is_never_answered_offline(checkout):
