@@ -4,8 +4,9 @@
 
 Needs `requirements-cluster.lock`. Creates a landing file of DOCUMENTS prefixes (default 2,000) with
 four continuations each, in ROUNDS rounds (default 2) that the offline baseline answers. Builds it
-twice from a deleted warehouse: in one process, and in tasks of a local Ray cluster. CPU-seconds on Ray are
-those of the command and of the tasks, without Ray's own processes; memory is the peak of a process.
+twice from a deleted warehouse: in one process, and in tasks of a local Ray cluster. CPU-seconds on
+Ray are those of the command and of the tasks, without Ray's own processes; memory is the peak of a
+process.
 """
 
 from __future__ import annotations

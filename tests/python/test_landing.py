@@ -498,7 +498,9 @@ def test_a_later_intent_leaves_a_frozen_round(connection):
     frozen = "from started_rounds", "from started_round_documents order by all"
     before = [rows(connection, query) for query in frozen]
     connection.execute("update warehouse.round_settings set n_docs = 99")
-    connection.execute("insert into warehouse.round_documents values (1, 'late', [0], [5], [], [], [])")
+    connection.execute(
+        "insert into warehouse.round_documents values (1, 'late', [0], [5], [], [], [])"
+    )
     intend(connection, "two", ("b", 1))
     assert [rows(connection, query) for query in frozen] == before
 
