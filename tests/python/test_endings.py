@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -253,6 +254,24 @@ def test_a_failing_test_is_shown_with_the_keys_of_its_rows(here, project):
         "test no_line (tests/no_line.sql) fails for 1 rows, such as",
         f"  said: b {'c' * 118}…",
     ]
+
+
+def test_a_test_that_only_warns_is_shown_and_stops_nothing(here, project, monkeypatch, capsys):
+    project(no_news="select 'x' as outcome")
+    found = builds.compiled_project(here)
+    warning = {name: replace(node, warns=True) for name, node in found.tests.items()}
+    monkeypatch.setattr(builds, "compiled_project", lambda _: replace(found, tests=warning))
+    builds.test(here, None, "testing")
+    assert "test no_news (tests/no_news.sql) fails for 1 rows" in capsys.readouterr().out
+    # Until it passes, it is shown again.
+    builds.test(here, None, "testing")
+    assert "  outcome: x" in capsys.readouterr().out
+
+
+def test_an_amount_of_memory_that_is_none_is_named(monkeypatch):
+    monkeypatch.setenv(plain_sql.MEMORY, "banana")
+    with pytest.raises(warehouse.WarehouseError, match="LATENT_PROBES_MEMORY is 'banana', not an"):
+        plain_sql.memory_limit()
 
 
 def test_a_long_message_is_shortened_and_kept_in_a_file(here, project):

@@ -25,6 +25,7 @@ def connection():
             "create table round_status (round_number int, state varchar, n_documents int, "
             "n_documents_wanted int, source_model varchar)"
         )
+        connection.execute("create table round_settings as select false as is_adopted")
         yield connection
 
 
@@ -81,3 +82,9 @@ def test_a_run_without_any_document_names_the_home(state, tmp_path):
     with duckdb.connect(str(here.warehouse)) as connection:
         connection.execute("insert into round_documents values ('d')")
     runner.refuse_without_documents(here)
+
+
+def test_an_adopted_home_has_the_rounds_of_its_data_set(connection, capsys):
+    connection.execute("update round_settings set is_adopted = true")
+    say_what_is_missing(connection)
+    assert "seeds/rounds.csv and seeds/round_controls.csv are not used" in capsys.readouterr().out

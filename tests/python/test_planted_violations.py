@@ -210,6 +210,11 @@ BROKEN_RULES = {
     ("probes", "probe_id is not null"): [
         "update probes set probe_id = null where slot_idx = 0",
     ],
+    ("probe_marks", "there is a mark or a note"): [
+        "drop table probe_marks",
+        "create table probe_marks as select 'a' as rater, 'p' as probe_id, null::varchar as mark, "
+        "null::varchar as note",
+    ],
     ("probes", "probe_id is unique"): ["insert into probes from probes limit 1"],
     ("slots", "round_number, doc_id, slot_idx is unique"): ["insert into slots from slots limit 1"],
     ("requests", "n_requests is not null"): [

@@ -80,6 +80,9 @@ OTHERS = (
     "pre-commit install",
     "make test",
     "make explore",
+    # Needs an oracle: `bench/micro_oracle.py` trains one.
+    "latent-probes ask-oracle",
+    "python bench/micro_oracle.py",
 )
 
 

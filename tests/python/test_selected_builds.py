@@ -17,6 +17,8 @@ from latent_probes import landing, warehouse
 from latent_probes.common.home import Home
 from latent_probes.evaluation import oracles
 from latent_probes.warehouse import builds, plain_sql, stamps
+from latent_probes.warehouse import versions as versions_of_builds
+from latent_probes.warehouse.versions import Versions
 
 EVALUATE = ("latent-probes", "evaluate", "--name", "lexical", "--condition", "no_state")
 
@@ -170,6 +172,50 @@ def test_a_build_that_is_interrupted_keeps_what_is_known(finished, monkeypatch):
     warehouse.build(here, tested=False)
     second = [name for name in names if not compiled_project().nodes[name].news]
     assert second[0] == first[-1] == "oracle_questions"
+
+
+def test_what_a_view_reads_decides_whether_a_test_runs_again(finished, made):
+    """What it was made of does not: it reads what is there now."""
+    here, project = Home(finished.folder, finished.home), compiled_project()
+    view = next(node for node in project.nodes.values() if node.kind == "view" and node.parents)
+    versions = Versions(here, replace(project, seeds=finished.folder / "seeds"))
+    before = versions.version(view.name)
+    versions.made_of[view.name] = "another statement"
+    assert versions.version(view.name) != before
+
+
+def test_a_table_whose_content_was_not_read_to_the_end_is_made_again(finished, made, monkeypatch):
+    here = Home(finished.folder, finished.home)
+    oracles.land_baseline_answers(here, "lexical", "no_state")
+
+    def interrupted(connection, table):
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        made.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(versions_of_builds, "content", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                warehouse.build(here, tested=False)
+    first = made[-1]
+    made.clear()
+    warehouse.build(here, tested=False)
+    assert first in made
+
+
+def test_tables_that_differ_in_a_name_a_type_or_a_nested_value_differ():
+    queries = (
+        *("select 1 as a", "select 1::bigint as a", "select 1 as b", "select true as a"),
+        *("select null::int[] as a", "select []::int[] as a", "select [null]::int[] as a"),
+        *("select [['a'], ['b']] as a", "select [['a', 'b']] as a"),
+        *("select null::struct(x int) as a", "select {'x': null::int} as a"),
+    )
+    contents = set()
+    with duckdb.connect() as connection:
+        for query in queries:
+            connection.execute(f"create or replace table one as {query}")
+            contents.add(versions_of_builds.content(connection, "one"))
+    assert len(contents) == len(queries)
 
 
 def test_a_data_test_runs_again_only_on_other_rows(finished, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from latent_probes.common import files, terminal
 from latent_probes.explorer.sources import is_plain
-from latent_probes.publication import manifest
+from latent_probes.publication import card, manifest
 from latent_probes.table_files import FileError
 
 HUB = "hf://"
@@ -97,8 +97,12 @@ def on_the_hub(address: str, downloads: Path) -> Iterator[Place]:
         return target
 
     def fetch_all() -> Path:
-        with terminal.progress("downloading", len(by_path), "files") as advance:
-            for path in by_path:
+        # Other files that people have added beside the data set are left there.
+        described = manifest.parsed(fetch(manifest.NAME).read_text(encoding="utf-8"))
+        wanted = {manifest.NAME, card.NAME, *(file["path"] for file in described["files"])}
+        paths = [path for path in by_path if path in wanted]
+        with terminal.progress("downloading", len(paths), "files") as advance:
+            for path in paths:
                 fetch(path)
                 advance(1)
         return folder

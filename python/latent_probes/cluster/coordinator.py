@@ -91,7 +91,7 @@ class Build:
                     self.make_parts(connection, phase, published)
             self.make_here(connection, Phase(scales.WHOLE, ()))
             for node in self.project.nodes.values():
-                versions.note(node, connection)
+                versions.note(node, versions.of(node), connection)
         assert self.made == set(self.project.nodes), set(self.project.nodes) - self.made
 
     def put_project(self) -> None:

@@ -86,6 +86,11 @@ def add(
         ).to_arrow_table()
     with landing.opened(home.landing) as connection:
         refuse_confusing_name(connection, oracle, file_hash)
+        if landing.oracle_runs(connection, oracle):
+            raise OracleError(
+                f"{oracle} was asked by `ask-oracle`, and nothing has landed: one name is one "
+                "method, so use another --name for the answers of a file"
+            )
         if n_other := landing.differing_answers(connection, named):
             raise OracleError(
                 f"{oracle} has already landed different answers to {n_other:,} of these probes "
@@ -130,16 +135,20 @@ def refuse_confusing_name(
 def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int, int]:
     """Land the answers of a text-only baseline; returns the same as ``land_answers``.
 
-    The offline baseline answers every written probe. Answers of ``ask-oracle`` have landed already.
-    A local model's answers to complement plus
-    question have already landed with ``score-local``. Raises OracleError for any other method,
-    whose answers must come from a file.
+    The offline baseline answers every written probe. Answers of ``ask-oracle``, and a local model's
+    answers to complement plus question (``score-local``), have landed already. Raises OracleError
+    for any other method, whose answers must come from a file.
     """
     build = published_build(home)
     # Answers of `ask-oracle` have landed, as they were given.
     with landing.opened(home.landing) as connection:
         if any(known == condition for known, *_ in landing.oracle_runs(connection, oracle)):
             return 0, landing.answered_by(connection, oracle, condition).num_rows
+    if oracle == lexical.MODEL and landing.adopted(home.landing):
+        raise OracleError(
+            f"{lexical.MODEL} answers only in the home of the maker: what its answerer was asked "
+            "is not adopted"
+        )
     source: str | None
     with warehouse.opened(home) as connection:
         if oracle == lexical.MODEL:
@@ -148,8 +157,9 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
             answers, source = said_by_reader(connection, oracle)
     if condition != "no_state" or source is None or not answers.num_rows:
         raise OracleError(
-            f"--answers is missing: only {lexical.MODEL} and models run with `score-local` need "
-            "no file, and only under the condition no_state, and methods asked by `ask-oracle`"
+            f"--answers is missing: no file is needed only for {lexical.MODEL} and models run with "
+            "`score-local`, under the condition no_state, and for a method and condition that "
+            "`ask-oracle` has asked"
         )
     return add(home, oracle, condition, answers, build, source)
 

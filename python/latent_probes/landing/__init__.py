@@ -47,6 +47,7 @@ from latent_probes.landing.opening import (
 from latent_probes.landing.oracles import (
     add_asked,
     add_oracle_answers,
+    answer_sources,
     answered_by,
     differing_answers,
     oracle_runs,
@@ -96,6 +97,7 @@ __all__ = [
     "adopt",
     "adopted",
     "adopted_set",
+    "answer_sources",
     "answered_by",
     "calibration_documents",
     "connect",

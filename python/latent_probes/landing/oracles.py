@@ -60,6 +60,14 @@ def oracle_runs(connection: duckdb.DuckDBPyConnection, oracle: str) -> list[tupl
     ).fetchall()
 
 
+def answer_sources(connection: duckdb.DuckDBPyConnection, oracle: str) -> set[str]:
+    """Hashes of the files, or of the runs by ``ask-oracle``, whose answers a method has landed."""
+    found = connection.execute(
+        "select distinct file_hash from oracle_answers where oracle = ?", [oracle]
+    ).fetchall()
+    return {file_hash for (file_hash,) in found}
+
+
 def answered_by(
     connection: duckdb.DuckDBPyConnection, oracle: str, condition: str
 ) -> pyarrow.Table:

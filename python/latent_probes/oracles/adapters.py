@@ -13,6 +13,8 @@ from latent_probes.sampling import tokenizing
 from latent_probes.sampling.language_model import LanguageModel, hash_of_files
 
 CONFIG = "adapter_config.json"
+# Ways to start a LoRA that subtract it from the base model.
+CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq")
 WEIGHTS = "adapter_model.safetensors"
 # Files of a repository that are read; nothing that could contain code.
 PARTS = ["*.json", WEIGHTS, "*.txt", "*.jinja"]
@@ -52,7 +54,10 @@ def load(model: LanguageModel, folder: Path, *, is_same_model: bool) -> Any:
     Raises OracleError if it was made for another base model.
     """
     peft = libraries()
-    named = json.loads((folder / CONFIG).read_text()).get("base_model_name_or_path") or ""
+    from safetensors import SafetensorError
+
+    described = read_config(folder)
+    named = described.get("base_model_name_or_path") or ""
     if named and not is_same_model and not is_named_like(named, model.name):
         raise OracleError(
             f"the adapter was trained on {named}, not on {model.name}: use that as --model, or "
@@ -63,7 +68,12 @@ def load(model: LanguageModel, folder: Path, *, is_same_model: bool) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             adapted = peft.PeftModel.from_pretrained(model.model, str(folder))
-    except (RuntimeError, ValueError, KeyError) as error:
+    except SafetensorError as error:
+        raise OracleError(
+            f"{folder / WEIGHTS} cannot be read ({tokenizing.first_line(error)}): get it again, in "
+            "a clone with `git lfs pull`"
+        ) from error
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise OracleError(
             f"the adapter does not fit {model.name} ({tokenizing.first_line(error)}): it was made "
             "for a model of another width or structure"
@@ -80,6 +90,31 @@ def load(model: LanguageModel, folder: Path, *, is_same_model: bool) -> Any:
         )
     adapted.eval()
     return adapted
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The adapter's settings.
+
+    Raises OracleError if they cannot be read, or if the base model's own states could not be had by
+    disabling the adapter: it must be a LoRA that changes neither biases nor weights of the base.
+    """
+    try:
+        described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        kind, bias = described.get("peft_type"), described.get("bias") or "none"
+        start = described.get("init_lora_weights", True)
+    except (OSError, ValueError, AttributeError) as error:
+        raise OracleError(f"{folder / CONFIG} cannot be read: get the adapter again") from error
+    if kind != "LORA" or bias != "none":
+        raise OracleError(
+            f"{folder / CONFIG} has peft_type {kind} and bias {bias!r}: only adapters of type LORA "
+            "with bias 'none' leave the base model's states as they are when disabled"
+        )
+    if isinstance(start, str) and start.lower().startswith(CHANGE_THE_BASE):
+        raise OracleError(
+            f"{folder / CONFIG} has init_lora_weights {start!r}, which changes the weights of the "
+            "base model: convert the adapter to an ordinary LoRA"
+        )
+    return dict(described)
 
 
 def is_named_like(named: str, model: str) -> bool:

@@ -201,6 +201,7 @@ def known_answers(home: Home, method: Method, run: dict[str, str]) -> pyarrow.Ta
         oracles.refuse_confusing_name(connection, method.name, run["settings_hash"])
         runs = landing.oracle_runs(connection, method.name)
         known = landing.answered_by(connection, method.name, method.condition)
+        sources = landing.answer_sources(connection, method.name)
     ours = json.loads(run["settings"])
     for condition, settings_hash, settings in runs:
         if settings_hash != run["settings_hash"]:
@@ -214,11 +215,8 @@ def known_answers(home: Home, method: Method, run: dict[str, str]) -> pyarrow.Ta
                 f"{method.name} was asked under {condition} with other settings ({differing}): use "
                 "the same under all conditions, or another --name"
             )
-    if set(known["file_hash"].to_pylist()) - {run["settings_hash"]}:
-        raise OracleError(
-            f"{method.name} has landed answers of a file under {method.condition}: use another "
-            "--name"
-        )
+    if sources - {run["settings_hash"]}:
+        raise OracleError(f"{method.name} has landed answers of a file: use another --name")
     return known.select(["probe_id"])
 
 

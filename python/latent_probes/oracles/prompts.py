@@ -20,10 +20,7 @@ IDENTITY = "cat -> cat\n1135 -> 1135\nhello -> hello\n?"
 
 @dataclass(frozen=True)
 class Question:
-    """A probe and the state that it is asked about; text is what the state's model has read.
-
-    ``complement`` is the part of ``text`` that a reader of text is shown.
-    """
+    """A probe, and the document and split whose states it is asked about."""
 
     probe_id: str
     document_id: str

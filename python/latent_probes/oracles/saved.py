@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from latent_probes.evaluation.oracles import OracleError
-from latent_probes.local_models import shards, states
+from latent_probes.local_models import activations, shards, states
 from latent_probes.local_models.states import Document
 from latent_probes.sampling.language_model import LanguageModel, libraries
 
@@ -28,7 +28,16 @@ class SavedStates:
         described = folder / "activations.json"
         if not described.exists():
             raise OracleError(f"{folder} contains no hidden states: make it with save-activations")
-        known = json.loads(described.read_text())
+        try:
+            known = json.loads(described.read_text(encoding="utf-8"))
+            method = known.get("method")
+        except (OSError, ValueError, AttributeError) as error:
+            raise OracleError(f"{described} is damaged: save the states again") from error
+        if method != activations.METHOD:
+            raise OracleError(
+                f"{folder} was made by another version of save-activations ({method}, not "
+                f"{activations.METHOD}): save the states again"
+            )
         ours = model.settings | {"hidden_size": model.model.config.get_text_config().hidden_size}
         for name in SAME:
             if known.get(name) != ours[name]:

@@ -18,9 +18,11 @@ import filelock
 from latent_probes import landing
 from latent_probes.common import files, home, sql
 from latent_probes.common.home import Home
+from latent_probes.warehouse.errors import WarehouseError
 from latent_probes.warehouse.stamps import sources_digest
 
 NODES = "nodes.json"
+MOST_EDITS = 3
 # What the compiled statements depend on.
 SOURCES = (
     *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/*.yml"),
@@ -36,9 +38,10 @@ class Node:
 
     ``parents`` are names of nodes, and of tables of the landing file as ``landing.NAME``.
     ``statement`` is the query of a model or of a test, whose ``failures`` is an expression over the
-    rows of that query: the test passes if it is 0. ``columns`` are those of a seed or of an
-    enforced contract, with their types. An incremental model also has the query for the rows that
-    its table lacks, ``news``, the ``key`` of these rows, and statements that follow.
+    rows of that query: the test passes if it is 0, and otherwise only warns if ``warns``.
+    ``columns`` are those of a seed or of an enforced contract, with their types. An incremental
+    model also has the query for the rows that its table lacks, ``news``, the ``key`` of these rows,
+    and statements that follow.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Node:
     key: tuple[str, ...] = ()
     followed_by: tuple[str, ...] = ()
     failures: str = ""
+    warns: bool = False
 
     @property
     def folder(self) -> str:
@@ -88,13 +92,31 @@ def compiled_project(home: Home) -> CompiledProject:
 
     Raises WarehouseError if dbt cannot compile it.
     """
-    folder = home.project / "target" / "plain" / sources_hash(home.project)
-    if not (folder / NODES).exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder.parent / "compiling.lock"):
-            if not (folder / NODES).exists():
-                compile_into(folder, home.project)
+    compiled_in = home.project / "target" / "plain"
+    try:
+        compiled_in.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(compiled_in / "compiling.lock"):
+            folder = compiled_into(compiled_in, home.project)
+    except PermissionError:
+        # A checkout that others own, used with a home elsewhere.
+        compiled_in = home.folder / "target" / "plain"
+        compiled_in.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(compiled_in / "compiling.lock"):
+            folder = compiled_into(compiled_in, home.project)
     return read_project(folder, home.project / "seeds")
+
+
+def compiled_into(parent: Path, project: Path) -> Path:
+    """The folder of the compiled project below another, whose lock is held."""
+    for _ in range(MOST_EDITS):
+        digest = sources_hash(project)
+        if not (parent / digest / NODES).exists():
+            compile_into(parent / digest, project)
+        # Unless it was edited meanwhile.
+        if sources_hash(project) == digest:
+            return parent / digest
+        shutil.rmtree(parent / digest)
+    raise WarehouseError("the project changes faster than it can be compiled: run again later")
 
 
 def compile_here() -> None:
@@ -192,6 +214,7 @@ def node_of(node: Any) -> Node:
         one["columns"] = dict(settings.column_types)
     elif kind == "test":
         one["failures"] = settings.fail_calc
+        one["warns"] = settings.severity.lower() == "warn"
     elif kind == "incremental":
         key = settings.unique_key
         one["key"] = (key,) if isinstance(key, str) else tuple(key)

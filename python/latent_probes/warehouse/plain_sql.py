@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from latent_probes import landing
 from latent_probes.common import sql
 from latent_probes.warehouse import functions
 from latent_probes.warehouse.compilation import CompiledProject, Node
+from latent_probes.warehouse.errors import WarehouseError
 
 # The variable that profiles.yml reads, too, and its default in bytes.
 MEMORY = "LATENT_PROBES_MEMORY"
@@ -25,9 +27,15 @@ MAX_VALUE = 120
 
 
 def memory_limit() -> str:
-    """How much memory DuckDB may use: the environment's, or at most half of the machine's."""
+    """How much memory DuckDB may use: the environment's, or at most half of the machine's.
+
+    Raises WarehouseError if the environment has no amount of memory there.
+    """
     half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    return os.environ.get(MEMORY) or f"{min(half, DEFAULT_MEMORY) // 10**6}MB"
+    limit = os.environ.get(MEMORY) or f"{min(half, DEFAULT_MEMORY) // 10**6}MB"
+    if not re.fullmatch(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", limit, re.IGNORECASE):
+        raise WarehouseError(f"{MEMORY} is {limit!r}, not an amount of memory such as 8GB")
+    return limit
 
 
 @contextmanager

@@ -57,11 +57,12 @@ class Versions:
         self.made_of.pop(node.name, None)
         self.contents.pop(node.name, None)
 
-    def note(self, node: Node, connection: duckdb.DuckDBPyConnection) -> None:
-        """Note what a node was made of that was just made, or a test that has passed."""
-        self.made_of[node.name] = self.of(node)
+    def note(self, node: Node, made_of: str, connection: duckdb.DuckDBPyConnection) -> None:
+        """Note that a node was just made, or that a test has passed, on what ``of`` was before."""
         if node.kind in ("seed", "table"):
+            # Both or none, if it is interrupted here.
             self.contents[node.name] = content(connection, node.name)
+        self.made_of[node.name] = made_of
 
     def of(self, node: Node) -> str:
         """A hash of what a node is made of."""
@@ -69,21 +70,39 @@ class Versions:
         if node.kind == "seed":
             read.append(files.hash_of(self.project.seeds / f"{node.name}.csv"))
         made_of = [self.code, node.statement, node.news, node.failures, node.columns, read]
-        return hashlib.md5(json.dumps(made_of).encode(), usedforsecurity=False).hexdigest()
+        return digest(made_of)
 
     def version(self, name: str) -> str | None:
-        """The content of a table or, of a view, a hash of what it is made of."""
+        """The content of a table or, of a view, what it was made of and the versions it reads."""
         if name.startswith("landing."):
             return self.landed.get(name.removeprefix("landing."))
         node = self.project.nodes[name]
-        return self.of(node) if node.kind == "view" else self.contents.get(name)
+        if node.kind != "view":
+            return self.contents.get(name)
+        # It was made of what it read then, and reads what is there now.
+        return digest([self.made_of.get(name), *map(self.version, node.parents)])
+
+
+def digest(values: list) -> str:
+    """A hash of some values."""
+    return hashlib.md5(json.dumps(values).encode(), usedforsecurity=False).hexdigest()
 
 
 def content(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """A table's number of rows and the sum of their hashes.
+    """A table's columns, its number of rows and the sum of their hashes.
 
     The last value is in the hash of a row by an exclusive or. By another one over the rows, equal
     changes of two rows would cancel.
     """
-    query = f"select count(*), sum(hash(found)) from {sql.identifier(table)} as found"
-    return str(connection.execute(query).fetchone())
+    name = sql.identifier(table)
+    columns = [tuple(row[:2]) for row in connection.execute(f"describe {name}").fetchall()]
+    # Without its text, a nested value has the hash of others: [] that of null.
+    nested = ("[]", "STRUCT(", "MAP(", "UNION(")
+    values = [
+        f"{sql.identifier(column)}{'::varchar' if any(sign in kind for sign in nested) else ''}"
+        for column, kind in columns
+    ]
+    counted = connection.execute(
+        f"select count(*), sum(hash({', '.join(values)}, 0)) from {name}"
+    ).fetchone()
+    return str([columns, counted])
