@@ -1,4 +1,4 @@
--- One row per published probe: the narrow columns by which the explorer filters, read in full when it is opened.
+-- One row per published probe: the narrow columns by which the explorer filters, and which it reads in full.
 {{ config(materialized='view') }}
 
 select
