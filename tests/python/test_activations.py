@@ -240,8 +240,8 @@ def test_the_loading_recipe_gives_a_state_for_each_probe(reading, model_folder, 
     (recipe,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(reading.folder)
     found = {}
-    # The tiny model has no layer 16, and its warehouse lies in another folder.
-    recipe = recipe.replace("warehouse.duckdb", f"{HOME}/warehouse.duckdb").replace("16", "2")
+    # The tiny model has no layer 19, and its warehouse lies in another folder.
+    recipe = recipe.replace("warehouse.duckdb", f"{HOME}/warehouse.duckdb").replace("19", "2")
     exec(recipe + "    found[probe_id] = state\n", {"found": found})
     ((n_probes,),) = reading.query("select count(*) from probes")
     assert len(found) == n_probes
