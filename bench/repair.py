@@ -12,13 +12,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python"))
+
+from damaged_answers import DAMAGES, Reader, damaged, is_part_of, valid_answers
+
+from latent_probes.common.home import Home
+from latent_probes.warehouse.compilation import compiled
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "python"))
-
-from damaged_answers import DAMAGES, Reader, damaged, is_part_of, valid_answers  # noqa: E402
-
-from latent_probes.common.home import Home  # noqa: E402
-from latent_probes.warehouse.compilation import compiled  # noqa: E402
 
 
 def main() -> None:

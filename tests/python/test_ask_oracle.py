@@ -22,7 +22,7 @@ from latent_probes.local_models.states import Document  # noqa: E402
 from latent_probes.oracles import adapters, asking, contract, hidden, logit_lens, prompts  # noqa: E402
 from latent_probes.oracles.reader import Halving, OracleReader  # noqa: E402
 from latent_probes.oracles.saved import SavedStates  # noqa: E402
-from latent_probes.sampling.language_model import LanguageModel, LanguageModelError  # noqa: E402
+from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, hash_of_files  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -64,7 +64,7 @@ def method(base, adapter, condition="real_state", name="tiny", batch_size=4, giv
     found = asking.Method(name, "oracle", condition, model, agreed)
     adapted = adapters.load(model, adapter, is_same_model=False)
     found.without_adapter = adapted.disable_adapter
-    found.adapter = {"name": "adapter", "hash": adapters.hash_of(adapter)}
+    found.adapter = {"name": "adapter", "hash": hash_of_files(adapter)}
     return found
 
 

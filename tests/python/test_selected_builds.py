@@ -174,8 +174,8 @@ def test_a_build_that_is_interrupted_keeps_what_is_known(finished, monkeypatch):
     assert second[0] == first[-1] == "oracle_questions"
 
 
-def test_what_a_view_reads_decides_whether_a_test_runs_again(finished, made):
-    """What it was made of does not: it reads what is there now."""
+def test_a_view_that_was_made_of_another_statement_is_another_version(finished, made):
+    """Whatever the project says now: a test that passed has read the view that was there."""
     here, project = Home(finished.folder, finished.home), compiled_project()
     view = next(node for node in project.nodes.values() if node.kind == "view" and node.parents)
     versions = Versions(here, replace(project, seeds=finished.folder / "seeds"))

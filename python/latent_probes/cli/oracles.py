@@ -153,7 +153,7 @@ def ask_oracle(
             asked.without_adapter = adapted.disable_adapter
             asked.adapter = {
                 "name": tokenizing.short_name(str(adapter)),
-                "hash": adapters.hash_of(folder),
+                "hash": language_model.hash_of_files(folder),
             }
         elif method != "text":
             terminal.say(f"layers {list(agreed.layers)} ({agreed.origins['layers']})")

@@ -14,6 +14,7 @@ import pyarrow
 from latent_probes import landing, table_files, warehouse
 from latent_probes.common import files
 from latent_probes.common.home import Home
+from latent_probes.evaluation.ratings import FORMULA_STARTS
 from latent_probes.table_files import Column, Text
 
 SCHEMA = [
@@ -60,7 +61,9 @@ def read(probes: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ",") ->
         table_files.read(connection, source, SCHEMA, lambda rows: f"insert into given from {rows}")
         # Files of the page protect a note that a spreadsheet would take for a formula.
         connection.execute(
-            r"update given set note = regexp_replace(note, '^''([=+\-@\t\r\n＝＋－＠])', '\1')"
+            "update given set note = substr(note, 2) "
+            "where substr(note, 1, 1) = '''' and list_contains($starts, substr(note, 2, 1))",
+            {"starts": list(FORMULA_STARTS)},
         )
         given = connection.sql("from given").to_arrow_table()
     probes.register("given_marks", given)

@@ -10,12 +10,12 @@ from typing import Any
 from latent_probes.common import hub_errors
 from latent_probes.evaluation.oracles import OracleError
 from latent_probes.sampling import tokenizing
-from latent_probes.sampling.language_model import LanguageModel, hash_of_files
+from latent_probes.sampling.language_model import LanguageModel
 
 CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 # Ways to start a LoRA that subtract it from the base model.
 CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq")
-WEIGHTS = "adapter_model.safetensors"
 # Files of a repository that are read; nothing that could contain code.
 PARTS = ["*.json", WEIGHTS, "*.txt", "*.jinja"]
 
@@ -54,7 +54,7 @@ def load(model: LanguageModel, folder: Path, *, is_same_model: bool) -> Any:
     Raises OracleError if it was made for another base model.
     """
     peft = libraries()
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
 
     described = read_config(folder)
     named = described.get("base_model_name_or_path") or ""
@@ -78,8 +78,6 @@ def load(model: LanguageModel, folder: Path, *, is_same_model: bool) -> Any:
             f"the adapter does not fit {model.name} ({tokenizing.first_line(error)}): it was made "
             "for a model of another width or structure"
         ) from error
-    from safetensors import safe_open
-
     with safe_open(str(folder / WEIGHTS), framework="pt") as file:
         found = set(file.keys())
     ours = set(peft.get_peft_model_state_dict(adapted, save_embedding_layers=False))
@@ -136,8 +134,3 @@ def refuse_other_tokenizer(model: LanguageModel, folder: Path) -> None:
             f"the adapter comes with another tokenizer than {model.name}: {len(theirs):,} tokens, "
             f"not {len(ours):,}, or tokens with other numbers; use the base model it was trained on"
         )
-
-
-def hash_of(folder: Path) -> str:
-    """SHA-256 of the adapter's files."""
-    return hash_of_files(folder)

@@ -190,12 +190,7 @@ def named(home: Home, node: Node) -> Iterator[None]:
 
 @contextmanager
 def writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that writes the warehouse, with the landing file attached.
-
-    Waits while another process has the warehouse open. Raises WarehouseError if it cannot be
-    opened.
-    """
-    wait_to_write(home)
+    """A connection that writes the warehouse, with the landing file attached."""
     # Left by a build that was killed: up to several GB.
     shutil.rmtree(f"{home.warehouse}.tmp", ignore_errors=True)
     settings = {"memory_limit": plain_sql.memory_limit()}

@@ -19,15 +19,10 @@ from latent_probes import landing
 from latent_probes.common import files, home, sql
 from latent_probes.common.home import Home
 from latent_probes.warehouse.errors import WarehouseError
-from latent_probes.warehouse.stamps import sources_digest
+from latent_probes.warehouse.stamps import COMPILED, sources_digest
 
 NODES = "nodes.json"
 MOST_EDITS = 3
-# What the compiled statements depend on.
-SOURCES = (
-    *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/*.yml"),
-    *("tests/*.sql", "tests/generic/*.sql"),
-)
 # The manifest of dbt knows these kinds of nodes besides others.
 KINDS = ("resource_type:seed", "resource_type:model", "resource_type:test")
 
@@ -92,30 +87,29 @@ def compiled_project(home: Home) -> CompiledProject:
 
     Raises WarehouseError if dbt cannot compile it.
     """
-    compiled_in = home.project / "target" / "plain"
     try:
-        compiled_in.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(compiled_in / "compiling.lock"):
-            folder = compiled_into(compiled_in, home.project)
+        folder = compiled_below(home.project, home.project)
     except PermissionError:
         # A checkout that others own, used with a home elsewhere.
-        compiled_in = home.folder / "target" / "plain"
-        compiled_in.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(compiled_in / "compiling.lock"):
-            folder = compiled_into(compiled_in, home.project)
+        folder = compiled_below(home.folder, home.project)
     return read_project(folder, home.project / "seeds")
 
 
-def compiled_into(parent: Path, project: Path) -> Path:
-    """The folder of the compiled project below another, whose lock is held."""
-    for _ in range(MOST_EDITS):
-        digest = sources_hash(project)
-        if not (parent / digest / NODES).exists():
-            compile_into(parent / digest, project)
-        # Unless it was edited meanwhile.
-        if sources_hash(project) == digest:
-            return parent / digest
-        shutil.rmtree(parent / digest)
+def compiled_below(place: Path, project: Path) -> Path:
+    """The folder of the compiled project, in the `target` of a checkout or of a home."""
+    parent = place / "target" / "plain"
+    parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(parent / "compiling.lock"):
+        for _ in range(MOST_EDITS):
+            digest = sources_hash(project)
+            folder = parent / digest
+            if (folder / NODES).exists():
+                return folder
+            compile_into(folder, project)
+            if sources_hash(project) == digest:
+                return folder
+            # It was edited meanwhile.
+            shutil.rmtree(folder)
     raise WarehouseError("the project changes faster than it can be compiled: run again later")
 
 
@@ -146,7 +140,7 @@ def compiled(home: Home, models: Iterable[str]) -> dict[str, str]:
 
 def sources_hash(project: Path) -> str:
     """SHA-256 of the files and versions that the compiled statements depend on."""
-    digest = sources_digest(project, SOURCES)
+    digest = sources_digest(project, COMPILED)
     digest.update(Path(__file__).read_bytes())
     for package in ("dbt-core", "dbt-duckdb", "jinja2"):
         digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())

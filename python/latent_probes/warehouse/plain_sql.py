@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from latent_probes import landing
-from latent_probes.common import sql
+from latent_probes.common import sql, terminal
 from latent_probes.warehouse import functions
 from latent_probes.warehouse.compilation import CompiledProject, Node
 from latent_probes.warehouse.errors import WarehouseError
@@ -132,12 +132,9 @@ def check(connection: duckdb.DuckDBPyConnection, node: Node) -> str | None:
     rows = connection.execute(f"from ({node.statement}\n) as failed limit {MAX_ROWS}")
     names = [column for column, *_ in rows.description]
     for row in rows.fetchall():
-        values = [f"{name}: {shown(value)}" for name, value in zip(names, row, strict=True)]
+        values = [
+            f"{name}: {terminal.shortened(str(value), MAX_VALUE)}"
+            for name, value in zip(names, row, strict=True)
+        ]
         lines.append(f"  {', '.join(values)}")
     return "\n".join(lines)
-
-
-def shown(value: Any) -> str:
-    """A value in a line of a message."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

@@ -13,9 +13,14 @@ import latent_probes
 from latent_probes.common import files
 from latent_probes.common.home import Home
 
-SOURCES = (
-    *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/**/*"),
+# What the SQL that dbt compiles depends on.
+COMPILED = (
+    *("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "seeds/*.yml"),
     *("tests/*.sql", "tests/generic/*.sql"),
+)
+# What a build or an export depends on.
+SOURCES = (
+    *(*COMPILED, "seeds/**/*"),
     *("python/latent_probes/**/*.py", "python/latent_probes/**/*.jinja"),
 )
 
