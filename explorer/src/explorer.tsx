@@ -71,7 +71,7 @@ function Page() {
 
 function Views({ dataset, rounds, meanings, views }: Opened) {
   const [address, go] = useAddress();
-  const [reading, change] = useReading(rounds);
+  const [reading, change, isKept] = useReading(rounds);
   const read = useLoaded("probes", () => readProbes(dataset));
   const probes = read.state === "ready" ? read.value : undefined;
   const selected = useSelection(probes, address.filters, select);
@@ -98,10 +98,13 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
         )}
         {address.view === "slot" && probes && selection && (
           <SlotView
-            {...{ dataset, rounds, meanings, probes, selection, address, go, reading, change }}
+            {...{ dataset, rounds, meanings, probes, selection, address, go }}
+            {...{ reading, change, isKept }}
           />
         )}
-        {address.view === "reading" && <ReadingView {...{ dataset, meanings, reading, change }} />}
+        {address.view === "reading" && (
+          <ReadingView {...{ dataset, meanings, reading, change, isKept }} />
+        )}
         {!needsProbes && address.view !== "reading" && (
           <TablesView {...{ dataset, meanings, address }} />
         )}

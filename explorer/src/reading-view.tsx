@@ -1,4 +1,5 @@
 // What a person has noted: on a probe, and all of it with the files to land.
+import type { ComponentChildren } from "preact";
 import { linkTo, noFilters } from "./address";
 import type { Dataset, Row } from "./dataset";
 import { download } from "./downloads";
@@ -6,6 +7,7 @@ import { useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
 import {
   type Change,
+  given,
   type Mark,
   marksFile,
   type Place,
@@ -21,16 +23,16 @@ export function ReadingOf(props: {
   place: Place;
   reading: Reading;
   change: Change;
+  isKept: boolean;
   meanings: Meanings;
 }) {
-  const { probeId, place, reading, change, meanings } = props;
+  const { probeId, place, reading, change, isKept, meanings } = props;
   const found = reading.marks[probeId];
   const of: Mark = found?.question === place.question ? found : { ...place, mark: "", note: "" };
-  const set = (given: Partial<Mark>): void =>
+  const set = (changed: Partial<Mark>): void =>
     change(({ marks }) => {
-      const next = { ...of, ...given };
-      if (next.mark || next.note) marks[probeId] = next;
-      else delete marks[probeId];
+      // Also if nothing is left: it can have landed, and the file withdraws it.
+      marks[probeId] = { ...of, ...changed };
     });
   return (
     <section class="reading" aria-labelledby="reading">
@@ -70,7 +72,43 @@ export function ReadingOf(props: {
         value={of.note}
         onChange={(event) => set({ note: event.currentTarget.value.trim() })}
       />
+      {!isKept && (
+        <>
+          <Unkept />
+          <Downloads reading={reading} />
+        </>
+      )}
     </section>
+  );
+}
+
+function Unkept() {
+  return (
+    <p class="unkept" role="alert">
+      This browser does not keep your marks and scores: its storage is full or switched off.
+      Download them before you close the page.
+    </p>
+  );
+}
+
+/** The files that carry marks and ratings to a home. */
+function Downloads(props: { reading: Reading; children?: ComponentChildren }) {
+  const { reading, children } = props;
+  const { marks, ratings } = reading;
+  return (
+    <div class="actions">
+      {Object.keys(marks).length > 0 && (
+        <button type="button" onClick={() => download("marks.csv", marksFile(reading))}>
+          Download marks
+        </button>
+      )}
+      {Object.keys(ratings).length > 0 && (
+        <button type="button" onClick={() => download("ratings.csv", ratingsFile(reading))}>
+          Download scores
+        </button>
+      )}
+      {children}
+    </div>
   );
 }
 
@@ -107,11 +145,14 @@ export function ReadingView(props: {
   meanings: Meanings;
   reading: Reading;
   change: Change;
+  isKept: boolean;
 }) {
-  const { dataset, meanings, reading, change } = props;
+  const { dataset, meanings, reading, change, isKept } = props;
   const landed = useLoaded("finding_marks", () => dataset.rows("finding_marks"));
-  const marks = Object.values(reading.marks).toSorted(byPlace);
+  const marks = given(reading).toSorted(byPlace);
+  const nWithdrawn = Object.keys(reading.marks).length - marks.length;
   const ratings = Object.values(reading.ratings).toSorted(byPlace);
+  const isEmpty = marks.length + nWithdrawn + ratings.length === 0;
   const forget = (): void => {
     if (!window.confirm("Remove all marks and scores from this browser?")) return;
     change((next) => {
@@ -124,50 +165,65 @@ export function ReadingView(props: {
       <header class="title">
         <h1>Your reading</h1>
       </header>
-      <p class="note">
-        Marks and scores are kept in this browser until you remove them. Download them, and land
-        them in the home of the data set:{" "}
-        <code>latent-probes land-marks marks.csv --rater NAME</code>,{" "}
-        <code>latent-probes land-ratings ratings.csv --rater NAME</code>.
-      </p>
-      <p class="actions">
-        <button type="button" onClick={() => download("marks.csv", marksFile(reading))}>
-          Download marks
-        </button>
-        <button type="button" onClick={() => download("ratings.csv", ratingsFile(reading))}>
-          Download scores
-        </button>
-        <button type="button" onClick={forget}>
-          Remove all
-        </button>
-      </p>
-      <header class="title">
-        <h2>
-          {count(marks.length)} marked {marks.length === 1 ? "probe" : "probes"}
-        </h2>
-      </header>
-      <Table
-        names={["Mark", "Question", "Note"]}
-        numbers={[]}
-        rows={marks.map((mark) => [
-          <Text key="mark">{mark.mark}</Text>,
-          <Link key="question" place={mark} />,
-          <Text key="note">{mark.note}</Text>,
-        ])}
-      />
-      <header class="title">
-        <h2>
-          {count(ratings.length)} scored {ratings.length === 1 ? "answer" : "answers"}
-        </h2>
-      </header>
-      <Table
-        names={["Score", "Question"]}
-        numbers={[0]}
-        rows={ratings.map((rating) => [
-          rating.score.toFixed(2),
-          <Link key="question" place={rating} />,
-        ])}
-      />
+      {!isKept && <Unkept />}
+      {isEmpty ? (
+        <p class="note">
+          You have noted nothing yet. Open a probe, and mark it below its answers, or score these
+          without seeing the judge’s scores. Marks and scores are kept in this browser, and listed
+          here.
+        </p>
+      ) : (
+        <>
+          <p class="note">
+            Marks and scores are kept in this browser until you remove them. Download them, and land
+            them in the home of the data set:{" "}
+            <code>latent-probes land-marks marks.csv --rater NAME</code>,{" "}
+            <code>latent-probes land-ratings ratings.csv --rater NAME</code>.
+            {nWithdrawn > 0 &&
+              ` The file of marks also withdraws ${count(nWithdrawn)} that you removed.`}
+          </p>
+          <Downloads reading={reading}>
+            <button type="button" onClick={forget}>
+              Remove all
+            </button>
+          </Downloads>
+        </>
+      )}
+      {marks.length > 0 && (
+        <>
+          <header class="title">
+            <h2>
+              {count(marks.length)} marked {marks.length === 1 ? "probe" : "probes"}
+            </h2>
+          </header>
+          <Table
+            names={["Mark", "Question", "Note"]}
+            numbers={[]}
+            rows={marks.map((mark) => [
+              <Text key="mark">{mark.mark}</Text>,
+              <Link key="question" place={mark} />,
+              <Text key="note">{mark.note}</Text>,
+            ])}
+          />
+        </>
+      )}
+      {ratings.length > 0 && (
+        <>
+          <header class="title">
+            <h2>
+              {count(ratings.length)} scored {ratings.length === 1 ? "answer" : "answers"}
+            </h2>
+          </header>
+          <Table
+            names={["Score", "Question"]}
+            numbers={[0]}
+            rows={ratings.map((rating) => [
+              rating.score.toFixed(2),
+              <Link key="question" place={rating} />,
+            ])}
+          />
+        </>
+      )}
       {landed.state === "ready" && landed.value.length > 0 && (
         <FindingMarks rows={landed.value} meanings={meanings} />
       )}

@@ -1,5 +1,5 @@
 // What a person notes while reading: marks of probes and scores of answers, kept in the browser.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Round } from "./dataset";
 import { csvOf } from "./downloads";
 import { md5 } from "./md5";
@@ -13,7 +13,7 @@ export interface Place {
 }
 
 export interface Mark extends Place {
-  /** Empty for a note alone. */
+  /** Empty for a note alone; without a note, too, what was landed of the probe is withdrawn. */
   mark: string;
   note: string;
 }
@@ -34,19 +34,39 @@ export interface Reading {
 
 export type Change = (change: (reading: Reading) => void) => void;
 
-/** The reading of a set, and how to change it. The set is known by its first round. */
-export function useReading(rounds: Round[]): [Reading, Change] {
+/**
+ * The reading of a set, how to change it, and whether the browser keeps it.
+ *
+ * The set is known by its first round. What a browser cannot keep, because its storage is full or
+ * switched off, is there while the page is open, and leaving it asks first.
+ */
+export function useReading(rounds: Round[]): [Reading, Change, boolean] {
   const key = keyOf(rounds);
   const [reading, setReading] = useState(() => kept(key) ?? none());
+  const unkept = useRef<((reading: Reading) => void)[]>([]);
+  const [isKept, setIsKept] = useState(true);
   const change: Change = (apply) => {
-    // Another tab can have changed it.
-    const next = structuredClone(kept(key) ?? reading);
-    apply(next);
-    keep(key, next);
+    // Another tab can have changed what is kept: all that is not yet kept is done to that.
+    const next = structuredClone(kept(key) ?? none());
+    unkept.current.push(apply);
+    for (const earlier of unkept.current) earlier(next);
+    const wasKept = keep(key, next);
+    if (wasKept) unkept.current = [];
     setReading(next);
+    setIsKept(wasKept);
   };
-  return [reading, change];
+  useEffect(() => {
+    if (isKept) return;
+    const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [isKept]);
+  return [reading, change, isKept];
 }
+
+/** Marks that were not withdrawn. */
+export const given = ({ marks }: Reading): Mark[] =>
+  Object.values(marks).filter(({ mark, note }) => mark || note);
 
 const none = (): Reading => ({ marks: {}, ratings: {}, isBlind: false });
 
@@ -68,11 +88,13 @@ function kept(key: string): Reading | undefined {
   }
 }
 
-function keep(key: string, reading: Reading): void {
+/** Keep it in the browser; false if that is full, or keeps nothing. */
+function keep(key: string, reading: Reading): boolean {
   try {
     localStorage.setItem(key, JSON.stringify(reading));
+    return true;
   } catch {
-    // It is full, or keeps nothing: what was noted can be downloaded while the page is open.
+    return false;
   }
 }
 
@@ -100,14 +122,14 @@ export function answerId(round: number, probeId: string, number: number): string
   return `answerer-${md5(JSON.stringify([round, probeId, "complement", "answerer", number, 1]))}`;
 }
 
-/** The marks as a file for `latent-probes land-marks`. */
+/** The marks as a file for `latent-probes land-marks`, which also withdraws what was removed. */
 export function marksFile({ marks }: Reading): string {
   return csvOf(
     ["probe_id", "question_hash", "mark", "note", "question"],
     Object.entries(marks).map(([id, { mark, note, question }]) => [
       id,
       md5(question),
-      mark,
+      mark || note ? mark : "withdrawn",
       note,
       question,
     ]),

@@ -29,6 +29,7 @@ interface Props {
   go: (address: Address) => void;
   reading: Reading;
   change: Change;
+  isKept: boolean;
 }
 
 export function SlotView(props: Props) {
@@ -177,7 +178,7 @@ function Slot(props: SlotProps) {
   const probe = document.probes.find((other) => other.slot_idx === address.slot);
   const rejection = rejected.find((row) => row.slot_idx === address.slot);
   const round = rounds.find((other) => other.round_number === address.round);
-  const { reading, change } = props;
+  const { reading, change, isKept } = props;
   // Other parts can tell what the scores are.
   const showsMore = !reading.isBlind;
   const place: Place = {
@@ -217,7 +218,7 @@ function Slot(props: SlotProps) {
         <div class="right">
           {probe && <Answers {...{ document, probe, round, place, reading, change }} />}
           {probe && (
-            <ReadingOf probeId={probe.probe_id} {...{ place, reading, change, meanings }} />
+            <ReadingOf probeId={probe.probe_id} {...{ place, reading, change, isKept, meanings }} />
           )}
           {showsMore && <Controls rows={props.controls} meanings={meanings} />}
           {probe && showsMore && <MethodAnswers {...{ dataset, document, probe, meanings }} />}

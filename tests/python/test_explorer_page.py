@@ -381,6 +381,48 @@ def test_marks_and_scores_of_a_reader_land(tab, address, export, demo_once, tmp_
     assert sorted(person.query(ratings)) == sorted(
         zip(scores, (0, 0.25, 0.5, 0.75, 1), strict=True)
     )
+    # What is removed on the page is withdrawn where it has landed.
+    tab.go_back()
+    tab.click(".reading >> text=leaks")
+    tab.fill("[aria-label=Note]", "")
+    tab.click("nav >> text=Reading")
+    tab.wait_for_selector("text=also withdraws 1")
+    with tab.expect_download() as waiting:
+        tab.click("text=Download marks")
+    waiting.value.save_as(path)
+    assert "landed 1 of 1 marks" in person.runs(
+        "latent-probes", "land-marks", str(path), "--rater", "anna"
+    )
+    person.runs("latent-probes", "status")
+    assert person.query("select * from probe_marks") == []
+
+
+def test_what_the_browser_cannot_keep_is_there_until_it_is_downloaded(chromium, address):
+    context = chromium.new_context()
+    context.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); };"
+    )
+    tab = context.new_page()
+    open_at(tab, address, "#/probe/1/lcet10.txt-04/12")
+    assert tab.locator(".unkept").count() == 0
+    for slot, mark in ((10, "good"), (11, "leaks")):
+        tab.click(f".slots a >> text=/^{slot}$/")
+        tab.wait_for_selector(f".slots [aria-current] >> text=/^{slot}$/")
+        tab.click(f".reading >> text={mark}")
+        assert "does not keep" in tab.inner_text(".reading .unkept")
+    tab.click(".slots a >> text=/^10$/")
+    tab.wait_for_selector(".reading [aria-pressed=true] >> text=good")
+    with tab.expect_download() as waiting:
+        tab.click(".reading >> text=Download marks")
+    marks = duckdb.sql(f"select mark from read_csv('{waiting.value.path()}')").fetchall()
+    assert sorted(marks) == [("good",), ("leaks",)]
+    # Leaving the page asks first.
+    asked = []
+    tab.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    tab.close(run_before_unload=True)
+    tab.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    context.close()
 
 
 def test_what_another_page_left_in_the_browser_is_not_taken_for_marks(tab, address):

@@ -1103,7 +1103,7 @@ def test_a_result_nested_a_million_deep_lands(connection, tmp_path):
     assert len(rows(connection, "select body from responses")[0][0]) > 2_000_000
 
 
-def marks_of(mark: str, note: str | None = None) -> pyarrow.Table:
+def marks_of(mark: str | None, note: str | None = None) -> pyarrow.Table:
     """A mark of one probe, as a file of the page has it."""
     row = {"rater": "anna", "probe_id": "p", "question_hash": "h", "mark": mark, "note": note}
     return pyarrow.Table.from_pylist([row | {"file_hash": "f"}])
@@ -1117,3 +1117,10 @@ def test_a_changed_mark_lands_behind_the_earlier_one(connection):
     assert landed == [1, 0, 1, 1, 0]
     marks = "select revision, mark, note from probe_marks order by revision"
     assert rows(connection, marks) == [(1, "good", None), (2, "leaks", None), (3, "leaks", "why")]
+
+
+def test_a_landed_mark_is_withdrawn_once_and_can_be_given_again(connection):
+    given = (None, "good", None, None, "leaks")
+    assert [landing.add_marks(connection, marks_of(mark)) for mark in given] == [0, 1, 1, 0, 1]
+    landed = rows(connection, "select revision, mark from probe_marks order by revision")
+    assert landed == [(1, "good"), (2, None), (3, "leaks")]

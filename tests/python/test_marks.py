@@ -47,11 +47,20 @@ def test_a_mark_a_note_or_both_are_read(probes, tmp_path):
     ]
 
 
+def test_a_mark_is_withdrawn_even_if_its_question_has_changed(probes, tmp_path):
+    row = {"mark": None, "note": None}
+    assert read(probes, tmp_path, f"p,{HASH},withdrawn,,x\nq,0,withdrawn,,x\n") == [
+        row | {"probe_id": "p", "question_hash": HASH},
+        row | {"probe_id": "q", "question_hash": "0"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
         (f"p,{HASH},leaks,,x\np,{HASH},good,,x\n", "row 1: the probe is marked twice"),
         (f"p,{HASH},,,x\n", "row 1: there is neither a mark nor a note"),
+        (f"p,{HASH},withdrawn,why,x\n", "row 1: a withdrawn mark has no note"),
         (f"p,{HASH},word,,x\n", "row 1: mark is word, not one of good, leaks"),
         (f"q,{HASH},good,,x\n", "row 1: probe_id is not that of a probe of this home"),
         ("p,0,good,,x\n", "row 1: the probe has another question"),

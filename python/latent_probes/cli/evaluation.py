@@ -190,7 +190,7 @@ def land_marks(
     """Land the marks and notes that a human rater gave probes.
 
     If the file is invalid, nothing lands. A changed mark replaces the rater's earlier one, which
-    stays in the landing file.
+    stays in the landing file; so does one that the file withdraws.
     """
     from latent_probes.common import terminal
     from latent_probes.evaluation import marks

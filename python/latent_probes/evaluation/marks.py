@@ -1,7 +1,7 @@
 """Marks that people give probes on the explorer's page.
 
 A mark is of the question that was read: it carries the question's hash, so it cannot attach to
-another one.
+another one. A mark that was removed on the page is in its file as withdrawn.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ SCHEMA = [
     Column("mark", "mark", Text(), nullable=True),
     Column("note", "note", Text(), nullable=True),
 ]
+
+
+# What the page's file has as the mark of a probe whose mark was removed.
+WITHDRAWN = "withdrawn"
 
 
 class MarkError(Exception):
@@ -50,6 +54,7 @@ def land_marks(home: Home, path: Path, rater: str, delimiter: str = ",") -> tupl
 def read(probes: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ",") -> pyarrow.Table:
     """An Arrow table of probe_id, question_hash, mark and note, one row per marked probe.
 
+    A withdrawn mark has neither mark nor note, and can be of a probe that is no longer there.
     ``probes`` is a connection to the warehouse. Raises MarkError for the first row at fault.
     """
     source = table_files.local_file(path, delimiter)
@@ -76,6 +81,8 @@ def read(probes: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ",") ->
                     when given.problem is not null then given.problem
                     when count(*) over (partition by given.probe_id) > 1
                         then 'the probe is marked twice'
+                    when given.mark = $withdrawn
+                        then if(given.note is not null, 'a withdrawn mark has no note', null)
                     when given.mark is null and given.note is null
                         then 'there is neither a mark nor a note'
                     when given.mark is not null and names.name is null
@@ -93,13 +100,19 @@ def read(probes: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ",") ->
             qualify fault is not null
             order by given.row_number
             limit 1
-            """
+            """,
+            {"withdrawn": WITHDRAWN},
         ).fetchall()
+        marks = probes.execute(
+            "select probe_id, question_hash, nullif(mark, $withdrawn) as mark, note "
+            "from given_marks order by row_number",
+            {"withdrawn": WITHDRAWN},
+        ).to_arrow_table()
     finally:
         probes.unregister("given_marks")
     if faults:
         ((row_number, fault),) = faults
         raise MarkError(f"{path}, row {row_number}: {fault}; fix or drop the row")
-    if not given.num_rows:
+    if not marks.num_rows:
         raise MarkError(f"{path} contains no marks")
-    return given.drop_columns(["row_number", "problem"])
+    return marks

@@ -12,7 +12,8 @@ def add_marks(connection: duckdb.DuckDBPyConnection, marks: pyarrow.Table) -> in
     """Land the marks of a rater; return the number of those that are new or changed.
 
     ``marks`` is an Arrow table of rater, probe_id, question_hash, mark, note and file_hash, with at
-    most one row per probe. Lands all or nothing; a changed mark is another row.
+    most one row per probe. Lands all or nothing; a changed mark is another row, and so is the
+    withdrawal of a landed one, which has neither mark nor note.
     """
     connection.register("incoming_marks", marks)
     try:
@@ -34,6 +35,7 @@ def add_marks(connection: duckdb.DuckDBPyConnection, marks: pyarrow.Table) -> in
                 where
                     (newest.question_hash, newest.mark, newest.note)
                     is distinct from (incoming.question_hash, incoming.mark, incoming.note)
+                    and coalesce(newest.probe_id, incoming.mark, incoming.note) is not null
                 order by incoming.probe_id
                 """,
             )

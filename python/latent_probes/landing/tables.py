@@ -293,7 +293,7 @@ create table if not exists human_ratings (
 );
 
 -- One row per mark that a human rater gave a probe, or changed; the newest one counts. The hash is
--- that of the question that was read. There is a mark, a note or both.
+-- that of the question that was read. There is a mark, a note or both; neither if it was withdrawn.
 create table if not exists probe_marks (
     rater varchar not null,
     probe_id varchar not null,
