@@ -103,10 +103,10 @@ def read(probes: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ",") ->
             """,
             {"withdrawn": WITHDRAWN},
         ).fetchall()
-        marks = probes.execute(
+        marks = probes.sql(
             "select probe_id, question_hash, nullif(mark, $withdrawn) as mark, note "
             "from given_marks order by row_number",
-            {"withdrawn": WITHDRAWN},
+            params={"withdrawn": WITHDRAWN},
         ).to_arrow_table()
     finally:
         probes.unregister("given_marks")
