@@ -1,4 +1,5 @@
 // Addresses of views: all state that is worth sharing is in the fragment, after #.
+import { ORDERS, type Order } from "./order";
 import { FACET_NAMES, type Facet } from "./probes";
 
 /** Which probes are listed. A facet without values is not filtered. */
@@ -14,6 +15,7 @@ export interface Filters {
   text: string;
   /** Whether atoms are searched, too. */
   atoms: boolean;
+  order: Order;
 }
 
 export const VIEWS = ["probes", "rejections", "arms", "leaderboard", "spend", "reading"] as const;
@@ -34,6 +36,7 @@ export function noFilters(): Filters {
     document: "",
     text: "",
     atoms: false,
+    order: "",
   };
 }
 
@@ -69,6 +72,8 @@ function parsedFilters(values: URLSearchParams): Filters {
   filters.document = values.get("document") ?? "";
   filters.text = values.get("text") ?? "";
   filters.atoms = values.has("atoms");
+  const order = values.get("order") ?? "";
+  if (Object.hasOwn(ORDERS, order)) filters.order = order as Order;
   return filters;
 }
 
@@ -83,7 +88,7 @@ function decoded(part: string): string {
 /** The address as the fragment of a link. */
 export function linkTo(address: Address): string {
   const values = new URLSearchParams();
-  const { facets, rounds, findings, best, document, text, atoms } = address.filters;
+  const { facets, rounds, findings, best, document, text, atoms, order } = address.filters;
   for (const facet of FACET_NAMES) for (const value of facets[facet]) values.append(facet, value);
   for (const round of rounds) values.append("round", String(round));
   for (const finding of findings) values.append("finding", finding);
@@ -91,6 +96,7 @@ export function linkTo(address: Address): string {
   if (document) values.set("document", document);
   if (text) values.set("text", text);
   if (atoms) values.set("atoms", "1");
+  if (order) values.set("order", order);
   let path: string = address.view;
   if (address.view === "slot") {
     path = `probe/${address.round}/${encodeURIComponent(address.document)}/${address.slot}`;

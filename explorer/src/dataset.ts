@@ -8,7 +8,8 @@ import {
   parquetRead,
   parquetReadObjects,
 } from "hyparquet";
-import { fetched, RangedFile } from "./ranges";
+import { messageOf } from "./loading";
+import { FetchError, fetched, RangedFile } from "./ranges";
 
 export type Row = Record<string, unknown>;
 
@@ -44,7 +45,7 @@ export class Table {
   ) {}
 
   footer(): Promise<FileMetaData> {
-    this.metadata ??= parquetMetadataAsync(this.file, FOOTER);
+    this.metadata ??= this.of(() => parquetMetadataAsync(this.file, FOOTER));
     return this.metadata;
   }
 
@@ -59,30 +60,46 @@ export class Table {
     throw new Error(`${this.path} has no row ${row}`);
   }
 
+  /** What it gives; an error says which file it is of. */
+  private async of<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof FetchError) throw error;
+      throw new Error(`${this.path} cannot be read: ${messageOf(error)}`);
+    }
+  }
+
   /** Rows from `rowStart` to before `rowEnd`, of these columns. Integers are numbers. */
   async rows(
     options: { columns?: string[]; rowStart?: number; rowEnd?: number } = {},
   ): Promise<Row[]> {
-    const rows = await parquetReadObjects({
-      file: this.file,
-      metadata: await this.footer(),
-      compressors: COMPRESSORS,
-      useOffsetIndex: true,
-      ...options,
-    });
+    const metadata = await this.footer();
+    const rows = await this.of(() =>
+      parquetReadObjects({
+        file: this.file,
+        metadata,
+        compressors: COMPRESSORS,
+        useOffsetIndex: true,
+        ...options,
+      }),
+    );
     return rows.map((row) => plain(row) as Row);
   }
 
   /** The rows of one document; only the pages that can have them are read. */
   async rowsOf(document: string): Promise<Row[]> {
-    const rows = await parquetReadObjects({
-      file: this.file,
-      metadata: await this.footer(),
-      compressors: COMPRESSORS,
-      useOffsetIndex: true,
-      usePageIndex: true,
-      filter: { doc_id: { $eq: document } },
-    });
+    const metadata = await this.footer();
+    const rows = await this.of(() =>
+      parquetReadObjects({
+        file: this.file,
+        metadata,
+        compressors: COMPRESSORS,
+        useOffsetIndex: true,
+        usePageIndex: true,
+        filter: { doc_id: { $eq: document } },
+      }),
+    );
     return rows.map((row) => plain(row) as Row);
   }
 
@@ -94,7 +111,9 @@ export class Table {
   /** Read these columns chunk by chunk, in any order, so that never all values are in memory. */
   async scan(columns: string[], onChunk: (chunk: ColumnData) => void): Promise<void> {
     const metadata = await this.footer();
-    await parquetRead({ file: this.file, metadata, compressors: COMPRESSORS, columns, onChunk });
+    await this.of(() =>
+      parquetRead({ file: this.file, metadata, compressors: COMPRESSORS, columns, onChunk }),
+    );
   }
 }
 
@@ -111,6 +130,20 @@ function plain(value: unknown): unknown {
   return value;
 }
 
+interface Manifest {
+  build: string;
+  files: { path: string; bytes: number }[];
+}
+
+function manifestOf(bytes: ArrayBuffer): Manifest {
+  try {
+    const { build, files } = JSON.parse(new TextDecoder().decode(bytes)) as Manifest;
+    return { build: String(build), files: files.filter(({ path }) => path.endsWith(".parquet")) };
+  } catch {
+    throw new Error("manifest.json is not that of a data set: the server sent something else.");
+  }
+}
+
 /** A data set, opened by its manifest. */
 export class Dataset {
   private readonly small = new Map<string, Promise<Row[]>>();
@@ -122,14 +155,9 @@ export class Dataset {
 
   /** Open the data set in the folder at this address. */
   static async open(folder: string): Promise<Dataset> {
-    const text = new TextDecoder().decode(await fetched(`${folder}manifest.json`));
-    const manifest = JSON.parse(text) as {
-      build: string;
-      files: { path: string; bytes: number }[];
-    };
+    const manifest = manifestOf(await fetched(`${folder}manifest.json`));
     const tables = new Map<string, Table[]>();
     for (const { path, bytes } of manifest.files) {
-      if (!path.endsWith(".parquet")) continue;
       const config = path.split("/")[0]!;
       const url = folder + path.split("/").map(encodeURIComponent).join("/");
       const table = new Table(path, new RangedFile(url, bytes));

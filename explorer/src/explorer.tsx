@@ -1,11 +1,13 @@
 // The page: opens the data set, follows the address, shows a view.
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Address, linkTo, noFilters, parsed, type ViewName } from "./address";
 import { Blind } from "./blind";
 import { Dataset, type Round } from "./dataset";
 import { useLoaded } from "./loading";
 import { Meanings } from "./meanings";
+import { ordered } from "./order";
+import { noteScrolling, useScrolling } from "./places";
 import { readProbes } from "./probes";
 import { ProbesView, useSelection } from "./probes-view";
 import { traffic } from "./ranges";
@@ -13,7 +15,7 @@ import { useReading } from "./reading";
 import { ReadingView } from "./reading-view";
 import { useSearch } from "./search";
 import { select } from "./selection";
-import { count, When } from "./shown";
+import { count, focusOn, When } from "./shown";
 import { SlotView } from "./slot-view";
 import { TABLE_VIEWS, TablesView } from "./tables-view";
 
@@ -35,12 +37,12 @@ async function open(): Promise<Opened> {
     );
   }
   const dataset = await Dataset.open(FOLDER);
-  const [rounds, meanings, methods] = await Promise.all(
-    ["rounds", "meanings", "oracle_leaderboard"].map((table) => dataset.rows(table)),
+  const [rounds, meanings] = await Promise.all(
+    ["rounds", "meanings"].map((table) => dataset.rows(table)),
   );
-  const views = TABLE_VIEWS.filter(({ table }) => dataset.files(table).length > 0)
-    .map(({ view }) => view)
-    .filter((view) => view !== "leaderboard" || methods!.some((row) => !row.is_baseline));
+  const views = TABLE_VIEWS.filter(({ table }) => dataset.files(table).length > 0).map(
+    ({ view }) => view,
+  );
   return {
     dataset,
     rounds: rounds as unknown as Round[],
@@ -77,12 +79,19 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
   const selected = useSelection(probes, address.filters, select);
   const key = linkTo({ view: "probes", filters: address.filters, page: 1 });
   const searched = useSearch(dataset, probes, selected, address.filters, key);
-  const selection = searched?.selection;
+  const { order } = address.filters;
+  const found = searched?.selection;
+  const places = useMemo(
+    () => probes && found && ordered(probes, found.places, order),
+    [probes, found?.places, order],
+  );
+  const selection = found && places && { ...found, places };
   const title = address.view === "slot" ? `${address.document}, ${address.slot}` : address.view;
   useEffect(() => {
     document.title = `${title} · Latent probes`;
-    window.scrollTo(0, 0);
   }, [title]);
+  const page = address.view === "probes" ? address.page : 1;
+  useScrolling(`${title} ${page}`, page > 1 ? "selected" : undefined);
   const needsProbes = address.view === "probes" || address.view === "slot";
   return (
     <Blind.Provider value={reading.isBlind}>
@@ -121,7 +130,7 @@ function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] 
   const models = [...new Set(rounds.map((round) => round.source_model))];
   return (
     <header class="masthead">
-      <button type="button" class="skip" onClick={skip}>
+      <button type="button" class="skip" onClick={() => focusOn("main")}>
         Skip to content
       </button>
       <a class="name" href={linkTo({ view: "probes", filters: noFilters(), page: 1 })}>
@@ -151,12 +160,6 @@ function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] 
   );
 }
 
-function skip(): void {
-  const main = document.getElementById("main")!;
-  main.tabIndex = -1;
-  main.focus();
-}
-
 /** What the page has fetched, and which build it shows. */
 function Traffic({ dataset }: { dataset: Dataset }) {
   const [, again] = useState(0);
@@ -177,4 +180,5 @@ function Traffic({ dataset }: { dataset: Dataset }) {
   );
 }
 
+noteScrolling();
 render(<Page />, document.body);

@@ -6,6 +6,9 @@ export type Loaded<T> =
   | { state: "ready"; value: T }
   | { state: "failed"; message: string };
 
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
 /** What `read` gives, again when `key` changes; what belongs to an older key is dropped. */
 export function useLoaded<T>(key: string, read: () => Promise<T>): Loaded<T> {
   const [loaded, setLoaded] = useState<{ key: string; of: Loaded<T> }>();
@@ -16,7 +19,7 @@ export function useLoaded<T>(key: string, read: () => Promise<T>): Loaded<T> {
     };
     read().then(
       (value) => set({ state: "ready", value }),
-      (error) => set({ state: "failed", message: String(error?.message ?? error) }),
+      (error) => set({ state: "failed", message: messageOf(error) }),
     );
     return () => {
       wanted = false;

@@ -24,8 +24,8 @@ export function Findings({ rows, meanings }: { rows: Row[]; meanings: Meanings }
       title="Findings"
       notes={rows.map((row) => {
         const name = String(row.finding);
-        const value = `${fixed(row.value)}, from ${fixed(row.threshold)}`;
-        return [name.replaceAll("_", " "), `${meanings.of("finding", name) ?? ""} (${value})`];
+        const value = `Here ${fixed(row.value)}, found from ${fixed(row.threshold)}.`;
+        return [name.replaceAll("_", " "), `${meanings.of("finding", name) ?? ""} ${value}`];
       })}
     />
   );

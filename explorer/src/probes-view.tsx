@@ -6,12 +6,15 @@ import { type Question, readQuestions } from "./documents";
 import { csvOf, download } from "./downloads";
 import { useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
+import { ORDER_SQL, ORDERS, type Order } from "./order";
 import { FacetList, Histogram } from "./pictures";
-import { FACET_NAMES, type Facet, type Probes, roundOfPlace, UNSCORED } from "./probes";
+import { useHeading, useSettled } from "./places";
+import { FACET_NAMES, type Facet, findingsAt, type Probes, roundOfPlace, UNSCORED } from "./probes";
 import { BAND_RANGES, type Selection, sqlOf, totalOf } from "./selection";
-import { count, percent, Score, Sql, Text, When } from "./shown";
+import { count, Failure, FindingNames, focusOn, percent, Score, Sql, Text, When } from "./shown";
 
-const PAGE = 40;
+/** Probes on a page of the list. */
+export const PAGE = 40;
 const TITLES: Record<Facet, string> = {
   scope: "Scope",
   target: "Target",
@@ -40,7 +43,12 @@ export function ProbesView(props: Props) {
     values.includes(value) ? values.filter((other) => other !== value) : [...values, value];
   return (
     <>
-      <h1 class="visually-hidden">Probes</h1>
+      <h1 class="visually-hidden" ref={useHeading("probes")} tabIndex={-1}>
+        Probes
+      </h1>
+      <button type="button" class="skip" onClick={() => focusOn("selected")}>
+        Skip to the list
+      </button>
       <div class="glance">
         <div>
           <section class="scores" aria-labelledby="best-score">
@@ -48,6 +56,11 @@ export function ProbesView(props: Props) {
               <h2 id="best-score">Best score of a probe’s answers</h2>
               <Sql of="the histogram" query={HISTOGRAM(filters)} />
             </header>
+            <p class="note">
+              Every question is answered several times from the complement alone: the text on the
+              other side of the split. HARD: no answer scores 0.4 or more. EASY: one scores at least
+              0.8.
+            </p>
             <Histogram
               bars={selection.bars}
               best={filters.best}
@@ -59,6 +72,7 @@ export function ProbesView(props: Props) {
               onSelect={(best) => show({ best })}
             />
           </section>
+          {probes.findingsFailure && <Failure>{`No findings: ${probes.findingsFailure}`}</Failure>}
           {probes.findingNames.length > 0 && (
             <FacetList
               name="finding"
@@ -161,6 +175,7 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
   const shown = Math.min(page, pages);
   const places = [...selection.places.subarray((shown - 1) * PAGE, shown * PAGE)];
   const questions = useLoaded(places.join(), () => questionsOf(dataset, probes, places));
+  useSettled(questions.state === "ready");
   const isFiltered = linkTo({ view: "probes", filters, page: 1 }) !== "#/probes";
   const ids = (): void => {
     const rows = [...selection.places].map((place) => {
@@ -172,7 +187,7 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
   return (
     <section class="list" aria-labelledby="selected">
       <header>
-        <h2 id="selected" aria-live="polite">
+        <h2 id="selected" aria-live="polite" tabIndex={-1}>
           {count(selection.places.length)} {selection.places.length === 1 ? "probe" : "probes"}
           {share < 1 && <small> in {percent(share)} of them</small>}
           {!filters.text &&
@@ -199,13 +214,24 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
           value={filters.document}
           onFind={(document) => show({ document })}
         />
+        <select
+          aria-label="Order"
+          value={filters.order}
+          onChange={(event) => show({ order: event.currentTarget.value as Order })}
+        >
+          {Object.entries(ORDERS).map(([order, name]) => (
+            <option key={order} value={order}>
+              {name}
+            </option>
+          ))}
+        </select>
         {isFiltered && (
           <a href={linkTo({ view: "probes", filters: noFilters(), page: 1 })}>All probes</a>
         )}
         <button type="button" onClick={ids}>
           Download ids
         </button>
-        <Sql of="the list" query={sqlOf(filters, "*")} />
+        <Sql of="the list" query={sqlOf(filters, "*", ORDER_SQL[filters.order])} />
       </header>
       {places.length === 0 && share === 1 ? (
         <p class="empty">No probe has all of these properties.</p>
@@ -242,20 +268,22 @@ function Find(props: { name: string; value: string; onFind: (value: string) => v
   );
 }
 
-/** The questions of probes at these places, in order. */
+/** The questions of probes at these places, in their order. */
 async function questionsOf(
   dataset: Dataset,
   probes: Probes,
   places: number[],
 ): Promise<Question[]> {
-  const found: Question[] = [];
-  const rounds = Map.groupBy(places, (place) => roundOfPlace(probes, place).round);
+  const found = new Map<number, Question>();
+  const increasing = places.toSorted((a, b) => a - b);
+  const rounds = Map.groupBy(increasing, (place) => roundOfPlace(probes, place).round);
   for (const [round, inRound] of rounds) {
     const { first } = roundOfPlace(probes, inRound[0]!);
     const rows = inRound.map((place) => place - first);
-    found.push(...(await readQuestions(dataset, round, rows)));
+    const questions = await readQuestions(dataset, round, rows);
+    for (const [number, place] of inRound.entries()) found.set(place, questions[number]!);
   }
-  return found;
+  return places.map((place) => found.get(place)!);
 }
 
 function Item(props: {
@@ -287,6 +315,7 @@ function Item(props: {
         <span class="place">
           <Text>{key.id}</Text>, {slot}
         </span>
+        <FindingNames names={findingsAt(probes, place)} />
       </a>
     </li>
   );

@@ -1,6 +1,7 @@
 // All probes of the set by their narrow columns, packed: half a million take a few megabytes.
 import type { Dataset, Table } from "./dataset";
 import { roundOf } from "./dataset";
+import { messageOf } from "./loading";
 
 /** The probes, ordered by round, document and slot. One entry per probe in each array. */
 export interface Probes {
@@ -18,6 +19,8 @@ export interface Probes {
   /** The findings of a probe: bit n is set if it has number n of `findingNames`. */
   findings: Uint32Array;
   findingNames: string[];
+  /** Why findings are missing, if they could not be read. */
+  findingsFailure: string;
   /** Best score in hundredths; UNSCORED if the probe has none. */
   best: Uint8Array;
 }
@@ -79,6 +82,7 @@ export async function readProbes(dataset: Dataset): Promise<Probes> {
     best: new Uint8Array(length),
     findings: new Uint32Array(length),
     findingNames: [],
+    findingsFailure: "",
   };
   const starts = counts.map((_, file) => counts.slice(0, file).reduce((sum, n) => sum + n, 0));
   const found = await Promise.all(files.map((file, number) => pack(probes, starts[number]!, file)));
@@ -94,7 +98,9 @@ export async function readProbes(dataset: Dataset): Promise<Probes> {
       probes.typicality[place] = none!;
     }
   }
-  await readFindings(dataset, probes);
+  await readFindings(dataset, probes).catch((error) => {
+    probes.findingsFailure = messageOf(error);
+  });
   return probes;
 }
 
@@ -185,6 +191,11 @@ function distanceCode(words: number): number {
 export function distanceLimits(range: string): [number, number | null] {
   const code = FACETS.distance.indexOf(range);
   return [code === 0 ? 0 : DISTANCES[code - 1]! + 1, DISTANCES[code] ?? null];
+}
+
+/** The findings of the probe at a place. */
+export function findingsAt({ findings, findingNames }: Probes, place: number): string[] {
+  return findingNames.filter((_, number) => findings[place]! & (1 << number));
 }
 
 /** The place of a probe, or where it would be if the set had it. */

@@ -1,5 +1,6 @@
 // Files of the data set, read by byte ranges from the folder that the page is served from.
 import type { AsyncBuffer } from "hyparquet";
+import { messageOf } from "./loading";
 
 /** Ranges closer than this are fetched together: a request costs more than these bytes. */
 const MAX_GAP = 64 << 10;
@@ -31,7 +32,10 @@ export function merged<T extends { start: number; end: number }>(
   return groups;
 }
 
-/** Fetch a file, or a range of it. Throws an Error that says which file is not available. */
+/** A file that is not available; the message says which, and why. */
+export class FetchError extends Error {}
+
+/** Fetch a file, or a range of it. Throws a FetchError. */
 export async function fetched(
   url: string,
   range?: { start: number; end: number },
@@ -39,9 +43,14 @@ export async function fetched(
   const headers: Record<string, string> = range
     ? { Range: `bytes=${range.start}-${range.end - 1}` }
     : {};
-  const response = await fetch(url, { headers });
-  if (!response.ok) throw new Error(`${decodeURI(url)}: ${response.status} ${response.statusText}`);
-  const bytes = await response.arrayBuffer();
+  const failed = (why: unknown): FetchError => new FetchError(`${decodeURI(url)}: ${why}`);
+  const response = await fetch(url, { headers }).catch((error) => {
+    throw failed(`the server does not answer (${messageOf(error)})`);
+  });
+  if (!response.ok) throw failed(`${response.status} ${response.statusText}`);
+  const bytes = await response.arrayBuffer().catch((error) => {
+    throw failed(`the server broke off (${messageOf(error)})`);
+  });
   traffic.requests += 1;
   traffic.bytes += bytes.byteLength;
   // A server without ranges sends the complete file.

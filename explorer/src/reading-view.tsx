@@ -5,6 +5,7 @@ import type { Dataset, Row } from "./dataset";
 import { download } from "./downloads";
 import { useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
+import { useHeading } from "./places";
 import {
   type Change,
   given,
@@ -163,7 +164,9 @@ export function ReadingView(props: {
   return (
     <>
       <header class="title">
-        <h1>Your reading</h1>
+        <h1 ref={useHeading("reading")} tabIndex={-1}>
+          Your reading
+        </h1>
       </header>
       {!isKept && <Unkept />}
       {isEmpty ? (

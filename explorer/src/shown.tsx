@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useContext, useState } from "preact/hooks";
 import { Blind } from "./blind";
 import type { Loaded } from "./loading";
+import type { Meanings } from "./meanings";
 import { bandOf, UNSCORED } from "./probes";
 import { codePointName, runsOf } from "./text";
 
@@ -92,16 +93,42 @@ function CopyButton({ text }: { text: string }) {
   );
 }
 
+export function Failure({ children }: { children: string }) {
+  return (
+    <p class="failure" role="alert">
+      <Text>{children}</Text>
+    </p>
+  );
+}
+
+/** The names of a probe's findings, unless scores are hidden: some tell what these are. */
+export function FindingNames(props: { names: string[]; meanings?: Meanings }) {
+  const { names, meanings } = props;
+  if (useContext(Blind) || names.length === 0) return null;
+  return (
+    <span class="findings">
+      {names.map((name) => (
+        <span key={name} title={meanings?.of("finding", name)}>
+          <Text>{name.replaceAll("_", " ")}</Text>
+        </span>
+      ))}
+    </span>
+  );
+}
+
+/** Move the focus to an element that has this id. */
+export function focusOn(id: string): void {
+  const target = document.getElementById(id);
+  if (target) target.tabIndex = -1;
+  target?.focus();
+}
+
 /** What is shown of a value once it is read. */
 export function When<T>(props: { loaded: Loaded<T>; children: (value: T) => ComponentChildren }) {
   const { loaded, children } = props;
   if (loaded.state === "ready") return <>{children(loaded.value)}</>;
   if (loaded.state === "failed") {
-    return (
-      <p class="failure" role="alert">
-        {loaded.message}
-      </p>
-    );
+    return <Failure>{loaded.message}</Failure>;
   }
   return (
     <p class="loading" role="status">

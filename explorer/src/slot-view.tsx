@@ -11,11 +11,13 @@ import { type Loaded, useLoaded } from "./loading";
 import { md5 } from "./md5";
 import type { Meanings } from "./meanings";
 import { Checks, Findings, Origin, Rejection } from "./notes";
+import { useHeading, useSettled } from "./places";
 import { bandOf, isAt, type Probes, placeOf, UNSCORED } from "./probes";
+import { PAGE } from "./probes-view";
 import { answerId, type Change, type Place, type Reading } from "./reading";
 import { ReadingOf, ScoreField } from "./reading-view";
 import type { Selection } from "./selection";
-import { AnswerList, count, Passage, Score, Text, When } from "./shown";
+import { AnswerList, count, Failure, FindingNames, Passage, Score, Text, When } from "./shown";
 
 type SlotAddress = Extract<Address, { view: "slot" }>;
 
@@ -54,6 +56,9 @@ export function SlotView(props: Props) {
   return (
     <article class="slot">
       <Steps {...props} />
+      {[rejected, findings, controls, units].map(
+        (part, number) => part.state === "failed" && <Failure key={number}>{part.message}</Failure>,
+      )}
       <When loaded={loaded}>
         {(document) => (
           <Slot
@@ -76,7 +81,10 @@ const rowsIn = (loaded: Loaded<Row[]>): Row[] => (loaded.state === "ready" ? loa
 function Steps({ probes, selection, address, go }: Props) {
   const { filters } = address;
   const place = placeOf(probes, address.round, address.document, address.slot);
-  const number = firstFrom(selection.places, place);
+  // A list in another order has no place for what is not in it.
+  const number = filters.order
+    ? Math.max(0, selection.places.indexOf(place))
+    : firstFrom(selection.places, place);
   const isListed =
     selection.places[number] === place && isAt(probes, place, address.document, address.slot);
   const document = probes.documents.findIndex(
@@ -110,11 +118,12 @@ function Steps({ probes, selection, address, go }: Props) {
   });
   return (
     <nav class="steps" aria-label="Probes of the list">
-      <a href={linkTo({ view: "probes", filters, page: Math.floor(number / 40) + 1 })}>
+      <span>
+        <a href={linkTo({ view: "probes", filters, page: Math.floor(number / PAGE) + 1 })}>List</a>{" "}
         {isListed
           ? `${count(number + 1)} of ${count(selection.places.length)}`
-          : `List of ${count(selection.places.length)}`}
-      </a>
+          : `of ${count(selection.places.length)}`}
+      </span>
       <span class="keys">
         <Step to={previous} keys="←">
           Previous
@@ -187,11 +196,22 @@ function Slot(props: SlotProps) {
     slot: address.slot,
     question: probe?.verbalizer_prompt ?? "",
   };
+  useSettled(true);
+  const heading = useHeading(`${address.round}/${address.document}/${address.slot}`);
   return (
     <>
       <header class="question">
-        {probe ? <Properties probe={probe} meanings={meanings} /> : <p>Slot {address.slot}</p>}
-        <h1 dir="auto">{probe ? <Text>{probe.verbalizer_prompt}</Text> : "No probe"}</h1>
+        {probe ? (
+          <Properties
+            {...{ probe, meanings }}
+            findings={props.findings.map((row) => String(row.finding))}
+          />
+        ) : (
+          <p>Slot {address.slot}</p>
+        )}
+        <h1 dir="auto" ref={heading} tabIndex={-1}>
+          {probe ? <Text>{probe.verbalizer_prompt}</Text> : "No probe"}
+        </h1>
       </header>
       <div class="columns">
         <div class="left">
@@ -217,6 +237,7 @@ function Slot(props: SlotProps) {
         </div>
         <div class="right">
           {probe && <Answers {...{ document, probe, round, place, reading, change }} />}
+          {showsMore && <Findings rows={props.findings} meanings={meanings} />}
           {probe && (
             <ReadingOf probeId={probe.probe_id} {...{ place, reading, change, isKept, meanings }} />
           )}
@@ -224,7 +245,6 @@ function Slot(props: SlotProps) {
           {probe && showsMore && <MethodAnswers {...{ dataset, document, probe, meanings }} />}
           {probe && showsMore && <TextReaders {...{ dataset, document, probe, meanings }} />}
           {probe && <Checks probe={probe} />}
-          {showsMore && <Findings rows={props.findings} meanings={meanings} />}
           {rejection && <Rejection row={rejection} />}
           <Origin document={document} probe={probe} round={round} />
         </div>
@@ -234,7 +254,8 @@ function Slot(props: SlotProps) {
   );
 }
 
-function Properties({ probe, meanings }: { probe: Probe; meanings: Meanings }) {
+function Properties(props: { probe: Probe; meanings: Meanings; findings: string[] }) {
+  const { probe, meanings, findings } = props;
   const isBlind = useContext(Blind);
   const best = probe.scores ? Math.max(...probe.scores) : null;
   const band = bandOf(best === null ? UNSCORED : Math.round(100 * best));
@@ -257,6 +278,7 @@ function Properties({ probe, meanings }: { probe: Probe; meanings: Meanings }) {
           {distance} {distance === 1 ? "word" : "words"} from the split
         </span>
       )}
+      <FindingNames names={findings} meanings={meanings} />
     </p>
   );
 }

@@ -1,10 +1,11 @@
 // Views of the small tables: rejections, arms, spend.
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { type Address, linkTo, noFilters, type ViewName } from "./address";
 import type { Dataset, Row } from "./dataset";
 import { useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
 import { Interval } from "./pictures";
+import { useHeading } from "./places";
 import { count, Sql, Text, When } from "./shown";
 import { Table } from "./table";
 
@@ -55,6 +56,7 @@ function Rejections({ rows, reason }: { rows: Row[]; reason: string | undefined 
   return (
     <>
       <Title
+        level={1}
         title={`${count(rows.length)} slots without a probe`}
         query={
           "select rejection_reason, count(*) as slots\nfrom 'rejections/*.parquet'\ngroup by all\norder by slots desc"
@@ -76,11 +78,11 @@ function Rejections({ rows, reason }: { rows: Row[]; reason: string | undefined 
         ))}
       </ul>
       <Title
-        title={`Documents with most of ${reason ? "these" : "them"}`}
+        title={`Documents with the most ${reason ? "of these" : "rejected"} slots`}
         query={`select round_number, doc_id, count(*) as slots\nfrom 'rejections/*.parquet'${where}\ngroup by all\norder by slots desc\nlimit ${TOP}`}
       />
       <Table
-        names={["Document", "Round", "Slots"]}
+        names={["Document", "Round", "Rejected slots"]}
         numbers={[1, 2]}
         rows={documents.map(([name, found]) => [
           <SlotLink key={name} row={found[0]!}>
@@ -138,18 +140,38 @@ function counted(rows: Row[], keyOf: (row: Row) => string): [string, Row[]][] {
   return [...Map.groupBy(rows, keyOf)].toSorted((a, b) => b[1].length - a[1].length);
 }
 
-const SCORE = { from: -1, to: 1 };
+/** How far from zero the intervals of these rows reach, as a round number. */
+function scaleOf(rows: Row[], name: string): number {
+  const ends = rows.flatMap((row) => [row[`${name}_low`], row[`${name}_high`]]);
+  const furthest = Math.max(0, ...ends.map((end) => Math.abs(Number(end ?? 0))));
+  return [0.1, 0.2, 0.5].find((scale) => scale >= furthest) ?? 1;
+}
+
+const axisOf = (scale: number): string => `−${scale} to +${scale}`;
 
 /** What the answerer scores when it is shown something else than the complement. */
 function Arms({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
   const total = rows.filter((row) =>
     ["scope", "target", "typicality", "atom_origin"].every((name) => row[name] === "all"),
   );
+  const scale = scaleOf(total, "difference");
   const measures = [...new Set(total.map((row) => String(row.measure)))];
   if (total.length === 0) return <p class="empty">No arm was asked for.</p>;
   return (
     <>
-      <h1>What the answerer is shown, and what it scores</h1>
+      <Heading>What the answerer is shown, and what it scores</Heading>
+      <section class="notes">
+        <dl>
+          {[...new Set(total.map((row) => String(row.arm)))].map((arm) => (
+            <div key={arm}>
+              <dt>{arm.replaceAll("_", " ")}</dt>
+              <dd>
+                <Text>{meanings.of("arm", arm) ?? ""}</Text>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </section>
       {measures.map((measure) => (
         <section key={measure}>
           <Title
@@ -160,17 +182,17 @@ function Arms({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
             names={[
               "Arm",
               "Probes",
-              "Score",
-              "Complement",
+              measure.startsWith("share") ? "Share" : "Score",
+              "Complement, same probes",
               "Difference",
               "95 % interval",
-              "Picture",
+              axisOf(scale),
             ]}
             numbers={[1, 2, 3, 4, 5]}
             rows={total
               .filter((row) => row.measure === measure)
               .map((row) => [
-                <span key="arm" title={meanings.of("arm", String(row.arm))}>
+                <span key="arm">
                   {String(row.arm).replaceAll("_", " ")}
                   {row.arm === "second_reader" && ` (${row.answerer_model})`}
                 </span>,
@@ -178,7 +200,7 @@ function Arms({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
                 fixed(row.estimate),
                 row.arm === "complement" ? "" : fixed(row.complement_estimate),
                 row.arm === "complement" ? "" : signed(row.difference),
-                ...(row.difference_low === null ? ["", ""] : intervalOf(row, "difference")),
+                ...(row.difference_low === null ? ["", ""] : intervalOf(row, "difference", scale)),
               ])}
           />
         </section>
@@ -196,18 +218,40 @@ function Leaderboard({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
   const methods = rows
     .filter((row) => row.is_headline)
     .toSorted((a, b) => place(a) - place(b) || Number(b.headline ?? -2) - Number(a.headline ?? -2));
-  if (methods.length === 0) return <p class="empty">No method was evaluated on these probes.</p>;
+  if (!methods.some((row) => !row.is_baseline)) {
+    return (
+      <>
+        <Heading>Leaderboard</Heading>
+        <p class="note">
+          No method has been evaluated on these probes. <code>latent-probes adopt</code> makes a
+          home from the data set, and <code>latent-probes evaluate</code> ranks there the methods
+          whose answers have landed.
+        </p>
+      </>
+    );
+  }
+  const scale = scaleOf(methods, "headline");
   return (
     <>
       <Title
+        level={1}
         title="What the state adds on HARD suffix probes"
         query={
           "select place, oracle, headline, headline_low, headline_high, no_place_reason\n" +
           "from 'oracle_leaderboard/*.parquet'\nwhere is_headline\norder by place, headline desc"
         }
       />
+      <Best methods={methods} />
       <Table
-        names={["Place", "Method", "Headline", "95 % interval", "−1 to +1", "HARD probes", "Score"]}
+        names={[
+          "Place",
+          "Method",
+          "Headline",
+          "95 % interval",
+          axisOf(scale),
+          "HARD probes",
+          "Score on them",
+        ]}
         numbers={[0, 2, 3, 5, 6]}
         rows={methods.map((row) => [
           row.place === null ? "–" : String(row.place),
@@ -219,7 +263,7 @@ function Leaderboard({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
           ) : (
             signed(row.headline)
           ),
-          ...(row.headline_low === null ? ["", ""] : intervalOf(row, "headline")),
+          ...(row.headline_low === null ? ["", ""] : intervalOf(row, "headline", scale)),
           count(Number(row.n_hard ?? 0)),
           fixed(row.hard_score),
         ])}
@@ -233,8 +277,35 @@ function Leaderboard({ rows, meanings }: { rows: Row[]; meanings: Meanings }) {
   );
 }
 
+/** Which methods are first, and how sure that is, in words. */
+function Best({ methods }: { methods: Row[] }) {
+  const placed = methods.filter(({ place }) => place !== null);
+  const first = placed.filter(({ place }) => Number(place) === 1);
+  if (first.length === 0) return <p class="note best">No method has a place.</p>;
+  const { headline, headline_low, headline_high } = first[0]!;
+  const of = `${count(placed.length)} ${placed.length === 1 ? "method" : "methods"}`;
+  return (
+    <p class="note best">
+      {first.map(({ oracle }, number) => (
+        <Fragment key={String(oracle)}>
+          {number > 0 && (number === first.length - 1 ? " and " : ", ")}
+          <b>
+            <Text>{String(oracle)}</Text>
+          </b>
+        </Fragment>
+      ))}
+      {first.length === 1
+        ? ` has the first place of ${of}. Its headline is ${signed(headline)}`
+        : ` share the first place of ${of}: their headlines do not differ significantly. The largest is ${signed(headline)}`}
+      {headline_low !== null &&
+        ` (95 % interval ${signed(headline_low)} to ${signed(headline_high)})`}
+      {headline_low !== null && Number(headline_low) <= 0 && ": the state might add nothing"}.
+    </p>
+  );
+}
+
 /** The interval of a difference, as text and as picture. */
-function intervalOf(row: Row, name: string): ComponentChildren[] {
+function intervalOf(row: Row, name: string, scale: number): ComponentChildren[] {
   const [value, low, high] = [name, `${name}_low`, `${name}_high`].map((column) => row[column]);
   return [
     `${signed(low)} to ${signed(high)}`,
@@ -243,7 +314,8 @@ function intervalOf(row: Row, name: string): ComponentChildren[] {
       value={Number(value)}
       low={Number(low)}
       high={Number(high)}
-      {...SCORE}
+      from={-scale}
+      to={scale}
     />,
   ];
 }
@@ -258,6 +330,7 @@ function Spend({ rows }: { rows: Row[] }) {
   return (
     <>
       <Title
+        level={1}
         title={`${dollars(total)} in all`}
         query={
           "select round_number, stage, model, provider, n_succeeded, input_tokens, output_tokens, usd\nfrom 'spend/*.parquet'\norder by round_number, stage_order"
@@ -302,11 +375,19 @@ const signed = (value: unknown): string => {
   return text.startsWith("-") ? text.replace("-", "−") : `+${text}`;
 };
 
-function Title({ title, query }: { title: string; query: string }) {
+function Title({ title, query, level = 2 }: { title: string; query: string; level?: 1 | 2 }) {
   return (
     <header class="title">
-      <h2>{title}</h2>
+      {level === 1 ? <Heading>{title}</Heading> : <h2>{title}</h2>}
       <Sql of={title} query={query} />
     </header>
+  );
+}
+
+function Heading({ children }: { children: string }) {
+  return (
+    <h1 ref={useHeading(children)} tabIndex={-1}>
+      {children}
+    </h1>
   );
 }

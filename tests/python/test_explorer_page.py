@@ -29,7 +29,7 @@ HOSTILE = (
 )
 VIEWS = (
     *("", "#/probes?scope=sentence&best=0-39", "#/probe/1/lcet10.txt-04/10"),
-    *("#/rejections", "#/arms", "#/spend", "#/reading"),
+    *("#/rejections", "#/arms", "#/leaderboard", "#/spend", "#/reading"),
 )
 LONG_LINE = HOSTILE + "x" * 1_000_000
 
@@ -243,7 +243,7 @@ def test_words_of_questions_and_answers_are_searched(tab, address, export):
     assert "the rabbit" in tab.locator(".list li").last.inner_text().lower()
     # The arrows lead through what was found.
     tab.click(".list li a")
-    tab.wait_for_selector(f".steps a >> text=/^1 of {len(queried(export, query))}$/")
+    tab.wait_for_selector(f".steps >> text=/ 1 of {len(queried(export, query))}$/")
 
 
 def test_atoms_are_searched_if_that_is_asked_for(tab, address, export):
@@ -254,6 +254,89 @@ def test_atoms_are_searched_if_that_is_asked_for(tab, address, export):
     tab.wait_for_load_state("networkidle")
     assert count_shown(tab) > without
     expect_sql(tab, export)
+
+
+def listed(tab) -> list[tuple[str, int]]:
+    """Document and slot of the probes on this page of the list."""
+    tab.wait_for_load_state("networkidle")
+    places = tab.locator(".list .place").all_inner_texts()
+    return [(place.rpartition(", ")[0], int(place.rpartition(", ")[2])) for place in places]
+
+
+def test_the_list_has_the_order_that_is_asked_for(tab, address, export):
+    open_at(tab, address, "#/probes?target=suffix")
+    in_files = listed(tab)
+    for order in ("hardest first", "easiest first"):
+        tab.select_option("[aria-label=Order]", label=order)
+        tab.wait_for_url(re.compile(f"order={order.split()[0]}"))
+        query = tab.text_content(".list > header .sql pre")
+        rows = queried(export, query.replace("select *", "select doc_id, slot_idx::int"))
+        assert listed(tab) == rows[:40] != in_files
+        # The questions are those of the probes, and the arrows follow the order.
+        asked = queried(export, query.replace("select *", "select verbalizer_prompt"))[:40]
+        assert tab.locator(".list .question").all_inner_texts() == [text for (text,) in asked]
+    tab.click(".list li:nth-child(3) a")
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_selector(f".steps >> text=/ 4 of {len(rows)}$/")
+    assert "/{}/{}?".format(*rows[3]) in tab.url
+    open_at(tab, address, "#/probes?target=suffix&order=random&scope=sentence")
+    by_chance = listed(tab)
+    assert len(set(by_chance)) == 29 and by_chance != sorted(by_chance)
+    tab.reload()
+    assert listed(tab) == by_chance
+
+
+def test_findings_are_seen_where_the_probe_is_listed_and_read(tab, address):
+    open_at(tab, address, "#/probes?finding=question_quotes_answer")
+    assert tab.inner_text(".list .findings") == "question quotes answer"
+    tab.click(".list li a")
+    assert tab.inner_text(".properties .findings") == "question quotes answer"
+    # They can tell what the scores are.
+    tab.click(".reading .blind")
+    assert tab.locator(".findings").count() == 0
+
+
+def test_going_back_leads_to_the_same_place_of_the_list(tab, address):
+    open_at(tab, address, "#/probes?scope=sentence")
+    link = tab.locator(".list li a").nth(30)
+    link.scroll_into_view_if_needed()
+    before = tab.evaluate("() => scrollY")
+    link.click()
+    tab.wait_for_selector(".answers")
+    assert tab.evaluate("() => scrollY") == 0 < before
+    # A screen reader is told what is shown now.
+    assert tab.evaluate("() => document.activeElement.tagName") == "H1"
+    tab.go_back()
+    tab.wait_for_selector(".list .question >> text=/\\S/")
+    tab.wait_for_load_state("networkidle")
+    assert tab.evaluate("() => scrollY") == before
+    # Another page of the list begins at the list.
+    tab.click(".pages >> text=Next")
+    tab.wait_for_selector("text=Page 2")
+    assert abs(tab.locator("#selected").bounding_box()["y"]) < 5
+
+
+def test_a_file_that_cannot_be_read_is_named(tab, export, tmp_path):
+    folder = tmp_path / "truncated"
+    shutil.copytree(export, folder)
+    for table in ("probe_findings", "units", "compact"):
+        (path,) = folder.glob(f"{table}/*.parquet")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with browsing.explored(resized(folder)) as address:
+        open_at(tab, address)
+        # What does not need it is shown all the same.
+        assert count_shown(tab) == 307
+        assert "probe_findings/train-round-0001.parquet cannot be read" in tab.inner_text(
+            ".failure"
+        )
+        open_at(tab, address, "#/probe/1/lcet10.txt-04/10")
+        failures = " ".join(tab.locator(".failure").all_inner_texts())
+        for table in ("probe_findings", "units", "compact"):
+            assert f"{table}/train-round-0001.parquet cannot be read" in failures
+        manifest = (folder / "manifest.json").read_text()
+        (folder / "manifest.json").write_text(f"<{manifest[1:]}")
+        tab.reload()
+        tab.wait_for_selector("text=manifest.json is not that of a data set")
 
 
 def test_siblings_and_readers_of_the_text_are_beside_a_probe(tab, address, export):
@@ -457,7 +540,17 @@ def test_the_leaderboard_shows_places_and_intervals(tab, export, tmp_path):
         assert cells[0] == "1" and cells[1].startswith("<script>")
         assert cells[2:] == ["+0.20", "+0.10 to +0.30", "", "70", "0.50"]
         assert tab.locator("tbody tr").last.locator("td").nth(2).inner_text() == "no state missing"
+        best = tab.inner_text(".note.best")
+        assert best.endswith(
+            "has the first place of 1 method. Its headline is +0.20 (95 % interval +0.10 to +0.30)."
+        )
         assert tab.complaints == []
+
+
+def test_a_leaderboard_without_methods_says_how_to_evaluate_one(tab, address):
+    open_at(tab, address, "#/leaderboard")
+    assert "latent-probes evaluate" in tab.inner_text("main")
+    assert tab.locator("table").count() == 0
 
 
 def test_sentences_and_paragraphs_are_shown_as_they_were_cut(tab, address, export):
@@ -501,7 +594,7 @@ def test_arrow_keys_lead_through_the_list(tab, address):
     keys = ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("Shift+ArrowRight", other)
     for key, number in keys:
         tab.keyboard.press(key)
-        tab.wait_for_selector(f".steps a >> text=/^{number + 1} of /")
+        tab.wait_for_selector(f".steps >> text=/ {number + 1} of /")
         assert tab.url.endswith(hrefs[number])
 
 
