@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
+import tempfile
+from pathlib import Path
 
 import duckdb
 import pyarrow
@@ -54,12 +57,30 @@ def write(path, *rows):
     return path
 
 
+@functools.cache
+def empty_file() -> bytes:
+    """A landing file in which nothing has landed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "landing.duckdb"
+        landing.prepare(path)
+        return path.read_bytes()
+
+
+def empty_landing(path: Path) -> Path:
+    """Make an empty landing file: copying one takes a hundredth of creating its tables."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(empty_file())
+    return path
+
+
 class House:
     """A landing file, and what can be asked of it."""
 
     def __init__(self, folder):
         self.folder = folder
         self.path = folder / "landing.duckdb"
+        if not self.path.exists():
+            empty_landing(self.path)
         # Kept open: DuckDB is quick to open a file again that the process holds.
         self.connection = landing.connect(self.path)
 

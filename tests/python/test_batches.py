@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
+from landing_house import empty_landing
 
 from latent_probes import landing, warehouse
 from latent_probes.common import files, terminal
@@ -165,7 +166,7 @@ def home(tmp_path, monkeypatch):
     # A process opens a file either to read or to write.
     monkeypatch.setattr(landing, "looked_at", landing.opened)
     home = Home(tmp_path, tmp_path / "home")
-    with landing.opened(home.landing) as connection:
+    with landing.opened(empty_landing(home.landing)) as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.execute(
             """

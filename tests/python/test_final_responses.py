@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import orjson
 import pytest
+from landing_house import empty_landing
 from scripted_server import Answer, Asked
 from test_batches import ALL_SUCCEEDED, Clock, ids, lines, outcomes, plant, result, rows
 
@@ -169,7 +170,7 @@ def home(tmp_path, clock, monkeypatch):
     """A home whose batch was sent three days ago."""
     monkeypatch.setattr(landing, "looked_at", landing.opened)
     home = Home(tmp_path, tmp_path / "home")
-    with landing.opened(home.landing) as connection:
+    with landing.opened(empty_landing(home.landing)) as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.execute(
             """

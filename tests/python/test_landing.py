@@ -11,6 +11,7 @@ import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from landing_house import empty_landing
 
 from latent_probes import landing
 from latent_probes.common import limits
@@ -34,7 +35,7 @@ def path(tmp_path):
 @pytest.fixture
 def connection(path):
     """The landing file, open, with a tiny warehouse attached."""
-    with landing.opened(path) as connection:
+    with landing.opened(empty_landing(path)) as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.execute(
             """

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from conftest import ROOT
 from filelock import FileLock
+from landing_house import empty_landing
 
 from latent_probes import landing, warehouse
 from latent_probes.common import home, locks
@@ -33,7 +34,7 @@ def here(tmp_path, monkeypatch) -> Home:
         (tmp_path / name).symlink_to(ROOT / name)
     made = Home(tmp_path, tmp_path / "home")
     made.folder.mkdir()
-    landing.prepare(made.landing)
+    empty_landing(made.landing)
     with duckdb.connect(str(made.warehouse)) as connection:
         connection.execute("create table built as select 1 as n")
     stamps.stamp(made, stamps.state(made), tested=True)
@@ -220,8 +221,11 @@ def test_an_open_file_is_named_within_two_seconds(here, held, monkeypatch, capsy
     monkeypatch.setattr(locks, "TIMEOUT_SECONDS", 0.5)
     pid = held(here.warehouse, "reads")
     who = rf"open in python[0-9.]* \(PID {pid}\)"
-    with pytest.raises(warehouse.WarehouseError, match=f"warehouse.duckdb is {who}: close it"):
-        builds.wait_to_write(here)
+    with (
+        pytest.raises(warehouse.WarehouseError, match=f"warehouse.duckdb is {who}: close it"),
+        builds.writing(here),
+    ):
+        pass
     assert f"waiting for {here.warehouse}, which is open in python" in capsys.readouterr().out
 
 

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from landing_house import empty_landing
 
 from latent_probes import landing, warehouse
 from latent_probes.common.home import Home
@@ -23,6 +24,7 @@ class Round:
 
     def __init__(self, folder, monkeypatch):
         self.home = Home(folder, folder / "home")
+        empty_landing(self.home.landing)
         self.rows = []
         self.refusals = []
         monkeypatch.setattr(warehouse, "attach", self.attach)

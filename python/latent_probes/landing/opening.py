@@ -20,7 +20,11 @@ TEXTS = [
     *("doc", "probes", "continuations", "answers"),
 ]
 REMEDY = "if the file is damaged, restore a copy of it"
-TABLE_NAMES = set(re.findall(r"create table if not exists (\w+)", TABLES))
+WRITTEN_VERSION = "select max(version) from landing_version"
+TABLE_NAMES = re.findall(r"create table if not exists (\w+)", TABLES)
+# Fails where one is missing. Listing the tables takes three times as long: for that, DuckDB first
+# creates all views of its own.
+EVERY_TABLE = " union all ".join(f"(select 1 from {name} limit 0)" for name in TABLE_NAMES)
 
 
 class LandingError(Exception):
@@ -47,20 +51,20 @@ def connect(path: Path, timeout_seconds: float | None = None) -> duckdb.DuckDBPy
 
 def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create missing tables and upgrade older ones; refuse a file of a newer version."""
-    listed = connection.execute("select table_name from duckdb_tables()").fetchall()
-    existing = {name for (name,) in listed}
-    if "landing_version" not in existing:
+    try:
+        (version,) = one(connection, WRITTEN_VERSION)
+    except duckdb.CatalogException:
         with transaction(connection):
             connection.execute(TABLES)
             connection.execute("insert into landing_version values (?)", [VERSION])
-    (version,) = one(connection, "select max(version) from landing_version")
+        return
     if version > VERSION or version < min(UPGRADES):
         raise LandingError(
             f"{path} has version {version}, but this latent-probes reads only versions "
             f"{min(UPGRADES)} to {VERSION}: install the version that wrote it"
         )
     # A file of this version can also lack a table that was added before its release.
-    if version == VERSION and existing >= TABLE_NAMES:
+    if is_complete(connection):
         return
     with transaction(connection):
         connection.execute(TABLES)
@@ -105,10 +109,11 @@ def connect_to_read(path: Path) -> duckdb.DuckDBPyConnection:
 
 def is_complete(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a file has all tables of this version."""
-    listed = connection.execute("select table_name from duckdb_tables()").fetchall()
-    if not {name for (name,) in listed} >= TABLE_NAMES:
+    try:
+        connection.execute(EVERY_TABLE)
+        return one(connection, WRITTEN_VERSION) == (VERSION,)
+    except duckdb.CatalogException:
         return False
-    return one(connection, "select max(version) from landing_version") == (VERSION,)
 
 
 @contextmanager
