@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 from conftest import ROOT
+from landing_house import empty_landing
 from typer import BadParameter
 from typer.main import get_command
 
@@ -166,7 +167,7 @@ def test_progress_is_reported_while_a_stage_lasts(monkeypatch):
 def here(tmp_path) -> Home:
     """A home with a landing file."""
     made = Home(tmp_path, tmp_path / "home")
-    landing.prepare(made.landing)
+    empty_landing(made.landing)
     return made
 
 
@@ -398,8 +399,11 @@ def test_a_truncated_landing_file_is_one_sentence(n_bytes, here):
 
 def test_a_warehouse_that_is_no_duckdb_file_can_be_deleted(here):
     here.warehouse.write_text("no database\n" * 1000)
-    with pytest.raises(warehouse.WarehouseError, match="delete the file, and the next command"):
-        builds.wait_to_write(here)
+    with (
+        pytest.raises(warehouse.WarehouseError, match="delete the file, and the next command"),
+        builds.writing(here),
+    ):
+        pass
     with (
         pytest.raises(warehouse.WarehouseError, match="delete the file"),
         warehouse.opened(here),

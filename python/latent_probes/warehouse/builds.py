@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import duckdb
@@ -108,28 +108,26 @@ def test_queue(home: Home) -> None:
 
 def update(home: Home, names: Iterable[str] | None, what: str) -> None:
     """Make what these nodes need and would change (default: all)."""
-    with locked(home):
+    with (
+        locked(home),
+        ExitStack() as once_closed,
+        writing(home) as connection,
+        futures.ThreadPoolExecutor(1) as worker,
+    ):
         project = compiled_project(home)
         chosen = project.nodes.keys() if names is None else project.needed_for(names)
         nodes = [node for node in project.nodes.values() if node.name in chosen]
-        # Whoever has the warehouse open might change it.
-        wait_to_write(home)
         versions = Versions(home, project)
-        try:
-            with (
-                terminal.progress(what, len(nodes), "tables") as advance,
-                writing(home) as connection,
-            ):
-                for node in nodes:
-                    if not versions.are_those_of(node):
-                        made_of = versions.of(node)
-                        versions.forget(node)
-                        with named(home, node):
-                            interruptible(connection, plain_sql.make, project, node)
-                        versions.note(node, made_of, connection)
-                    advance(1)
-        finally:
-            versions.save()
+        once_closed.callback(versions.save)
+        with terminal.progress(what, len(nodes), "tables") as advance:
+            for node in nodes:
+                if not versions.are_those_of(node):
+                    made_of = versions.of(node)
+                    versions.forget(node)
+                    with named(home, node):
+                        interruptible(worker, plain_sql.make, connection, project, node)
+                    versions.note(node, made_of, connection)
+                advance(1)
 
 
 def test(home: Home, names: Iterable[str] | None, what: str) -> None:
@@ -137,46 +135,48 @@ def test(home: Home, names: Iterable[str] | None, what: str) -> None:
 
     Prints a test that only warns. Raises WarehouseError if another one fails.
     """
-    with locked(home):
+    failures = []
+    with (
+        locked(home),
+        ExitStack() as once_closed,
+        writing(home) as connection,
+        futures.ThreadPoolExecutor(1) as worker,
+    ):
         project = compiled_project(home)
-        wait_to_write(home)
         versions = Versions(home, project)
+        once_closed.callback(versions.save)
         chosen = project.tests if names is None else names
         due = [
             project.tests[name] for name in chosen if not versions.are_those_of(project.tests[name])
         ]
-        failures = []
-        if due:
-            with (
-                terminal.progress(what, len(due), "tests") as advance,
-                writing(home) as connection,
-            ):
-                for node in due:
-                    with named(home, node):
-                        failure = interruptible(connection, plain_sql.check, node)
-                    if failure is None:
-                        versions.note(node, versions.of(node), connection)
-                    elif node.warns:
-                        terminal.say(failure)
-                    else:
-                        failures.append(failure)
-                    advance(1)
-            versions.save()
+        with terminal.progress(what, len(due), "tests") as advance:
+            for node in due:
+                with named(home, node):
+                    failure = interruptible(worker, plain_sql.check, connection, node)
+                if failure is None:
+                    versions.note(node, versions.of(node), connection)
+                elif node.warns:
+                    terminal.say(failure)
+                else:
+                    failures.append(failure)
+                advance(1)
     if failures:
         raise WarehouseError("\n".join(["tests of the warehouse failed:", *failures]))
 
 
 def interruptible(
-    connection: duckdb.DuckDBPyConnection, step: Callable[..., Returned], *arguments: Any
+    worker: futures.Executor,
+    step: Callable[..., Returned],
+    connection: duckdb.DuckDBPyConnection,
+    *arguments: Any,
 ) -> Returned:
     """Call ``step(connection, *arguments)`` so that Ctrl-C ends it, whatever its statement does."""
     # In the main thread, DuckDB looks for signals only between parts of its work.
-    with futures.ThreadPoolExecutor(1) as worker:
-        try:
-            return worker.submit(step, connection, *arguments).result()
-        except KeyboardInterrupt:
-            connection.interrupt()
-            raise
+    try:
+        return worker.submit(step, connection, *arguments).result()
+    except KeyboardInterrupt:
+        connection.interrupt()
+        raise
 
 
 @contextmanager
@@ -190,23 +190,20 @@ def named(home: Home, node: Node) -> Iterator[None]:
 
 @contextmanager
 def writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that writes the warehouse, with the landing file attached."""
-    # Left by a build that was killed: up to several GB.
-    shutil.rmtree(f"{home.warehouse}.tmp", ignore_errors=True)
+    """A connection that writes the warehouse, with the landing file attached.
+
+    Waits while another process has the warehouse open. Raises WarehouseError, which names it, or if
+    the file cannot be opened.
+    """
     settings = {"memory_limit": plain_sql.memory_limit()}
-    with plain_sql.connected(home.warehouse, settings) as connection:
+    with ExitStack() as stack:
+        connection = locks.opened_when_free(
+            home.warehouse,
+            lambda: stack.enter_context(plain_sql.connected(home.warehouse, settings)),
+            WarehouseError,
+            REMEDY,
+        )
+        # Left by a build that was killed: up to several GB.
+        shutil.rmtree(f"{home.warehouse}.tmp", ignore_errors=True)
         plain_sql.attach_landing(connection, home.landing)
         yield connection
-
-
-def wait_to_write(home: Home) -> None:
-    """Wait while another process has the warehouse open.
-
-    Raises WarehouseError, which names it, or if the file cannot be opened.
-    """
-    locks.opened_when_free(
-        home.warehouse,
-        lambda: duckdb.connect(str(home.warehouse)).close(),
-        WarehouseError,
-        REMEDY,
-    )

@@ -49,8 +49,7 @@ class Versions:
 
     def are_those_of(self, node: Node) -> bool:
         """Whether a node would be made of what it was made of last, or a test has passed on it."""
-        # An incremental model looks for itself what is new.
-        return not node.news and self.made_of.get(node.name) == self.of(node)
+        return self.made_of.get(node.name) == self.of(node)
 
     def forget(self, node: Node) -> None:
         """Forget a node that is about to be made, in case that is interrupted."""
