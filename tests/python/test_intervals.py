@@ -216,10 +216,39 @@ def test_weights_are_poisson():
     assert numpy.corrcoef(totals.T) == pytest.approx(numpy.eye(6), abs=0.05)
 
 
-def test_many_documents_take_no_longer_than_a_breath():
-    started = time.monotonic()
-    intervals.mean_interval(numpy.ones(37_000), numpy.ones(37_000), 1000, 1)
-    assert time.monotonic() - started < 5
+@pytest.mark.parametrize("n_documents", [1_001, 1_999, 20_000])
+def test_random_groups_of_documents_have_the_width_of_documents(n_documents):
+    drawn = numpy.random.default_rng(n_documents)
+    counts = drawn.integers(1, 17, n_documents).astype(float)
+    # Neighbours in the order of documents are alike, as those of one source are.
+    shares = numpy.sort(drawn.beta(2, 3, n_documents))
+    sums = shares * counts
+    mean = sums.sum() / counts.sum()
+    error = math.sqrt(((sums - mean * counts) ** 2).sum()) / counts.sum()
+    widths = []
+    for seed in range(20):
+        low, high = intervals.mean_interval(sums, counts, 1000, seed)
+        assert low < mean < high
+        widths.append(high - low)
+    assert numpy.mean(widths) / (2 * 1.96 * error) == pytest.approx(1, abs=0.03)
+
+
+def test_groups_hold_every_document_once():
+    counts = numpy.ones((1_500, 1))
+    groups = intervals.in_random_groups(counts, 1_000, 1)
+    assert sorted(set(groups[:, 0])) == [1, 2]
+    assert groups.sum() == 1_500
+
+
+def test_time_does_not_grow_with_documents():
+    few, many = [], []
+    for n_documents, seconds in ((1_000, few), (37_000, many)) * 5:
+        intervals.weights.cache_clear()
+        ones = numpy.ones(n_documents)
+        started = time.process_time()
+        intervals.mean_interval(ones, ones, 1000, 1)
+        seconds.append(time.process_time() - started)
+    assert min(many) < 4 * min(few)
 
 
 # Agreement ------------------------------------------------------------------------------------

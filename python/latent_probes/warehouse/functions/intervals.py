@@ -5,6 +5,11 @@ the number of probes. A replicate weights each document with a draw from the Poi
 mean 1, which approximates drawing the same number of documents with replacement (Chamandy et al.,
 "Estimating uncertainty for massive data streams", 2012).
 
+More than 1,000 documents are put into as many groups at random, which are drawn in their place: the
+sums of groups vary as those of documents do (Wolter, "Introduction to Variance Estimation", chapter
+2, 2007), so that time does not grow with documents. Standard errors are off by 2 % at most times,
+as they are with 1,000 replicates.
+
 The interval is the expanded percentile interval (Hesterberg, "What teachers should know about the
 bootstrap", The American Statistician 69, 2015), with percentiles from the t distribution, because
 plain percentile intervals are too narrow for few documents.
@@ -18,6 +23,7 @@ a document are; that number is the number of documents then.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy
@@ -32,15 +38,15 @@ FEWEST_DOCUMENTS = 5
 LEAST_SHARE = 1e-9
 # A variance below this share of the mean square is rounding error: all values are equal.
 LEAST_VARIANCE = 1e-12
-# Weights drawn at a time.
-WEIGHTS_AT_ONCE = 1 << 22
+# More documents are put into this many random groups, which are drawn in their place.
+MOST_UNITS = 1_000
 
 
 def poisson_quantiles() -> numpy.ndarray:
     """Map 65,536 equally likely numbers to draws of the Poisson distribution."""
     probabilities = numpy.exp(-1) / numpy.cumprod([1, *range(1, 12)])
     places = (numpy.arange(1 << 16) + 0.5) / (1 << 16)
-    return numpy.searchsorted(numpy.cumsum(probabilities), places).astype(numpy.float32)
+    return numpy.searchsorted(numpy.cumsum(probabilities), places).astype(numpy.float64)
 
 
 QUANTILES = poisson_quantiles()
@@ -254,18 +260,27 @@ def correlation_interval(sums: numpy.ndarray, n_replicates: int, seed: int) -> E
 
 def replicated(sums: numpy.ndarray, n_replicates: int, seed: int) -> numpy.ndarray:
     """The totals of each replicate, one row each, with the columns of ``sums``."""
+    if len(sums) > MOST_UNITS:
+        sums = in_random_groups(sums, MOST_UNITS, seed)
+    return weights(len(sums), n_replicates, seed) @ sums
+
+
+def in_random_groups(sums: numpy.ndarray, n_groups: int, seed: int) -> numpy.ndarray:
+    """The sums of documents that are dealt to groups at random, of equal size but for one."""
+    order = numpy.argsort(numpy.random.PCG64(seed).random_raw(len(sums)), kind="stable")
+    starts = numpy.arange(n_groups) * len(sums) // n_groups
+    return numpy.add.reduceat(sums[order], starts)
+
+
+# Groups of many probes all have the same number of units.
+@functools.lru_cache(maxsize=4)
+def weights(n_units: int, n_replicates: int, seed: int) -> numpy.ndarray:
+    """The weight of each unit (column) in each replicate (row). Not to be changed."""
+    n_words = (n_units + 3) // 4
     # The raw bits of a generator are stable across versions, unlike its distributions.
-    bits = numpy.random.PCG64(seed)
-    n_documents = len(sums)
-    n_words = (n_documents + 3) // 4
-    at_once = max(1, WEIGHTS_AT_ONCE // n_documents)
-    totals = []
-    for start in range(0, n_replicates, at_once):
-        n_rows = min(at_once, n_replicates - start)
-        draws = bits.random_raw(n_rows * n_words).astype("<u8").view("<u2")
-        weights = QUANTILES[draws.reshape(n_rows, 4 * n_words)[:, :n_documents]]
-        totals.append(weights @ sums)
-    return numpy.concatenate(totals)
+    bits = numpy.random.PCG64(seed).random_raw(n_replicates * n_words)
+    draws = bits.astype("<u8").view("<u2").reshape(n_replicates, 4 * n_words)
+    return QUANTILES[draws[:, :n_units]]
 
 
 def expanded_tail(n_documents: int) -> float:
