@@ -18,7 +18,7 @@ COMPILE_EXTRA = $(COMPILE) --constraint requirements.lock --no-emit-package dbt-
 # Commands run SQL that dbt compiles, once per change of the project: here, so that none waits for it.
 COMPILE_PROJECT := $(BIN)/python -c "from latent_probes import warehouse; warehouse.compile_here()"
 
-.PHONY: demo explore explorer test test-dbt test-local-models test-oracle test-inspect test-browser test-cluster
+.PHONY: demo explore explorer test test-rounds test-dbt test-local-models test-oracle test-inspect test-browser test-cluster
 .PHONY: screenshots
 .PHONY: lint lint-explorer soak bench docs lock
 
@@ -35,6 +35,9 @@ explorer: $(PAGE)
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+test-rounds: .venv/installed
+	$(BIN)/python -m pytest -m "rounds and not soak"
 
 test-dbt: .venv/installed
 	$(BIN)/python -m pytest -n 0 -m dbt

@@ -23,6 +23,8 @@ from latent_probes.landing import LandingError
 from latent_probes.local_models import activations
 from latent_probes.publication import manifest, proof
 
+pytestmark = pytest.mark.rounds
+
 CONDITIONS = {
     "real_state": "atom_text as answer, -1.0 - hash(doc_id) % 2 as logp_atom, -2.0 as logp_ipa",
     "no_state": "incorrect_plausible_answer as answer, -2.0 as logp_atom, -1.5 as logp_ipa",

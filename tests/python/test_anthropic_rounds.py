@@ -16,6 +16,8 @@ import pytest
 from stand_in import StandIn, answers
 from test_whole_runs import files_of
 
+pytestmark = pytest.mark.rounds
+
 MODEL = "claude-haiku-4-5-20251001"
 LINE = f"1,5,1,gemma-3-270m,-2,5,{MODEL},{MODEL},{MODEL},false"
 RUN = ("impatient", "run", "--provider", "anthropic-batches")

@@ -17,6 +17,8 @@ import duckdb
 import pytest
 from stand_in import StandIn
 
+pytestmark = pytest.mark.rounds
+
 MODEL = "claude-haiku-4-5-20251001"
 N_DOCUMENTS = 9
 MOST_RESTARTS = 150

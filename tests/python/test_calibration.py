@@ -8,6 +8,8 @@ from test_controls import set_controls
 
 from latent_probes.evaluation import calibration
 
+pytestmark = pytest.mark.rounds
+
 CALIBRATE = ("latent-probes", "calibrate", "--documents", "6", "--levels")
 
 

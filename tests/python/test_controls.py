@@ -16,6 +16,8 @@ from latent_probes.common.home import Home
 from latent_probes.evaluation import ratings
 from latent_probes.table_files import FileError
 
+pytestmark = pytest.mark.rounds
+
 ARMS = ("question_only", "other_document", "full_complement", "full_information")
 CHECKS = ("judge_anchors", "judge_retest")
 

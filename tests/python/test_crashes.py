@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from test_whole_runs import assert_same_export
 
+pytestmark = pytest.mark.rounds
+
 # In the order in which a run comes to them; each dies before or after the real step, once.
 STEPS = (
     "files.write_by_hash after",

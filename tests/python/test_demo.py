@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from conftest import ROOT, copy_of
 from stand_in import StandIn
 
@@ -57,6 +58,7 @@ def test_no_response_is_attributed_to_a_model_that_a_service_has(demo_once):
     assert demo_once.query("select count(*) from requests where settings is not null") == [(0,)]
 
 
+@pytest.mark.rounds
 def test_a_round_for_claude_beside_the_demo_asks_for_itself_alone(demo_once, tmp_path):
     demo = copy_of(demo_once, tmp_path / "checkout")
     for name in ("landing.duckdb", "warehouse.duckdb"):

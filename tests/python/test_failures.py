@@ -59,6 +59,7 @@ def here(checkout, monkeypatch):
     return home.find()
 
 
+@pytest.mark.rounds
 def test_errors_are_asked_again_and_nonsense_is_given_up(checkout, here):
     checkout.set_rounds("1,6,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
     provider = Moody(here.batches / "lexical")
@@ -110,6 +111,7 @@ def price_the_baseline(checkout):
 RUN_WITH_LIMIT = ("latent-probes", "run", "--provider", "lexical", "--max-cost")
 
 
+@pytest.mark.rounds
 def test_nothing_is_sent_that_could_go_over_the_limit(checkout):
     price_the_baseline(checkout)
     checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
@@ -185,6 +187,7 @@ def test_open_requests_count_towards_the_cost_limit(checkout, here):
     ) == [(1, 20), (2, 3)]
 
 
+@pytest.mark.rounds
 def test_an_unknown_price_behind_a_known_one_cannot_be_limited(checkout):
     checkout.set_rounds(
         "1,3,1,gemma-3-270m,-2,5,lexical,lexical,lexical,false",

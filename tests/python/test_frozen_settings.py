@@ -15,6 +15,8 @@ from latent_probes import landing
 from latent_probes.common.home import Home
 from latent_probes.warehouse import compilation
 
+pytestmark = pytest.mark.rounds
+
 OLD = Path(__file__).with_name("landing_files")
 # A value for each frozen var that it has nowhere else. No files of that tokenizer exist.
 CHANGED = {

@@ -16,6 +16,8 @@ from latent_probes.common.home import Home
 from latent_probes.evaluation import answers_file, oracles
 from latent_probes.queue import rendering
 
+pytestmark = pytest.mark.rounds
+
 COLUMNS = ("doc_id", "slot_idx", "answer")
 PAID = ("--provider", "anthropic-batches", "--max-cost", "50")
 RUN = ("latent-probes", "run", *PAID)

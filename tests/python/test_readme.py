@@ -148,6 +148,7 @@ def test_every_option_of_a_command_exists():
             known[words[1]].make_context(words[1], words[2:])
 
 
+@pytest.mark.rounds
 def test_the_session_of_the_pages_runs(demo_once, tmp_path):
     demo = copy_of(demo_once, tmp_path / "checkout")
     rollouts = write(demo.folder / "a.parquet", without("source_model"))

@@ -10,6 +10,8 @@ import pytest
 from conftest import ROOT
 from test_whole_runs import RUN
 
+pytestmark = pytest.mark.rounds
+
 PROVIDERS = ROOT / "docs" / "providers.md"
 # Folders with a file for each round that has probes, and for each round.
 WITH_TEXTS = {"data", "compact", "control_answers", "siblings"}
