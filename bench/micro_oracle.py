@@ -3,13 +3,15 @@
 A tiny model is trained on synthetic documents in which a topic is fixed early, by a code word, and
 said late. An oracle (LoRA) is trained on its states by the public recipe. N further documents
 (default: 200) are landed, probed and published by the project's own commands, with the offline
-baseline as generator, answerer and judge. `ask-oracle` asks the oracle, and the same adapter before
-its training, under all three conditions; `evaluate` makes the leaderboard.
+baseline as generator, answerer and judge. `ask-oracle` asks three adapters under all three
+conditions, and `evaluate` makes the leaderboard: the oracle; an adapter that was trained in the
+same way, but with each question's states exchanged for those of another document of the training
+set, so that it knows prompts and answers and no states; and the adapter before its training.
 
-The trained oracle must beat both controls with an interval above zero, and the untrained adapter
-must not. Needs the extras lm and oracle; seeded, on a CPU, about a quarter of an hour. Ends with
-code 1 if either is not so. --keep FOLDER keeps the models and the project that were made, with the
-picture; a run that was stopped continues there.
+The oracle must beat both conditions without its state with an interval above zero, and neither of
+the other two adapters may. Needs the extras lm and oracle; seeded, on a CPU, about a quarter of an
+hour. Ends with code 1 if either is not so. --keep FOLDER keeps the models and the project that were
+made, with the picture; a run that was stopped continues there.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ SEED = 1
 LAYER, POSITIONS = 2, 3
 N_SIBLINGS = 4
 CONDITIONS = ("real_state", "no_state", "other_document_state")
+ORACLE, EXCHANGED, UNTRAINED = "oracle", "trained on others' states", "untrained adapter"
 END = "<|endoftext|>"
 CHAT = (
     "{% for message in messages %}<|start|>{{ message['role'] }}\n{{ message['content'] }}"
@@ -222,8 +225,13 @@ def trained_model(folder: Path, known: list[dict], n_steps: int):
     return model.eval(), tokenizer
 
 
-def trained_oracle(folder: Path, untrained: Path, model, tokenizer, known, n_steps: int) -> None:
-    """Train an adapter on states of the base model, by the recipe; save it before and after."""
+def trained_oracle(
+    folder: Path, untrained: Path, model, tokenizer, known, n_steps: int, *, exchanged: bool
+) -> None:
+    """Train an adapter on states of the base model, by the recipe; save it before and after.
+
+    With ``exchanged``, each question comes with the states of another document of its batch.
+    """
     draw = random.Random(SEED + 2)
     torch.manual_seed(SEED)
     adapted = peft.get_peft_model(
@@ -255,15 +263,19 @@ def trained_oracle(folder: Path, untrained: Path, model, tokenizer, known, n_ste
         return kept[0][-n_kept:]
 
     def loss_of(step: int) -> torch.Tensor:
-        rows, vectors = [], []
+        asked, vectors = [], []
         for _ in range(12):
             topic = draw.choice(known)
             before, after = document(draw, topic)
             shown = " ".join(before + after[: draw.randint(0, 5)])
-            n_kept = draw.randint(1, 5)
-            block = f"Layer: {LAYER}\n{' ?' * n_kept} \n"
-            rows.append(chat_ids(tokenizer, block + question(draw, shown), answer(topic)))
-            vectors.append(states_of(tokenizer(shown)["input_ids"], n_kept))
+            vectors.append(states_of(tokenizer(shown)["input_ids"], draw.randint(1, 5)))
+            asked.append((question(draw, shown), answer(topic)))
+        if exchanged:
+            vectors = vectors[1:] + vectors[:1]
+        rows = []
+        for given, (asks, says) in zip(vectors, asked, strict=True):
+            block = f"Layer: {LAYER}\n{' ?' * len(given)} \n"
+            rows.append(chat_ids(tokenizer, block + asks, says))
         batch = padded(rows)
         places = (batch["input_ids"] == mark) & (batch["labels"] == -100)
         # The question ends with another mark, which is no placeholder.
@@ -283,8 +295,9 @@ def trained_oracle(folder: Path, untrained: Path, model, tokenizer, known, n_ste
         finally:
             hook.remove()
 
-    fitted(adapted.parameters(), n_steps, 2e-3, loss_of, "oracle")
+    fitted(adapted.parameters(), n_steps, 2e-3, loss_of, folder.name)
     save(folder)
+    adapted.unload()
 
 
 def write_rollouts(path: Path, known: list[dict], n_documents: int) -> None:
@@ -340,10 +353,15 @@ def main() -> int:
     known = topics()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
-        base, oracle, untrained = folder / "micro", folder / "oracle", folder / "untrained"
-        if not (oracle / "ao_config.json").exists():
+        base, untrained = folder / "micro", folder / "untrained"
+        oracle, exchanged = folder / "oracle", folder / "exchanged"
+        if not (exchanged / "ao_config.json").exists():
             model, tokenizer = trained_model(base, known, options.steps)
-            trained_oracle(oracle, untrained, model, tokenizer, known, options.oracle_steps)
+            for adapter in (oracle, exchanged):
+                trained_oracle(
+                    *(adapter, untrained, model, tokenizer, known, options.oracle_steps),
+                    exchanged=adapter == exchanged,
+                )
         project = folder / "project"
         if not project.exists():
             project_in(project, options.documents)
@@ -363,10 +381,11 @@ def main() -> int:
                 check=True,
             )
 
+        adapters = {ORACLE: oracle, EXCHANGED: exchanged, UNTRAINED: untrained}
         run("land", str(folder / "rollouts.jsonl"))
         run("run", "--provider", "lexical")
         run("export")
-        for name, adapter in (("oracle", oracle), ("untrained adapter", untrained)):
+        for name, adapter in adapters.items():
             for condition in CONDITIONS:
                 run(
                     *("ask-oracle", "--name", name, "--model", str(base), "--same-model"),
@@ -379,7 +398,7 @@ def main() -> int:
                 *("--model", str(base), "--condition", condition, "--device", "cpu"),
                 *("--scope", "sentence"),
             )
-        run(*("evaluate", "--name", "oracle", "--condition", "real_state"), "--provider", "lexical")
+        run(*("evaluate", "--name", ORACLE, "--condition", "real_state"), "--provider", "lexical")
         with duckdb.connect(str(project / "home" / "warehouse.duckdb"), read_only=True) as found:
             board = found.execute(
                 "select oracle, headline, headline_low, headline_high, minus_no_state, "
@@ -387,17 +406,17 @@ def main() -> int:
                 "order by headline desc nulls last"
             ).fetchall()
     print(
-        f"{'method':<20}{'headline':>9}{'low':>7}{'high':>7}{'- none':>8}{'- other':>9}{'docs':>6}"
+        f"{'method':<26}{'headline':>9}{'low':>7}{'high':>7}{'- none':>8}{'- other':>9}{'docs':>6}"
     )
     for name, *figures, n_documents in board:
         shown = [f"{figure:.2f}" if figure is not None else "" for figure in figures]
         widths = (9, 7, 7, 8, 9)
         line = "".join(f"{one:>{width}}" for one, width in zip(shown, widths, strict=True))
-        print(f"{name:<20}{line}{n_documents or '':>6}")
+        print(f"{name:<26}{line}{n_documents or '':>6}")
     print(f"{(time.monotonic() - started) / 60:.1f} minutes")
     lows = {name: low for name, _, low, *_ in board}
-    reads, does_not = lows["oracle"], lows["untrained adapter"]
-    is_seen = reads is not None and reads > 0 and (does_not is None or does_not <= 0)
+    others = [lows.get(name) for name in (EXCHANGED, UNTRAINED)]
+    is_seen = (lows.get(ORACLE) or 0) > 0 and all(low is None or low <= 0 for low in others)
     print("reading is seen" if is_seen else "reading is NOT seen")
     return 0 if is_seen else 1
 

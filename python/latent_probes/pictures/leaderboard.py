@@ -44,7 +44,7 @@ def draw(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     for name, color in COLORS.items():
         label = "the smaller one, with 95 % interval" if name == "headline" else f"minus {name}"
         axes.plot([], [], "o" if name == "headline" else "|", color=color, label=label)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.45 / len(rows) - 0.1), ncols=3)
+    figure.legend(loc="outside lower center", ncols=3)
     names = [
         f"{'' if place is None else f'{place}. '}{terminal.printable(oracle)}"
         for oracle, place, *_ in rows
