@@ -33,8 +33,13 @@ DOCUMENTS = [
 ]
 
 
-def save(folder: Path, n_layers: int = LAYERS, hidden_size: int = 32, seed: int = 0) -> Path:
-    """Save a model of Qwen3's kind with a chat template, in whose words " ?" is one token."""
+def save(
+    folder: Path, n_layers: int = LAYERS, hidden_size: int = 32, seed: int = 0, longest: int = 1024
+) -> Path:
+    """Save a model of Qwen3's kind with a chat template, in whose words " ?" is one token.
+
+    It reads ``longest`` tokens.
+    """
     import torch
     import transformers
 
@@ -46,7 +51,7 @@ def save(folder: Path, n_layers: int = LAYERS, hidden_size: int = 32, seed: int 
         **(tiny_models.SIZES | {"hidden_size": hidden_size}),
         vocab_size=len(tokenizer),
         num_hidden_layers=n_layers,
-        max_position_embeddings=1024,
+        max_position_embeddings=longest,
         eos_token_id=tokenizer.eos_token_id,
         initializer_range=0.3,
     )
@@ -79,7 +84,7 @@ def home_in(folder: Path) -> Home:
     """A home whose warehouse has three probes of each document, and only the tables they need."""
     home = Home(folder, folder)
     home.export.mkdir(parents=True)
-    (home.export / "manifest.json").write_text('{"build": "b"}')
+    (home.export / "manifest.json").write_text('{"build": "b", "rounds": [{"round_idx": 1}]}')
     documents, probes, states = [], [], []
     for number, text in enumerate(DOCUMENTS):
         document_id = f"d{number}"
@@ -117,7 +122,8 @@ def home_in(folder: Path) -> Home:
             create table oracle_states (
                 probe_id varchar, condition varchar, document_id varchar, split_offset bigint
             );
-            create table round_settings as select 1 as round_number, false as is_calibration;
+            create table round_settings as
+            select 1 as round_number, false as is_calibration, 'started' as state;
             """
         )
         for table, rows in (

@@ -5,26 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import huggingface_hub
 import pytest
-from conftest import Checkout, copy_of
+from conftest import Checkout, compiled_project, copy_of
 from hub_client import ask, be_new
 from stand_in_hub import StandInHub
 
 from latent_probes import adoption, cluster, landing, warehouse
 from latent_probes.adoption import AdoptionError
+from latent_probes.cli.dataset import own_data_set
 from latent_probes.cluster import engines
-from latent_probes.common.home import Home
+from latent_probes.common.home import Home, HomeError
 from latent_probes.evaluation import oracles
 from latent_probes.landing import LandingError
 from latent_probes.local_models import activations
 from latent_probes.publication import manifest, proof
+from latent_probes.warehouse import functions
 
 pytestmark = pytest.mark.rounds
 
+NAME = "owner/probes"
+PLACE = f"hf://datasets/{NAME}"
 CONDITIONS = {
     "real_state": "atom_text as answer, -1.0 - hash(doc_id) % 2 as logp_atom, -2.0 as logp_ipa",
     "no_state": "incorrect_plausible_answer as answer, -2.0 as logp_atom, -1.5 as logp_ipa",
@@ -46,18 +52,41 @@ def export(finished_once) -> Path:
 
 
 @pytest.fixture(scope="module")
-def adopted_once(new_checkout, export, tmp_path_factory) -> Checkout:
-    """A checkout that adopted the export, after it was killed in the middle. Not to be changed."""
-    checkout = new_checkout(tmp_path_factory.mktemp("adopted"))
+def hub(finished_once, tmp_path_factory) -> Iterator[StandInHub]:
+    """A stand-in for the Hub, to which the data set was pushed. Not to be changed."""
+    with StandInHub() as hub:
+        maker = copy_of(finished_once, tmp_path_factory.mktemp("maker") / "checkout")
+        variables = {"HF_TOKEN": hub.token, "HF_HUB_DISABLE_XET": "1"}
+        maker = replace(maker, variables=variables).reading_from(hub)
+        maker.runs("latent-probes", "push", NAME, "--allow-baseline", "--public")
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def adopted_once(new_checkout, hub, tmp_path_factory) -> Checkout:
+    """A checkout that adopted what was pushed, after it was killed. Not to be changed."""
+    checkout = new_checkout(tmp_path_factory.mktemp("adopted")).reading_from(hub)
     # When all rows are in, but not committed.
-    died, said = checkout.ends("dying", "manifest.differences before", "adopt", str(export))
+    died, said = checkout.ends("dying", "manifest.differences before", "adopt", PLACE)
     assert died == 9, said
     assert checkout.query("select count(*) from adopted_compact", "landing") == [(0,)]
-    said = checkout.runs("latent-probes", "adopt", str(export))
-    assert "adopted" in said and "probes of 20 documents" in said
+    said = checkout.runs("latent-probes", "adopt", PLACE)
+    assert f"adopted {PLACE}@" in said and "probes of 20 documents" in said
     said = checkout.runs("latent-probes", "plan")
     assert "seeds/rounds.csv and seeds/round_controls.csv are not used here" in said
     return checkout
+
+
+@pytest.fixture(scope="module")
+def damaged(adopted_once, tmp_path_factory):
+    """A copy of the adopted warehouse and of its landing file, opened for writing."""
+    folder = tmp_path_factory.mktemp("damaged")
+    for file in ("warehouse.duckdb", "landing.duckdb"):
+        shutil.copy2(adopted_once.home / file, folder / file)
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        functions.register(connection)
+        connection.execute(f"attach '{folder / 'landing.duckdb'}' as landing")
+        yield connection
 
 
 @pytest.fixture
@@ -91,10 +120,10 @@ def landed(path: Path) -> dict[str, list[tuple]]:
 
 def refusal(home: Home, place: Path | str, error: type[Exception] = AdoptionError) -> str:
     """Why a data set is not adopted; nothing of it has landed."""
-    before = landed(home.landing)
+    before = landed(home.landing) if home.landing.exists() else None
     with pytest.raises(error) as caught:
         adoption.adopt(home, str(place))
-    assert landed(home.landing) == before
+    assert (landed(home.landing) if home.landing.exists() else None) == before
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -150,6 +179,8 @@ def test_an_evaluation_in_an_adopted_home_equals_the_makers_row_by_row(
         *("--answers", str(adopted.folder / "answers.parquet"), "--build", "0" * 64),
     )
     assert f"but the data set is {build}" in said
+    again = ("latent-probes", "evaluate", "--name", "planted", "--condition", "real_state")
+    assert "had already landed" in adopted.runs(*again)
     # Everything that is tested in a maker's home holds here.
     warehouse.build(home_of(adopted), tested=True)
 
@@ -195,14 +226,14 @@ def test_tokens_of_published_siblings_are_those_that_were_sampled(adopted_once, 
         )
         assert landing.sampled_tokens(connection, [key]) == {key: ([1, 2], [key[2], 3])}
         ((kind, name, details),) = landing.sources_of(connection, key[0])
-    assert (kind, details) == ("adopted", {}) and name.endswith("demo/export")
+    assert (kind, details) == ("adopted", {}) and name.startswith(f"{PLACE}@")
 
 
 def test_a_home_with_rollouts_adopts_nothing(finished, export):
     assert "contains rollouts" in refusal(home_of(finished), export)
 
 
-def test_what_a_maker_does_is_refused_in_an_adopted_home(adopted_once, export):
+def test_what_a_maker_does_is_refused_in_an_adopted_home(adopted_once):
     for command in (
         ("land", "sample/rollouts.jsonl"),
         ("sample", "--prefixes", "sample/rollouts.jsonl", "--model", "none"),
@@ -212,41 +243,53 @@ def test_what_a_maker_does_is_refused_in_an_adopted_home(adopted_once, export):
         ("write-sheet", "sheet.csv"),
     ):
         said = adopted_once.fails("latent-probes", *command)
-        assert f"this home was adopted from {export}: " in said, command
+        assert f"this home was adopted from {PLACE}@" in said, command
         assert "set LATENT_PROBES_HOME to another directory" in said
     with pytest.raises(LandingError, match="not built in parts"):
         cluster.build(home_of(adopted_once), engines.here, "unused")
 
 
-def test_a_data_set_is_adopted_from_the_hub_at_a_commit(
-    adopted_once, new_home, export, monkeypatch, tmp_path, believing
+def test_a_pushed_data_set_is_adopted_at_a_revision(
+    adopted_once, new_home, hub, monkeypatch, tmp_path, believing
 ):
-    with StandInHub() as hub:
-        be_new(monkeypatch, tmp_path)
-        ask(monkeypatch, hub.address)
-        monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda seconds: None)
-        contents = {
-            str(path.relative_to(export)): path.read_bytes()
-            for path in export.rglob("*")
-            if path.is_file()
-        }
-        repository = hub.create("owner/probes")
-        commit = repository.commit({**contents, ".gitattributes": b"*.parquet lfs\n"})
-        repository.commit({"README.md": b"Gone."})
-        place = f"hf://datasets/owner/probes@{commit}"
-        hub.plan("status", at="resolve", path="siblings/", times=None, status=403)
-        assert "no permission" in refusal(new_home, place)
-        hub.plans.clear()
-        n_before = len(hub.asked("resolve"))
-        found = adoption.adopt(new_home, place)
-        again = [request.path for request in hub.asked("resolve")[n_before:]]
-        # What was downloaded before is not downloaded again.
-        assert not any("/data/" in path for path in again) and "siblings" in again[0]
-        assert found.name == place and found.is_new
-        assert landed(new_home.landing) == landed(adopted_once.home / "landing.duckdb")
-        assert not [path for path in new_home.downloads.rglob("*") if path.is_file()]
-        assert "has no manifest.json" in refusal(new_home, "hf://datasets/owner/probes")
-        assert "no such data set" in refusal(new_home, "hf://datasets/owner/none")
+    be_new(monkeypatch, tmp_path)
+    ask(monkeypatch, hub.address)
+    monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda seconds: None)
+    repository = hub.repositories[NAME]
+    commit = repository.at("main").sha
+    repository.commit({"README.md": b"Gone."})
+    place = f"{PLACE}@{commit}"
+    hub.plan("status", at="resolve", path="siblings/", times=None, status=403)
+    assert "no permission" in refusal(new_home, place)
+    hub.plans.clear()
+    n_before = len(hub.asked("resolve"))
+    found = adoption.adopt(new_home, place)
+    again = [request.path for request in hub.asked("resolve")[n_before:]]
+    # What was downloaded before is not downloaded again.
+    assert not any("/data/" in path for path in again) and "siblings" in again[0]
+    assert found.name == place and found.is_new
+    assert landed(new_home.landing) == landed(adopted_once.home / "landing.duckdb")
+    assert not [path for path in new_home.downloads.rglob("*") if path.is_file()]
+    assert "has no manifest.json" in refusal(new_home, PLACE)
+    assert "no such data set" in refusal(new_home, "hf://datasets/owner/none")
+
+
+def test_the_demo_is_adopted_with_its_answers_in_every_arm(demo_once, new_home, believing):
+    export = demo_once.home / "export"
+    found = adoption.adopt(new_home, str(export))
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{new_home.landing}' as landing (read_only)")
+        n_probes = connection.execute(f"select count(*) from '{export}/data/*.parquet'").fetchall()
+        assert n_probes == [(found.n_probes,)]
+        for config in landing.adoption.CONFIGS:
+            ((n_landed, n_published),) = connection.execute(
+                f"select (select count(*) from landing.adopted_{config}), "
+                f"(select count(*) from '{export}/{config}/*.parquet')"
+            ).fetchall()
+            assert n_landed == n_published, config
+        assert connection.execute(
+            "select count(distinct arm) from landing.adopted_control_answers"
+        ).fetchall() == [(4,)]
 
 
 def test_files_that_change_while_they_are_read_do_not_land(
@@ -282,6 +325,59 @@ def test_files_that_do_not_prove_are_not_adopted(new_home, export, tmp_path):
     said = refusal(new_home, folder)
     assert "folds/train-all.parquet does not match the hash in the manifest" in said
     assert "so nothing has landed" in said
+
+
+def test_what_is_not_the_folder_of_a_data_set_is_named(new_home, export, tmp_path):
+    assert "none: no such folder; check the path" in refusal(new_home, tmp_path / "none")
+    said = refusal(new_home, export / "manifest.json")
+    assert said.endswith(f"is a file of a data set: adopt its folder, {export}")
+    assert f"adopt {export}" in refusal(new_home, export.parent)
+
+
+def test_the_data_set_of_an_adopted_home_is_what_it_was_adopted_from(
+    adopted_once, new_home, export, monkeypatch, tmp_path, believing
+):
+    monkeypatch.chdir(adopted_once.folder)
+    monkeypatch.setenv("LATENT_PROBES_HOME", "demo")
+    assert own_data_set(reading_hub=True).startswith(f"{PLACE}@")
+    with pytest.raises(HomeError, match="its files were proven then: to check a copy of them"):
+        own_data_set(reading_hub=False)
+    adoption.adopt(new_home, str(export))
+    monkeypatch.setenv("LATENT_PROBES_HOME", str(new_home.folder))
+    assert own_data_set(reading_hub=False) == str(export)
+
+
+def test_another_data_set_with_the_same_ids_is_another_content(adopted_once, tmp_path):
+    shutil.copy2(adopted_once.home / "landing.duckdb", tmp_path)
+    before = landing.contents(tmp_path / "landing.duckdb")
+    with landing.opened(tmp_path / "landing.duckdb") as connection:
+        connection.execute("update adopted_compact set doc = doc || '.'")
+        connection.execute("update adopted_sets set manifest_sha256 = 'another'")
+    after = landing.contents(tmp_path / "landing.duckdb")
+    assert {table for table in after if after[table] != before[table]} == {
+        table for table in after if table.startswith("adopted_")
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delete from landing.adopted_folds where doc_id = (select min(doc_id) from train)",
+        "update documents set text = text || '.' where document_id in "
+        "(select min(document_id) from adopted_documents)",
+        "update landing.adopted_text_readers set atom_value = 7 where reader like '%length%'",
+        "delete from landing.adopted_siblings where doc_id = (select min(doc_id) from train)",
+        "insert into landing.adopted_rejections "
+        "select * replace (15 as slot_idx) from landing.adopted_rejections limit 1",
+    ],
+)
+def test_an_adopted_row_more_or_less_is_found(adopted_once, damaged, change):
+    statement = compiled_project().tests["adopted_rows_stay_as_published"].statement
+    damaged.begin()
+    assert damaged.execute(f"from ({statement}\n)").fetchall() == []
+    damaged.execute(change)
+    assert damaged.execute(f"from ({statement}\n)").fetchall() != []
+    damaged.rollback()
 
 
 @pytest.mark.parametrize(

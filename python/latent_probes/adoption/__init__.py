@@ -39,9 +39,11 @@ def adopt(home: Home, place: str) -> Adopted:
     LandingError if the home is not empty or has adopted another one, if the files are not those of
     the manifest and the card, or if they are by another version of latent-probes.
     """
-    with landing.opened(home.landing) as connection:
-        known = landing.adopted_set(connection)
-        made = None if known else landing.made_here(connection)
+    known = made = None
+    if home.landing.exists():
+        with landing.opened(home.landing) as connection:
+            known = landing.adopted_set(connection)
+            made = None if known else landing.made_here(connection)
     if made:
         raise AdoptionError(
             f"{home.folder} contains {made}: a data set is adopted into an empty home, so set "
@@ -84,7 +86,7 @@ def land(home: Home, source: places.Place, digest: str) -> None:
 
     incoming = landing.AdoptedSet(digest, source.name, described["build"])
     try:
-        with landing.opened(home.landing) as connection:
+        with landing.only_if_it_succeeds(home.landing) as connection:
             landing.adopt(connection, incoming, text, files_by_config(folder, described), prove)
     except (duckdb.ConstraintException, duckdb.InvalidInputException) as error:
         reason = terminal.shortened(str(error).splitlines()[0])

@@ -47,6 +47,13 @@ def opened(place: str, downloads: Path) -> Iterator[Place]:
 def in_folder(folder: Path) -> Place:
     """The data set in a folder."""
     path = folder / manifest.NAME
+    if folder.name == manifest.NAME and folder.is_file():
+        raise AdoptionError(f"{folder} is a file of a data set: adopt its folder, {folder.parent}")
+    if not folder.is_dir():
+        raise AdoptionError(
+            f"{folder}: no such folder; check the path, or write hf://datasets/OWNER/NAME for a "
+            "data set on the Hub"
+        )
     if not path.is_file():
         inside = folder / "export"
         is_home = (inside / manifest.NAME).is_file()

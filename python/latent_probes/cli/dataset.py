@@ -45,10 +45,10 @@ def check(
     Needs only the folder. File hashes are checked against the manifest too. The folder can come
     from anyone: nothing outside it is read, and time and memory are limited.
     """
-    from latent_probes.common import home, terminal
+    from latent_probes.common import terminal
     from latent_probes.publication import proof
 
-    found = proof.faults(folder or home.find().export)
+    found = proof.faults(folder or Path(own_data_set(reading_hub=False)))
     for fault in found:
         terminal.say(fault)
     if found:
@@ -56,6 +56,26 @@ def check(
     terminal.say(
         "OK: all files match the manifest, and every figure on the card was reproduced from them"
     )
+
+
+def own_data_set(*, reading_hub: bool) -> str:
+    """Where this home's data set is: its export, or what it was adopted from.
+
+    Raises HomeError if that is on the Hub and the command reads only folders.
+    """
+    from latent_probes import landing
+    from latent_probes.common import home
+
+    here = home.find()
+    adopted = landing.adopted(here.landing)
+    if adopted is None:
+        return str(here.export)
+    if adopted.name.startswith("hf://") and not reading_hub:
+        raise home.HomeError(
+            f"this home was adopted from {adopted.name}, and its files were proven then: to check "
+            "a copy of them, give its folder"
+        )
+    return adopted.name
 
 
 def adopt(
@@ -113,10 +133,10 @@ def explore(
     shows is downloaded; the token comes from HF_TOKEN or `hf auth login`.
     """
     from latent_probes.cli.working import interruptible
-    from latent_probes.common import home, terminal
+    from latent_probes.common import terminal
     from latent_probes.explorer import server, sources
 
-    source = sources.opened(place or str(home.find().export))
+    source = sources.opened(place or own_data_set(reading_hub=True))
     with interruptible(lambda: terminal.say("stopped")), server.started(source, port) as running:
         terminal.say(f"{source.name}: {running.address} (Ctrl-C stops)")
         if not no_browser:

@@ -95,6 +95,15 @@ def adopted(path: Path) -> AdoptedSet | None:
         return adopted_set(connection)
 
 
+def adopted_manifest(path: Path) -> str | None:
+    """The manifest of the adopted data set, as JSON; None in another home."""
+    if not path.exists():
+        return None
+    with looked_at(path) as connection:
+        found = first(connection, "select manifest from adopted_sets")
+    return found[0] if found else None
+
+
 def refuse_adopted(path: Path, reason: str) -> None:
     """Raise LandingError in an adopted home: ``reason`` is what cannot be done there."""
     if found := adopted(path):

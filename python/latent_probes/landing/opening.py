@@ -126,11 +126,26 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+@contextmanager
+def only_if_it_succeeds(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same, but a landing file that did not exist is removed if the block fails."""
+    is_new = not path.exists()
+    try:
+        with opened(path) as connection:
+            yield connection
+    except BaseException:
+        if is_new:
+            for left in (path, path.with_name(f"{path.name}.wal")):
+                left.unlink(missing_ok=True)
+        raise
+
+
 def contents(path: Path) -> dict[str, str]:
     """Fingerprints of the tables, to detect changes: number of rows and the sum of their hashes.
 
     The last value is in the hash of a row by an exclusive or: by another one over the rows, equal
-    changes of two rows would cancel. Texts are not hashed, since they are never rewritten.
+    changes of two rows would cancel. Texts are not hashed, since they are never rewritten; those of
+    an adopted data set are in the hash of its manifest, which all of its tables have.
     """
     with looked_at(path) as connection:
         columns = connection.execute(
@@ -144,6 +159,7 @@ def contents(path: Path) -> dict[str, str]:
             """,
             {"unread": UNREAD, "texts": TEXTS},
         ).fetchall()
+        adopted = first(connection, "select manifest_sha256 from adopted_sets") or ("",)
         found = {}
         for table, names in columns:
             values = ", ".join(map(sql.identifier, names))
@@ -151,7 +167,8 @@ def contents(path: Path) -> dict[str, str]:
                 connection,
                 f"select count(*), sum(hash({values})) from {sql.identifier(table)}",
             )
-            found[table] = f"{n_rows} {digest}"
+            manifest = adopted[0] if table.startswith("adopted_") else ""
+            found[table] = f"{n_rows} {digest} {manifest}".strip()
         return found
 
 
