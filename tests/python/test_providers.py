@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from latent_probes import providers
+from latent_probes import landing, providers
 from latent_probes.common.home import Home
 from latent_probes.providers import ProviderError
+from latent_probes.queue import pending
 
 FILES = Path(providers.__file__).parent
 PRINT_HELP = "from latent_probes.cli import options; print(options.provider_help())"
@@ -61,3 +62,36 @@ def test_help_lists_the_providers_of_the_project_and_works_outside_of_it(place, 
         text=True,
     ).stdout
     assert all((name in said) == is_project for name in LISTED)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_adopted", "remedy"),
+    [
+        ("claude-unversioned", False, "no service has it; --provider recorded replays"),
+        ("lexical", True, "use --provider lexical"),
+        ("another", False, "change the model in the round's line of seeds/rounds.csv"),
+        ("another", True, "the models are those of the adopted data set"),
+    ],
+)
+def test_a_model_that_nobody_serves_is_named_with_what_can_be_done(
+    tmp_path, model, is_adopted, remedy
+):
+    with landing.opened(tmp_path / "landing.duckdb") as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute(
+            "create table warehouse.pending_requests as "
+            "select ? as model, 'judge' as stage, 1 as round_number",
+            [model],
+        )
+        if is_adopted:
+            connection.execute("insert into adopted_sets values ('m', '{}', 'set', 'b', now())")
+        with pytest.raises(pending.QueueError) as error:
+            pending.refuse_unserved(connection, "anthropic-batches", lambda asked: False)
+        pending.refuse_unserved(connection, "anthropic-batches", lambda asked: True)
+    assert remedy in str(error.value) and repr(model) in str(error.value)
+
+
+def test_which_models_claude_serves_is_known_without_a_key():
+    serves = providers.known_to_serve("anthropic-batches")
+    assert serves is not None and serves("claude") and not serves("claude-unversioned")
+    assert providers.known_to_serve("recorded") is None

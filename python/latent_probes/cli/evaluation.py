@@ -120,6 +120,7 @@ def evaluate(
     from latent_probes.evaluation import oracles
     from latent_probes.queue import runner
     from latent_probes.reports import batches, leaderboard, plan
+    from latent_probes.reports import status as status_report
 
     with working("landed data is kept; rerun the same command to continue") as here:
         warehouse.build(here, tested=False)
@@ -132,12 +133,15 @@ def evaluate(
         terminal.say_landed(n_landed, n_rows, "answers")
         warehouse.build(here, tested=False)
         plan.show(here)
+        if provider is not None:
+            runner.refuse_unserved(here, provider)
     if provider is None:
         return
     with interruptible(lambda: batches.interrupted(here)):
         runner.answer_pending(here, providers.create(provider, here), once=once, max_cost=max_cost)
     with interruptible(lambda: terminal.say("interrupted: all answers have landed")):
         leaderboard.show(here)
+        status_report.irregularities(here)
         oracles.draw(here)
 
 

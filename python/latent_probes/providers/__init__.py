@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -176,6 +176,15 @@ def listed(project: Path) -> list[Listed]:
         raise ProviderError(
             f"{path} cannot be read ({error!r}): it needs the columns provider and description"
         ) from error
+
+
+def known_to_serve(name: str) -> Callable[[str], bool] | None:
+    """Which models a provider serves, if that is known before it is created, which may need a key.
+
+    That is the function ``serves`` of its module.
+    """
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    return getattr(module, "serves", None)
 
 
 def create(name: str, home: Home) -> Provider:

@@ -269,7 +269,7 @@ def remedy(error: anthropic.APIStatusError) -> str:
     if error.status_code == 403:
         return " (check ANTHROPIC_API_KEY and what it permits)"
     if error.status_code == 404:
-        return " (check the model in seeds/rounds.csv, ANTHROPIC_BASE_URL, and the key's workspace)"
+        return " (check the model of the round, ANTHROPIC_BASE_URL, and the key's workspace)"
     if error.error_code in SPEND_LIMITS or error.status_code == 402:
         return " (credit or limits are set in the provider's console; then run again)"
     return "" if error.status_code in (400, 413, 422) else f" ({CHECK_ADDRESS})"

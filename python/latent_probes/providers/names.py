@@ -73,7 +73,7 @@ def remedy(stage: str, asked: str, named: str | None) -> str:
     said = f"names {named!r}" if named else "names no model"
     otherwise = (
         f"set withdrawn to true in the round's line of seeds/rounds.csv, and add a line whose "
-        f"{stage}_model is {named}"
+        f"{stage}_model is {named} (the models of an adopted data set stay as they are)"
         if named
         else "let the server name its model"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import duckdb
 import pyarrow
 import pyarrow.compute
@@ -10,6 +12,8 @@ from latent_probes import landing, warehouse
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
 from latent_probes.providers import Provider
+from latent_probes.providers.lexical import MODEL as LEXICAL
+from latent_probes.providers.recorded import BUNDLED_MODEL
 
 
 class QueueError(Exception):
@@ -26,13 +30,8 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
         "select distinct model, stage, round_number from warehouse.pending_requests order by all"
     ).fetchall()
     unserved = [row for row in pending if not provider.serves(row[0])]
-    if unserved and len(unserved) == len(pending) and not has_been_asked(connection, provider):
-        model, stage, round_number = unserved[0]
-        raise QueueError(
-            f"round {round_number} asks for {model!r} ({stage}), which --provider {provider.name} "
-            "does not serve: choose another provider, or change the model in the round's line of "
-            "seeds/rounds.csv before the round starts"
-        )
+    if len(unserved) == len(pending) and not has_been_asked(connection, provider.name):
+        refuse_unserved(connection, provider.name, provider.serves)
     for model, stage, round_number in unserved:
         terminal.say(
             f"skipped {stage} requests of round {round_number}: {provider.name} does not serve "
@@ -41,10 +40,37 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
     return sorted({row[0] for row in pending if row not in unserved})
 
 
-def has_been_asked(connection: duckdb.DuckDBPyConnection, provider: Provider) -> bool:
+def refuse_unserved(
+    connection: duckdb.DuckDBPyConnection, name: str, serves: Callable[[str], bool]
+) -> None:
+    """Raise QueueError if the provider ``name`` serves none of the models that are to be asked."""
+    pending = connection.execute(
+        "select distinct model, stage, round_number from warehouse.pending_requests order by all"
+    ).fetchall()
+    if not pending or any(serves(model) for model, *_ in pending):
+        return
+    model, stage, round_number = pending[0]
+    if model == BUNDLED_MODEL:
+        remedy = "no service has it; --provider recorded replays its recorded answers"
+    elif model == LEXICAL:
+        remedy = "use --provider lexical, the offline baseline"
+    elif landing.adopted_set(connection):
+        remedy = "choose another provider; the models are those of the adopted data set"
+    else:
+        remedy = (
+            "choose another provider, or change the model in the round's line of seeds/rounds.csv "
+            "before the round starts"
+        )
+    raise QueueError(
+        f"round {round_number} asks for {model!r} ({stage}), which --provider {name} does not "
+        f"serve: {remedy}"
+    )
+
+
+def has_been_asked(connection: duckdb.DuckDBPyConnection, provider: str) -> bool:
     """Whether a batch was ever meant for the provider."""
     query = "select 1 from batches where provider = ? limit 1"
-    return landing.first(connection, query, [provider.name]) is not None
+    return landing.first(connection, query, [provider]) is not None
 
 
 def requests(

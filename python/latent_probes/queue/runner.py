@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow
 
-from latent_probes import landing, warehouse
+from latent_probes import landing, providers, warehouse
 from latent_probes.common import files, limits, terminal
 from latent_probes.common.home import Home, locked
 from latent_probes.providers import (
@@ -173,6 +173,17 @@ def cancel_batches(
                 "not all batches are canceled and landed: "
                 + "; ".join(f"{name}: {error}" for name, error in errors.items())
             )
+
+
+def refuse_unserved(home: Home, name: str) -> None:
+    """Raise QueueError, before a key is asked for, if a provider serves none of the models."""
+    serves = providers.known_to_serve(name)
+    if serves is None:
+        return
+    with landing.opened(home.landing) as connection:
+        if not pending.has_been_asked(connection, name):
+            warehouse.attach(home, connection)
+            pending.refuse_unserved(connection, name, serves)
 
 
 def refuse_other_providers(home: Home, provider: Provider) -> None:

@@ -95,6 +95,11 @@ def say_refused_schemas(connection: duckdb.DuckDBPyConnection, batches: list[str
 
 def refuse_failed_trials(connection: duckdb.DuckDBPyConnection, batches: list[str]) -> None:
     """Raise UnusableError if most of a model's first answers, in these batches, cannot be used."""
+    otherwise = (
+        "; the models are those of the adopted data set"
+        if landing.adopted_set(connection)
+        else "; or withdraw the round in seeds/rounds.csv and add a line with another model"
+    )
     for stage, model, batch_id, n_answers, n_usable in connection.execute(
         """
         select stage, model, latest_batch_id, n_latest, n_latest_usable
@@ -116,8 +121,7 @@ def refuse_failed_trials(connection: duckdb.DuckDBPyConnection, batches: list[st
         raise UnusableError(
             f"{n_unusable:,} of the first {n_answers:,} {stage} answers of {model!r} cannot be "
             f"used; nothing more was sent. Two of them:\n{shown}\n"
-            "Correct how the model or its server answers, then run again; or withdraw the round "
-            "in seeds/rounds.csv and add a line with another model"
+            f"Correct how the model or its server answers, then run again{otherwise}"
         )
 
 

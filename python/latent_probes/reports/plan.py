@@ -7,7 +7,14 @@ import duckdb
 from latent_probes import warehouse
 from latent_probes.common import sql, terminal
 from latent_probes.common.home import Home
+from latent_probes.providers import lexical, recorded
 from latent_probes.reports.tables import print_table
+
+# Models that no paid provider has, and who answers for them.
+NOT_SERVED = {
+    lexical.MODEL: "it is the offline baseline, which is free (--provider lexical)",
+    recorded.BUNDLED_MODEL: "no service has it, and --provider recorded replays what was recorded",
+}
 
 
 def show(home: Home) -> None:
@@ -20,6 +27,7 @@ def show(home: Home) -> None:
             ).fetchall()
         ]
         usd = {name: sql.identifier(name) for name in paid}
+        is_unserved = f"model in ({', '.join(map(sql.literal, NOT_SERVED))})"
         prices = ", ".join(
             f"any_value(usd) filter (where provider = {sql.literal(name)}) as {column}"
             for name, column in usd.items()
@@ -37,7 +45,10 @@ def show(home: Home) -> None:
             where n_pending + n_downstream > 0
             """
         )
-        in_dollars = (f"{terminal.dollars(column)} as {column}" for column in usd.values())
+        in_dollars = (
+            f"if({is_unserved}, 'not served', {terminal.dollars(column)}) as {column}"
+            for column in usd.values()
+        )
         print_table(
             connection,
             "Requests to send",
@@ -61,15 +72,19 @@ def show(home: Home) -> None:
             """
         ).fetchall()
         totals = (
-            terminal.dollars(f"if(count({column}) = count(*), coalesce(sum({column}), 0), null)")
+            terminal.dollars(
+                f"if(count({column}) = count(*), coalesce(sum(if({is_unserved}, 0, {column})), 0), "
+                "null)"
+            )
             for column in usd.values()
         )
-        *sums, unpriced = connection.execute(
+        *sums, unpriced, unserved = connection.execute(
             f"""
             select
                 {", ".join(totals)},
                 list(distinct model order by model)
-                    filter (where {" or ".join(f"{column} is null" for column in usd.values())})
+                    filter (where {" or ".join(f"{column} is null" for column in usd.values())}),
+                list(distinct model order by model) filter (where {is_unserved})
             from planned
             """
         ).fetchall()[0]
@@ -79,6 +94,8 @@ def show(home: Home) -> None:
     if bases:
         counts = "; ".join(f"{basis} for {stages}" for basis, stages in bases)
         terminal.say(f"Token counts: {counts}.")
+    for model in unserved or []:
+        terminal.say(f"{model} is not in this cost: {NOT_SERVED[model]}.")
     for model in unpriced or []:
         terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
 

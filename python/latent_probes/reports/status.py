@@ -64,10 +64,16 @@ def show(home: Home) -> None:
             print_table(connection, "Unusable answers", unusable)
         print_table(connection, "Spend", spend_per_probe())
         say_what_is_unknown(connection)
-        irregularities = "select kind, n, meaning from irregularities order by kind"
-        if connection.execute(irregularities).fetchall():
-            print_table(connection, "Irregularities", irregularities)
+    irregularities(home)
     list_open_batches(home)
+
+
+def irregularities(home: Home) -> None:
+    """Show what went wrong with requests and answers, if anything did."""
+    query = "select kind, n, meaning from irregularities order by kind"
+    with warehouse.opened(home) as connection:
+        if connection.execute(query).fetchall():
+            print_table(connection, "Irregularities", query)
 
 
 def controls(connection: duckdb.DuckDBPyConnection) -> None:
