@@ -8,13 +8,17 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import huggingface_hub
+import pyarrow.parquet
 import pytest
 import small_oracles
+import typer
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 peft = pytest.importorskip("peft", reason="the extra oracle is not installed")
 pytestmark = pytest.mark.oracle
 
+from latent_probes.cli.oracles import refuse_unused  # noqa: E402
 from latent_probes.evaluation import oracles  # noqa: E402
 from latent_probes.evaluation.oracles import OracleError  # noqa: E402
 from latent_probes.local_models import ReadingError, activations, shards, states, tokens  # noqa: E402
@@ -537,4 +541,100 @@ def test_an_adapter_with_another_tokenizer_is_refused(base, adapter, tmp_path):
 
 def test_a_folder_without_an_adapter_is_refused(tmp_path):
     with pytest.raises(OracleError, match=r"has no adapter_config\.json"):
-        adapters.folder_of(str(tmp_path), None)
+        adapters.found_at(str(tmp_path))
+
+
+def test_a_revision_of_an_adapter_is_chosen_and_lands(base, adapter, monkeypatch, tmp_path):
+    commit = shutil.copytree(adapter, tmp_path / ("a" * 40))
+    asked = []
+
+    def download(name, **options):
+        asked.append((name, options["revision"]))
+        return str(commit)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    found = adapters.found_at("owner/oracle@v1")
+    assert asked == [("owner/oracle", "v1")] and found.revision == "a" * 40
+    one = method(base, adapter)
+    one.adapter = found.described()
+    assert one.settings()["adapter"] == {
+        "name": "owner/oracle",
+        "revision": "a" * 40,
+        "hash": adapters.found_at(str(adapter)).described()["hash"],
+    }
+    adapters.found_at("owner/oracle")
+    assert asked[-1] == ("owner/oracle", None)
+
+
+def test_only_rounds_that_are_published_are_asked_about(base, adapter, home):
+    with duckdb.connect(str(home.warehouse)) as connection:
+        connection.execute("update probes set round_number = 2 where document_id = 'd0'")
+        connection.execute("update probes set round_number = 3 where document_id = 'd1'")
+        # The second is not in the manifest, the third was withdrawn after it.
+        connection.execute("insert into round_settings values (2, false, 'started')")
+        connection.execute("insert into round_settings values (3, false, 'withdrawn')")
+    rounds = '[{"round_idx": 1}, {"round_idx": 3}]'
+    (home.export / "manifest.json").write_text(f'{{"build": "b", "rounds": {rounds}}}')
+    assert asking.ask(home, method(base, adapter), None) == 9
+    assert not [row for row in landed(home) if row[2].startswith(("d0", "d1"))]
+    (home.export / "manifest.json").write_text('{"build": "b", "rounds": []}')
+    with pytest.raises(OracleError, match="has no probes of --scope word"):
+        asking.refuse_early(home, "tiny", ["word"])
+    (home.export / "manifest.json").unlink()
+    with pytest.raises(OracleError, match="no data set has been exported yet"):
+        asking.refuse_early(home, "tiny", ["word"])
+
+
+def test_what_is_known_without_the_model_is_said_before_it_is_loaded(base, adapter, home):
+    with pytest.raises(OracleError, match="--name is empty"):
+        asking.refuse_early(home, "", ["word"])
+    with pytest.raises(OracleError, match="baseline that answers by itself"):
+        asking.refuse_early(home, "Lexical", ["word"])
+    with pytest.raises(OracleError, match="--method logit-lens answers only --scope word and lens"):
+        asking.scopes_of("logit-lens", ["word", "sentence"])
+    with pytest.raises(OracleError, match="was trained on"):
+        adapters.refuse_other_base(adapter, "another", is_same_model=False)
+    asking.ask(home, method(base, adapter), None)
+    asking.refuse_early(home, "tiny", ["word"])
+    with duckdb.connect(str(home.landing)) as connection:
+        connection.execute("update oracle_answers set file_hash = 'of a file'")
+    with pytest.raises(OracleError, match="tiny has landed answers of a file"):
+        asking.refuse_early(home, "tiny", ["word"])
+
+
+def test_an_option_that_a_method_ignores_is_refused():
+    def said(kind, **given):
+        options = dict.fromkeys(("adapter", "layers", "states", "positions", "same_model"))
+        with pytest.raises(typer.BadParameter) as error:
+            refuse_unused(kind, options | given)
+        return error.value.message
+
+    assert "--adapter is missing" in said("oracle")
+    assert "--same-model does not apply to --method text" in said("text", same_model=True)
+    assert "--layers does not apply to --method text" in said("text", layers=(1,))
+    assert "--positions does not apply to --method logit-lens" in said("logit-lens", positions=2)
+    assert "--adapter does not apply" in said("patchscope", adapter="a")
+    assert "reads one layer" in said("patchscope", layers=(1, 2))
+    refuse_unused("oracle", {"adapter": "a", "layers": (1, 2), "same_model": True})
+    refuse_unused("logit-lens", {"adapter": None, "layers": (1, 2), "states": "s"})
+
+
+def test_saved_states_are_found_by_their_place_in_the_text(base, home):
+    model = loaded(base)
+    folder = saved_in(home.folder / "states", home, model)
+    (some,) = activations.documents(home, model, [("d0", (29,))], 3, 1)
+    expected = SavedStates(folder, model, (1,)).read(some)
+    assert set(expected) == {"d0"}
+
+    def changed(values: str) -> dict:
+        other = shutil.copytree(folder, home.folder / "other", dirs_exist_ok=True)
+        for part in shards.parts(folder):
+            rows = duckdb.sql(f"select * replace ({values}) from '{part}'").to_arrow_table()
+            pyarrow.parquet.write_table(rows, other / "index" / part.name)
+        return SavedStates(other, model, (1,)).read(some)
+
+    found = changed("token_index + 7 as token_index")
+    assert torch.equal(found["d0"], expected["d0"])
+    # Another version of the text, or other tokens of it.
+    assert changed("'sampled' as token_source") == {}
+    assert changed("token_end + 1 as token_end") == {}

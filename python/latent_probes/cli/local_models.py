@@ -68,9 +68,7 @@ def save_activations(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for shards and index.")],
     positions: Annotated[
         int,
-        typer.Option(
-            "--positions", "--last", min=1, help="Tokens to save at each split: the last ones."
-        ),
+        typer.Option(min=1, help="Tokens to save at each split: the last ones."),
     ] = 1,
     round_number: Annotated[
         int | None, typer.Option("--round", metavar="ROUND", help="Only documents of this round.")

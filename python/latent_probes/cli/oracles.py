@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from latent_probes.cli import options
 from latent_probes.cli.working import working
 from latent_probes.oracles import METHODS
+
+# What baselines use of the options about the oracle and its states.
+USED_OPTIONS: dict[str, tuple[str, ...]] = {
+    "logit-lens": ("layers", "states"),
+    "patchscope": ("layers", "states"),
+    "text": (),
+}
 
 
 def ask_oracle(
@@ -30,7 +38,10 @@ def ask_oracle(
     ],
     adapter: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The oracle: a PEFT adapter on the Hub, or its folder."),
+        typer.Option(
+            metavar="NAME",
+            help="The oracle: a PEFT adapter on the Hub (OWNER/NAME[@REVISION]), or its folder.",
+        ),
     ] = None,
     method: Annotated[
         str,
@@ -111,18 +122,15 @@ def ask_oracle(
     """
     from latent_probes import warehouse
     from latent_probes.common import terminal
+    from latent_probes.evaluation import oracles
     from latent_probes.local_models.scores import SCOPES
-    from latent_probes.oracles import adapters, asking, contract
-    from latent_probes.oracles.saved import SavedStates
+    from latent_probes.oracles import adapters, asking, contract, saved
     from latent_probes.sampling import language_model, tokenizing
 
     options.one_of(method, list(METHODS))
     if inject is not None:
         options.one_of(inject, ["add", "replace"])
-    if (adapter is None) == (method == "oracle"):
-        raise typer.BadParameter("--adapter belongs to --method oracle, and only to it")
-    scopes = tuple(dict.fromkeys(scope or SCOPES))
-    for one in scopes:
+    for one in scope or ():
         options.one_of(one, SCOPES)
     chosen = None if layers is None else tuple(options.whole_numbers(layers))
     given = {
@@ -134,33 +142,61 @@ def ask_oracle(
         "template": template,
         "coefficient": coefficient,
     }
+    refuse_unused(
+        method, given | {"adapter": adapter, "states": states, "same_model": same_model or None}
+    )
+    name = name.strip()
     with working("answers of finished documents have landed; rerun to continue") as here:
         # What is missing is reported before anything else is done.
+        oracles.published(here)
+        scopes = asking.scopes_of(method, scope)
         language_model.libraries()
         tokenizing.refuse_missing(model)
-        folder = None
+        found = None
         if adapter is not None:
             adapters.libraries()
-            folder = adapters.folder_of(adapter, None)
+            found = adapters.found_at(adapter)
+            base = tokenizing.short_name(model)
+            adapters.refuse_other_base(found.folder, base, is_same_model=same_model)
+        folder = found.folder if found else None
+        # The number of layers is known only with the model.
+        contract.read(folder, given, sys.maxsize, model)
+        if states is not None:
+            saved.settings_of(states)
         warehouse.build(here, tested=False)
+        asking.refuse_early(here, name, scopes)
         source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
         n_layers = source.model.config.get_text_config().num_hidden_layers
         agreed = contract.read(folder, given, n_layers, source.name)
         asked = asking.Method(name, method, condition, source, agreed, scopes=scopes)
-        if folder is not None:
+        if found is not None:
             terminal.say(agreed.described())
-            adapted = adapters.load(source, folder, is_same_model=same_model)
+            adapted = adapters.load(source, found.folder, is_same_model=same_model)
             asked.without_adapter = adapted.disable_adapter
-            asked.adapter = {
-                "name": tokenizing.short_name(str(adapter)),
-                "hash": language_model.hash_of_files(folder),
-            }
+            asked.adapter = found.described()
         elif method != "text":
             terminal.say(f"layers {list(agreed.layers)} ({agreed.origins['layers']})")
         if states is not None:
-            asked.saved = SavedStates(states, source, agreed.layers)
+            asked.saved = saved.SavedStates(states, source, agreed.layers)
         n_landed = asking.ask(here, asked, documents)
     terminal.say(
         f"landed {n_landed:,} answers of {name} under {condition}: next, `latent-probes evaluate "
         f"--name {name!r} --condition {condition}`"
     )
+
+
+def refuse_unused(method: str, given: dict[str, Any]) -> None:
+    """Raise BadParameter for a missing adapter, and for options that the method would ignore.
+
+    ``given`` has None for an option that is not given.
+    """
+    if method == "oracle" and given["adapter"] is None:
+        raise typer.BadParameter("--adapter is missing: it is the oracle of --method oracle")
+    used = USED_OPTIONS.get(method, given)
+    for option, value in given.items():
+        if value is not None and option not in used:
+            raise typer.BadParameter(
+                f"--{option.replace('_', '-')} does not apply to --method {method}: leave it out"
+            )
+    if method == "patchscope" and len(given["layers"] or ()) > 1:
+        raise typer.BadParameter("--method patchscope reads one layer: give one with --layers")

@@ -7,6 +7,7 @@ Columns: doc_id and slot_idx as published, and `answer`, or a list `answers` (no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -43,11 +44,33 @@ class OracleError(Exception):
     """Answers cannot land; the message gives the reason and the row."""
 
 
-def read(connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ",") -> pyarrow.Table:
+def probes_of(rounds: Sequence[int] | None) -> str:
+    """The query for the probes that methods answer: those of ``rounds``, by default of all.
+
+    Without calibrations and withdrawn rounds.
+    """
+    listed = "true" if rounds is None else f"list_contains({list(rounds)}::bigint[], round_number)"
+    return f"""
+        select probes.*
+        from probes
+        join round_settings using (round_number)
+        where
+            not round_settings.is_calibration
+            and round_settings.state != 'withdrawn'
+            and {listed}
+    """
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    delimiter: str = ",",
+    rounds: Sequence[int] | None = None,
+) -> pyarrow.Table:
     """Read answers to an Arrow table of probe_id, answer_number, answer, logp_atom and logp_ipa.
 
-    ``connection`` is a connection to the warehouse. Raises OracleError, or FileError for a file
-    that cannot be read.
+    ``connection`` is a connection to the warehouse, ``rounds`` are those that are published (by
+    default all). Raises OracleError, or FileError for a file that cannot be read.
     """
     connection.execute(
         """
@@ -77,14 +100,9 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str = ","
         f"when {condition} then {sql.literal(problem)}" for problem, condition in PROBLEMS.items()
     )
     connection.execute(
-        """
+        f"""
         create or replace temporary table matched as
-        with published as (
-            select probes.*
-            from probes
-            join round_settings using (round_number)
-            where not round_settings.is_calibration
-        )
+        with published as ({probes_of(rounds)})
         select
             given.*,
             published.probe_id,

@@ -7,6 +7,7 @@ models/evaluation/oracles.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -15,11 +16,27 @@ import pyarrow
 from latent_probes import landing, warehouse
 from latent_probes.common import files, sql, terminal
 from latent_probes.common.home import Home
-from latent_probes.evaluation.answers_file import OracleError, read
+from latent_probes.evaluation.answers_file import OracleError, probes_of, read
 from latent_probes.providers import lexical
 from latent_probes.queue import rendering
 
-__all__ = ["OracleError", "draw", "land_answers", "land_baseline_answers", "published_build"]
+__all__ = [
+    "OracleError",
+    "Published",
+    "draw",
+    "land_answers",
+    "land_baseline_answers",
+    "probes_of",
+    "published",
+]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The data set that methods answer: its build and the numbers of its rounds."""
+
+    build: str
+    rounds: tuple[int, ...]
 
 
 def land_answers(
@@ -34,30 +51,32 @@ def land_answers(
     oracle = oracle.strip()
     if not oracle:
         raise OracleError("--name is empty: give the name of the method")
-    published = published_build(home)
-    if build != published:
+    known = published(home)
+    if build != known.build:
         raise OracleError(
             f"the answers are for build {build or '(none given)'}, but the data set is "
-            f"{published}: set --build to `build` in the manifest.json of the data set that the "
+            f"{known.build}: set --build to `build` in the manifest.json of the data set that the "
             "method answered"
         )
     with warehouse.opened(home) as connection:
-        known = connection.execute("select condition from oracle_conditions").fetchall()
-        conditions = [name for (name,) in known]
+        listed = connection.execute("select condition from oracle_conditions").fetchall()
+        conditions = [name for (name,) in listed]
         if condition not in conditions:
             raise OracleError(f"--condition {condition!r} is not one of {', '.join(conditions)}")
-        answers = read(connection, path, delimiter)
+        answers = read(connection, path, delimiter, known.rounds)
     return add(home, oracle, condition, answers, build, files.hash_of(path))
 
 
-def published_build(home: Home) -> str:
-    """The build of the exported or adopted data set. Raises OracleError if there is none."""
-    if adopted := landing.adopted(home.landing):
-        return adopted.build
-    manifest = home.export / "manifest.json"
-    if not manifest.exists():
-        raise OracleError("no data set has been exported yet: run `latent-probes export`")
-    return json.loads(manifest.read_text())["build"]
+def published(home: Home) -> Published:
+    """The exported or adopted data set. Raises OracleError if there is none."""
+    text = landing.adopted_manifest(home.landing)
+    if text is None:
+        manifest = home.export / "manifest.json"
+        if not manifest.exists():
+            raise OracleError("no data set has been exported yet: run `latent-probes export`")
+        text = manifest.read_text()
+    described = json.loads(text)
+    return Published(described["build"], tuple(row["round_idx"] for row in described["rounds"]))
 
 
 def add(
@@ -136,14 +155,16 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
     """Land the answers of a text-only baseline; returns the same as ``land_answers``.
 
     The offline baseline answers every written probe. Answers of ``ask-oracle``, and a local model's
-    answers to complement plus question (``score-local``), have landed already. Raises OracleError
-    for any other method, whose answers must come from a file.
+    answers to complement plus question (``score-local``), have landed already, as those of a file
+    have when the command is repeated without it. Raises OracleError for any other method, whose
+    answers must come from a file.
     """
-    build = published_build(home)
-    # Answers of `ask-oracle` have landed, as they were given.
+    oracle = oracle.strip()
+    known = published(home)
     with landing.opened(home.landing) as connection:
-        if any(known == condition for known, *_ in landing.oracle_runs(connection, oracle)):
-            return 0, landing.answered_by(connection, oracle, condition).num_rows
+        n_landed = landing.answered_by(connection, oracle, condition).num_rows
+        if any(name == condition for name, *_ in landing.oracle_runs(connection, oracle)):
+            return 0, n_landed
     if oracle == lexical.MODEL and landing.adopted(home.landing):
         raise OracleError(
             f"{lexical.MODEL} answers only in the home of the maker: what its answerer was asked "
@@ -152,29 +173,29 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
     source: str | None
     with warehouse.opened(home) as connection:
         if oracle == lexical.MODEL:
-            answers, source = said_by_lexical(connection), lexical.MODEL
+            answers, source = said_by_lexical(connection, known), lexical.MODEL
         else:
-            answers, source = said_by_reader(connection, oracle)
+            answers, source = said_by_reader(connection, oracle, known)
     if condition != "no_state" or source is None or not answers.num_rows:
+        if n_landed:
+            return 0, n_landed
         raise OracleError(
             f"--answers is missing: no file is needed only for {lexical.MODEL} and models run with "
             "`score-local`, under the condition no_state, and for a method and condition that "
             "`ask-oracle` has asked"
         )
-    return add(home, oracle, condition, answers, build, source)
+    return add(home, oracle, condition, answers, known.build, source)
 
 
-def said_by_lexical(connection: duckdb.DuckDBPyConnection) -> pyarrow.Table:
+def said_by_lexical(connection: duckdb.DuckDBPyConnection, known: Published) -> pyarrow.Table:
     """The offline baseline's answers to all written probes, as ``read`` returns them."""
     found = connection.execute(
-        """
+        f"""
         select requests.probe_id, inputs.* exclude (request_id)
         from answerer_requests as requests
         join answerer_inputs as inputs using (request_id)
-        join round_settings using (round_number)
-        where
-            requests.arm = 'complement' and requests.answer_number = 1
-            and not round_settings.is_calibration
+        semi join ({probes_of(known.rounds)}) as published using (probe_id)
+        where requests.arm = 'complement' and requests.answer_number = 1
         order by requests.probe_id
         """
     )
@@ -196,21 +217,19 @@ def said_by_lexical(connection: duckdb.DuckDBPyConnection) -> pyarrow.Table:
 
 
 def said_by_reader(
-    connection: duckdb.DuckDBPyConnection, model: str
+    connection: duckdb.DuckDBPyConnection, model: str, known: Published
 ) -> tuple[pyarrow.Table, str | None]:
     """A local model's answers, in the form of ``answers_file.read``, and its hash.
 
     If the model was run at several precisions, the one with the most answers is used.
     """
     found = connection.sql(
-        """
+        f"""
         with answered as (
             select *
             from token_scores
-            join round_settings using (round_number)
-            where
-                token_scores.model = $model and form = 'question' and answer is not null
-                and not round_settings.is_calibration
+            semi join ({probes_of(known.rounds)}) as published using (probe_id)
+            where model = $model and form = 'question' and answer is not null
         ),
         chosen as (
             select reader_hash

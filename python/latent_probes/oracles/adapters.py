@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from latent_probes.common import hub_errors
 from latent_probes.evaluation.oracles import OracleError
 from latent_probes.sampling import tokenizing
-from latent_probes.sampling.language_model import LanguageModel
+from latent_probes.sampling.language_model import LanguageModel, hash_of_files
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -20,19 +21,38 @@ CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq")
 PARTS = ["*.json", WEIGHTS, "*.txt", "*.jinja"]
 
 
-def folder_of(adapter: str, revision: str | None) -> Path:
-    """The adapter's folder; one of the Hub is downloaded. Raises OracleError or HubError."""
-    folder = Path(adapter)
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter's files; ``revision`` is the commit of one on the Hub."""
+
+    name: str
+    revision: str | None
+    folder: Path
+
+    def described(self) -> dict[str, str]:
+        """What lands of it."""
+        known = {"name": self.name, "hash": hash_of_files(self.folder)}
+        return known | ({"revision": self.revision} if self.revision else {})
+
+
+def found_at(place: str) -> Adapter:
+    """The adapter in a folder, or at OWNER/NAME[@REVISION] on the Hub, which is downloaded.
+
+    Raises OracleError or TokenizerError.
+    """
+    folder, commit, name = Path(place), None, tokenizing.short_name(place)
     if not folder.exists():
-        tokenizing.refuse_missing(adapter)
+        name, _, revision = place.partition("@")
+        tokenizing.refuse_missing(name)
         from huggingface_hub import snapshot_download
 
-        with hub_errors.explained(adapter, OracleError):
-            folder = Path(snapshot_download(adapter, revision=revision, allow_patterns=PARTS))
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise OracleError(f"{adapter} has no {name}: it is not the adapter of an oracle (PEFT)")
-    return folder
+        with hub_errors.explained(place, OracleError, noun="model"):
+            folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=PARTS))
+        commit = folder.name
+    for part in (CONFIG, WEIGHTS):
+        if not (folder / part).is_file():
+            raise OracleError(f"{place} has no {part}: it is not the adapter of an oracle (PEFT)")
+    return Adapter(name, commit, folder)
 
 
 def libraries() -> Any:
@@ -56,13 +76,7 @@ def load(model: LanguageModel, folder: Path, *, is_same_model: bool) -> Any:
     peft = libraries()
     from safetensors import SafetensorError, safe_open
 
-    described = read_config(folder)
-    named = described.get("base_model_name_or_path") or ""
-    if named and not is_same_model and not is_named_like(named, model.name):
-        raise OracleError(
-            f"the adapter was trained on {named}, not on {model.name}: use that as --model, or "
-            "add --same-model if it is the same model under another name"
-        )
+    refuse_other_base(folder, model.name, is_same_model=is_same_model)
     refuse_other_tokenizer(model, folder)
     try:
         with warnings.catch_warnings():
@@ -115,9 +129,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     return dict(described)
 
 
-def is_named_like(named: str, model: str) -> bool:
-    """Whether two names, of the Hub or of folders, are of the same model."""
-    return tokenizing.bare_name(named) == tokenizing.bare_name(model)
+def refuse_other_base(folder: Path, model: str, *, is_same_model: bool) -> None:
+    """Raise OracleError if the adapter states another base, by the name of the Hub or a folder."""
+    named = read_config(folder).get("base_model_name_or_path") or ""
+    if named and not is_same_model and tokenizing.bare_name(named) != tokenizing.bare_name(model):
+        raise OracleError(
+            f"the adapter was trained on {named}, not on {model}: use that as --model, or "
+            "add --same-model if it is the same model under another name"
+        )
 
 
 def refuse_other_tokenizer(model: LanguageModel, folder: Path) -> None:

@@ -9,11 +9,12 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow
 
 from latent_probes import landing
@@ -93,12 +94,10 @@ class Method:
     adapter: dict[str, str] | None = None
     without_adapter: Callable[[], AbstractContextManager] = nullcontext
     saved: SavedStates | None = None
-    scopes: tuple[str, ...] = scores.SCOPES
+    scopes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.name = self.name.strip()
-        if self.method == "logit-lens":
-            self.scopes = tuple(scope for scope in self.scopes if scope in logit_lens.SCOPES)
+        self.scopes = self.scopes or scopes_of(self.method, None)
         at = self.contract.layers[-1]
         is_oracle = self.method == "oracle"
         self.reader = OracleReader(
@@ -136,20 +135,50 @@ class Method:
         return settings
 
 
+def scopes_of(method: str, given: Sequence[str] | None) -> tuple[str, ...]:
+    """The scopes to ask about. Raises OracleError for one that the method does not answer."""
+    answered = logit_lens.SCOPES if method == "logit-lens" else scores.SCOPES
+    for scope in given or ():
+        if scope not in answered:
+            raise OracleError(f"--method {method} answers only --scope {' and '.join(answered)}")
+    return tuple(dict.fromkeys(given or answered))
+
+
+def refuse_early(home: Home, name: str, scopes: Sequence[str]) -> None:
+    """Raise OracleError for what is known before a model is loaded.
+
+    That is: there is no published data set, it has no probe of these scopes, or the name is that of
+    other answers.
+    """
+    if not name:
+        raise OracleError("--name is empty: give the name of the method")
+    rounds = oracles.published(home).rounds
+    with landing.opened(home.landing) as connection:
+        oracles.refuse_confusing_name(connection, name, "")
+        runs = landing.oracle_runs(connection, name)
+        refuse_answers_of_files(connection, name, {settings_hash for _, settings_hash, _ in runs})
+    if not pending.n_probes(home, scopes, rounds):
+        raise OracleError(f"the data set has no probes of --scope {', '.join(scopes)}")
+
+
+def refuse_answers_of_files(
+    connection: duckdb.DuckDBPyConnection, name: str, runs: set[str]
+) -> None:
+    """Raise OracleError if a name has answers that none of these runs gave."""
+    if landing.answer_sources(connection, name) - runs:
+        raise OracleError(f"{name} has landed answers of a file: use another --name")
+
+
 def ask(home: Home, method: Method, n_documents: int | None) -> int:
     """Ask about all probes that are still missing; return the number of answers landed.
 
     ``n_documents`` limits the documents; a larger number extends the same selection. Raises
     OracleError, ReadingError or LanguageModelError; what has landed is kept.
     """
-    if not method.name:
-        raise OracleError("--name is empty: give the name of the method")
-    if not method.scopes:
-        raise OracleError("the logit lens answers words and lenses only: use other --scope")
-    build = oracles.published_build(home)
+    published = oracles.published(home)
     run = run_row(method)
     known = known_answers(home, method, run)
-    query = pending.wanted(method.condition, method.scopes, n_documents)
+    query = pending.wanted(method.condition, method.scopes, n_documents, published.rounds)
     left = pending.pending(home, query, known)
     terminal.say(
         f"{method.name}, {method.condition}: {left.n_probes:,} probes to ask about the states of "
@@ -175,7 +204,7 @@ def ask(home: Home, method: Method, n_documents: int | None) -> int:
             ]
             n_stateless += sum(one.document_id in fitting for one in questions) - len(askable)
             result = answered(home, method, askable, list(fitting.values()))
-            n_landed += land(home, method, run, build, result)
+            n_landed += land(home, method, run, published.build, result)
             advance(len(questions))
     report.say()
     if n_stateless:
@@ -201,7 +230,7 @@ def known_answers(home: Home, method: Method, run: dict[str, str]) -> pyarrow.Ta
         oracles.refuse_confusing_name(connection, method.name, run["settings_hash"])
         runs = landing.oracle_runs(connection, method.name)
         known = landing.answered_by(connection, method.name, method.condition)
-        sources = landing.answer_sources(connection, method.name)
+        refuse_answers_of_files(connection, method.name, {row[1] for row in runs})
     ours = json.loads(run["settings"])
     for condition, settings_hash, settings in runs:
         if settings_hash != run["settings_hash"]:
@@ -215,8 +244,6 @@ def known_answers(home: Home, method: Method, run: dict[str, str]) -> pyarrow.Ta
                 f"{method.name} was asked under {condition} with other settings ({differing}): use "
                 "the same under all conditions, or another --name"
             )
-    if sources - {run["settings_hash"]}:
-        raise OracleError(f"{method.name} has landed answers of a file: use another --name")
     return known.select(["probe_id"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow
@@ -9,6 +10,7 @@ import pyarrow
 from latent_probes import warehouse
 from latent_probes.common import sql
 from latent_probes.common.home import Home
+from latent_probes.evaluation.oracles import probes_of
 from latent_probes.oracles.prompts import Question
 
 
@@ -24,16 +26,13 @@ class Pending:
     known: pyarrow.Table
 
 
-def wanted(condition: str, scopes: tuple[str, ...], n_documents: int | None) -> str:
-    """The query for all probes to ask, with the document and split of their state."""
+def wanted(
+    condition: str, scopes: tuple[str, ...], n_documents: int | None, rounds: Sequence[int]
+) -> str:
+    """The query for all probes of these rounds to ask, with document and split of their state."""
     state = "real_state" if condition == "no_state" else condition
     return f"""
-        with published as (
-            select probes.*
-            from probes
-            join round_settings using (round_number)
-            where not round_settings.is_calibration
-        ),
+        with published as ({probes_of(rounds)}),
 
         chosen as (
             select source_model, doc_id
@@ -51,6 +50,16 @@ def wanted(condition: str, scopes: tuple[str, ...], n_documents: int | None) -> 
         anti join known on published.probe_id = known.probe_id
         where published.scope in ({", ".join(map(sql.literal, scopes))})
     """
+
+
+def n_probes(home: Home, scopes: Sequence[str], rounds: Sequence[int]) -> int:
+    """Number of published probes of these scopes."""
+    with warehouse.opened(home) as connection:
+        ((found,),) = connection.execute(
+            f"select count(*) from ({probes_of(rounds)}) where list_contains($scopes, scope)",
+            {"scopes": list(scopes)},
+        ).fetchall()
+    return found
 
 
 def pending(home: Home, query: str, known: pyarrow.Table) -> Pending:

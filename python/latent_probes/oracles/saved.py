@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow
 
 from latent_probes.evaluation.oracles import OracleError
 from latent_probes.local_models import activations, shards, states
@@ -20,24 +21,30 @@ if TYPE_CHECKING:
 SAME = ("model", "revision", "tokenizer", "dtype", "hidden_size")
 
 
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The settings of saved states. Raises OracleError if there are none of this version."""
+    described = folder / "activations.json"
+    if not described.exists():
+        raise OracleError(f"{folder} contains no hidden states: make it with save-activations")
+    try:
+        known = json.loads(described.read_text(encoding="utf-8"))
+        method = known.get("method")
+    except (OSError, ValueError, AttributeError) as error:
+        raise OracleError(f"{described} is damaged: save the states again") from error
+    if method != activations.METHOD:
+        raise OracleError(
+            f"{folder} was made by another version of save-activations ({method}, not "
+            f"{activations.METHOD}): save the states again"
+        )
+    return dict(known)
+
+
 class SavedStates:
     """The folder; ``layers`` are those of oracles. Raises OracleError if it cannot serve them."""
 
     def __init__(self, folder: Path, model: LanguageModel, layers: Sequence[int]):
         self.folder, self.layers = folder, layers
-        described = folder / "activations.json"
-        if not described.exists():
-            raise OracleError(f"{folder} contains no hidden states: make it with save-activations")
-        try:
-            known = json.loads(described.read_text(encoding="utf-8"))
-            method = known.get("method")
-        except (OSError, ValueError, AttributeError) as error:
-            raise OracleError(f"{described} is damaged: save the states again") from error
-        if method != activations.METHOD:
-            raise OracleError(
-                f"{folder} was made by another version of save-activations ({method}, not "
-                f"{activations.METHOD}): save the states again"
-            )
+        known = settings_of(folder)
         ours = model.settings | {"hidden_size": model.model.config.get_text_config().hidden_size}
         for name in SAME:
             if known.get(name) != ours[name]:
@@ -63,36 +70,27 @@ class SavedStates:
         from safetensors import safe_open
 
         parts = [str(path) for path in shards.parts(self.folder)]
-        wanted = [
-            (document.document_id, document.text_hash, place)
-            for document in documents
-            for place in document.places
-        ]
+        wanted = [row for document in documents for row in shards.rows_of(document)]
         if not parts or not wanted:
             return {}
-        ids, hashes, places = map(list, zip(*wanted, strict=True))
         with duckdb.connect() as connection:
+            connection.register("wanted", pyarrow.Table.from_pylist(wanted))
+            # A token is the one at this distance from its split. Its number in the input is not the
+            # same where another version of the document was tokenized.
             rows = connection.execute(
                 """
                 select
-                    document_id, token_index, oracle_layer, any_value(shard order by shard),
-                    any_value(row order by shard),
-                from read_parquet($parts)
-                join (
-                    select
-                        unnest($ids) as document_id, unnest($hashes) as text_hash,
-                        unnest($places)::bigint as token_index,
-                ) using (document_id, text_hash, token_index)
-                where list_contains($layers, oracle_layer)
-                group by document_id, token_index, oracle_layer
+                    document_id, wanted.token_index, saved.oracle_layer,
+                    any_value(saved.shard order by saved.shard),
+                    any_value(saved.row order by saved.shard),
+                from read_parquet($parts) as saved
+                join wanted using (
+                    document_id, text_hash, split, distance, token_end, token_source
+                )
+                where list_contains($layers, saved.oracle_layer)
+                group by document_id, wanted.token_index, saved.oracle_layer
                 """,
-                {
-                    "parts": parts,
-                    "ids": ids,
-                    "hashes": hashes,
-                    "places": places,
-                    "layers": list(self.layers),
-                },
+                {"parts": parts, "layers": list(self.layers)},
             ).fetchall()
         found: dict[tuple[str, int, int], Any] = {}
         for shard in sorted({row[3] for row in rows}):
