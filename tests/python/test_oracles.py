@@ -268,7 +268,8 @@ def test_a_probe_is_answered_once_whether_or_not_a_row_names_its_model(tmp_path)
             "1.0 as slot_idx, 1 as round_number"
         )
         connection.execute(
-            "create table round_settings as select 1 as round_number, false as is_calibration"
+            "create table round_settings as select 1 as round_number, 'started' as state, "
+            "false as is_calibration"
         )
         with pytest.raises(oracles.OracleError, match="row 1: the probe is answered twice"):
             answers_file.read(connection, file)

@@ -449,7 +449,8 @@ def answers(path: Path, delimiter: str = ",") -> list[tuple]:
         )
         connection.execute(
             "create or replace table round_settings as "
-            "select 1 as round_number, false as is_calibration"
+            "select 1 as round_number, 'started' as state, "
+            "false as is_calibration"
         )
         found = answers_file.read(connection, path, delimiter)
     return list(zip(*(found[name].to_pylist() for name in ("probe_id", "answer")), strict=True))
