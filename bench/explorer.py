@@ -3,9 +3,10 @@
     python bench/explorer.py FOLDER
 
 Opens the data set in FOLDER in Chromium, over loopback, and prints seconds, requests, bytes and
-memory: of the first view with all counts, of the list, of a filter, and of probes far from each
-other, each read for the first time. Needs the page (`make explorer`) and a Chromium. Seconds on
-a busy machine mean little; those of the page's own process are printed too.
+memory: of the first view with all counts, of the list, of a filter, of probes far from each other,
+each read for the first time, and of the next document, after a second on one. Needs the page
+(`make explorer`) and a Chromium. Seconds on a busy machine mean little; those of the page's own
+process are printed too.
 """
 
 from __future__ import annotations
@@ -96,6 +97,17 @@ def main() -> None:
                 tab.wait_for_selector(".truth")
 
             meter.report(f"probe {fragment.partition('/probe/')[2]}", probe)
+
+        def next_document() -> None:
+            shown = tab.inner_text("h1")
+            tab.keyboard.press("Shift+ArrowRight")
+            tab.wait_for_function(
+                "shown => (document.querySelector('h1')?.innerText ?? shown) != shown", arg=shown
+            )
+
+        for _ in range(N_PROBES):
+            tab.wait_for_timeout(300)
+            meter.report("the next document", next_document)
         used = tab.evaluate("() => { gc(); return performance.memory.usedJSHeapSize; }")
         print(f"\n{used / 1e6:.0f} MB of memory are used by the page at the end")
 

@@ -28,8 +28,8 @@ export interface Round {
   complement_characters: number;
 }
 
-/** Larger footers take a second request. */
-const FOOTER = { geoparquet: false, initialFetchSize: 64 << 10 };
+/** What is fetched with a footer, at least and at most; larger footers take a second request. */
+const TAIL = { from: 64 << 10, to: 512 << 10, share: 1 / 128 };
 
 const COMPRESSORS: Compressors = {
   ZSTD: (bytes, length) => decompress(bytes, new Uint8Array(length)),
@@ -45,7 +45,20 @@ export class Table {
   ) {}
 
   footer(): Promise<FileMetaData> {
-    this.metadata ??= this.of(() => parquetMetadataAsync(this.file, FOOTER));
+    if (this.metadata) return this.metadata;
+    // Footers grow with the file, and the indexes of pages are before them.
+    const initialFetchSize = Math.min(
+      Math.max(TAIL.from, Math.ceil(this.file.byteLength * TAIL.share)),
+      TAIL.to,
+    );
+    this.file.fetchTail(initialFetchSize);
+    this.metadata = this.of(() =>
+      parquetMetadataAsync(this.file, { geoparquet: false, initialFetchSize }),
+    );
+    // It can be tried again.
+    this.metadata.catch(() => {
+      this.metadata = undefined;
+    });
     return this.metadata;
   }
 

@@ -57,8 +57,24 @@ export function readDocument(dataset: Dataset, key: DocumentKey): Promise<Docume
   const found = kept.get(name) ?? read(dataset, key);
   kept.delete(name);
   kept.set(name, found);
+  // It can be tried again.
+  found.catch(() => kept.delete(name));
   if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
   return found;
+}
+
+/** Read a document that will probably be wanted next. */
+export function expectDocument(dataset: Dataset, key: DocumentKey | undefined): void {
+  // If it fails, it does so again when it is wanted.
+  if (key) readDocument(dataset, key).catch(() => undefined);
+}
+
+/** Read where the documents of a round are in its file, because one of them will be wanted. */
+export function expectRound(dataset: Dataset, round: number): void {
+  dataset
+    .fileOf("compact", round)
+    ?.footer()
+    .catch(() => undefined);
 }
 
 async function read(dataset: Dataset, key: DocumentKey): Promise<Document> {

@@ -1,20 +1,30 @@
 // The set at a glance, and the list of what is selected.
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { type Address, type Filters, linkTo, noFilters } from "./address";
 import type { Dataset, Round } from "./dataset";
-import { type Question, readQuestions } from "./documents";
+import { expectDocument, expectRound, type Question, readQuestions } from "./documents";
 import { csvOf, download } from "./downloads";
 import { useLoaded } from "./loading";
 import type { Meanings } from "./meanings";
 import { ORDER_SQL, ORDERS, type Order } from "./order";
 import { FacetList, Histogram } from "./pictures";
 import { useHeading, useSettled } from "./places";
-import { FACET_NAMES, type Facet, findingsAt, type Probes, roundOfPlace, UNSCORED } from "./probes";
+import {
+  type DocumentKey,
+  FACET_NAMES,
+  type Facet,
+  findingsAt,
+  type Probes,
+  roundOfPlace,
+  UNSCORED,
+} from "./probes";
 import { BAND_RANGES, type Selection, sqlOf, totalOf } from "./selection";
 import { count, Failure, FindingNames, focusOn, percent, Score, Sql, Text, When } from "./shown";
 
 /** Probes on a page of the list. */
 export const PAGE = 40;
+/** After so many milliseconds on a list, what every probe of its round needs is read. */
+const SETTLED = 500;
 const TITLES: Record<Facet, string> = {
   scope: "Scope",
   target: "Target",
@@ -175,7 +185,14 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
   const shown = Math.min(page, pages);
   const places = [...selection.places.subarray((shown - 1) * PAGE, shown * PAGE)];
   const questions = useLoaded(places.join(), () => questionsOf(dataset, probes, places));
-  useSettled(questions.state === "ready");
+  const isReady = questions.state === "ready";
+  useSettled(isReady);
+  useEffect(() => {
+    if (!isReady || places.length === 0) return;
+    const { round } = roundOfPlace(probes, places[0]!);
+    const timer = setTimeout(() => expectRound(dataset, round), SETTLED);
+    return () => clearTimeout(timer);
+  }, [isReady, places[0]]);
   const isFiltered = linkTo({ view: "probes", filters, page: 1 }) !== "#/probes";
   const ids = (): void => {
     const rows = [...selection.places].map((place) => {
@@ -244,6 +261,7 @@ function List(props: Props & { show: (change: Partial<Filters>) => void }) {
               place={place}
               filters={filters}
               question={questions.state === "ready" ? questions.value[number] : undefined}
+              onPress={(key) => expectDocument(dataset, key)}
             />
           ))}
         </ol>
@@ -291,8 +309,10 @@ function Item(props: {
   place: number;
   filters: Filters;
   question: Question | undefined;
+  /** A click ends later than it begins: its document can be read meanwhile. */
+  onPress: (key: DocumentKey) => void;
 }) {
-  const { probes, place, filters, question } = props;
+  const { probes, place, filters, question, onPress } = props;
   const key = probes.documents[probes.document[place]!]!;
   const slot = probes.slot[place]!;
   const best = probes.best[place]!;
@@ -300,7 +320,10 @@ function Item(props: {
   const typicality = value("typicality");
   return (
     <li>
-      <a href={linkTo({ view: "slot", filters, round: key.round, document: key.id, slot })}>
+      <a
+        href={linkTo({ view: "slot", filters, round: key.round, document: key.id, slot })}
+        onPointerDown={() => onPress(key)}
+      >
         <Score value={best === UNSCORED ? null : best / 100} />
         <span class="question" dir="auto">
           {question ? <Text>{clipped(question.verbalizer_prompt)}</Text> : " "}

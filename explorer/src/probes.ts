@@ -7,6 +7,8 @@ import { messageOf } from "./loading";
 export interface Probes {
   length: number;
   documents: DocumentKey[];
+  /** Those that were asked for, by round and id. */
+  found: Map<string, DocumentKey | undefined>;
   /** The values of each facet; the arrays below have places in these lists. */
   values: Record<Facet, string[]>;
   /** Place in `documents`. */
@@ -72,6 +74,7 @@ export async function readProbes(dataset: Dataset): Promise<Probes> {
   const probes: Probes = {
     length,
     documents: [],
+    found: new Map(),
     values: structuredClone(FACETS),
     document: new Uint32Array(length),
     slot: new Uint8Array(length),
@@ -198,9 +201,19 @@ export function findingsAt({ findings, findingNames }: Probes, place: number): s
   return findingNames.filter((_, number) => findings[place]! & (1 << number));
 }
 
+/** The document with this id in a round, if it has probes. */
+export function documentOf(probes: Probes, round: number, id: string): DocumentKey | undefined {
+  const name = `${round}/${id}`;
+  if (!probes.found.has(name)) {
+    const found = probes.documents.find((key) => key.id === id && key.round === round);
+    probes.found.set(name, found);
+  }
+  return probes.found.get(name);
+}
+
 /** The place of a probe, or where it would be if the set had it. */
 export function placeOf(probes: Probes, round: number, id: string, slot: number): number {
-  const key = probes.documents.find((other) => other.id === id && other.round === round);
+  const key = documentOf(probes, round, id);
   return key ? placeIn(probes, key, slot) : probes.length;
 }
 

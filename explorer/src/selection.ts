@@ -38,83 +38,105 @@ export interface Selection {
   findings: Bands[];
 }
 
-const noBands = (): Bands => ({ hard: 0, middle: 0, easy: 0, unscored: 0 });
-
 export const totalOf = (bands: Bands): number =>
   bands.hard + bands.middle + bands.easy + bands.unscored;
 
 /** The bar of a best score in hundredths. */
 export const barOf = (best: number): number => Math.floor(best / 5);
 
-/** Select the probes that pass the filters. One pass over all probes. */
+const BANDS = ["hard", "middle", "easy", "unscored"] as const;
+/** The place in BANDS of each best score. */
+const BAND_OF = Uint8Array.from({ length: 256 }, (_, best) => BANDS.indexOf(bandOf(best)));
+
+/** Select the probes that pass the filters. One pass over all probes, through packed arrays. */
 export function select(probes: Probes, filters: Filters): Selection {
-  const allowed = FACET_NAMES.map((facet) =>
-    allowedCodes(probes.values[facet], filters.facets[facet]),
-  );
-  const codes = FACET_NAMES.map((facet) => probes[facet]);
-  const counts = FACET_NAMES.map((facet) => probes.values[facet].map(noBands));
-  const rounds = new Map(probes.documents.map(({ round }) => [round, noBands()]));
-  const ofDocument = probes.documents.map(({ id, round }) => ({
-    inRound: filters.rounds.length === 0 || filters.rounds.includes(round),
-    inDocument: id.includes(filters.document),
-    bandsOfRound: rounds.get(round)!,
+  const { documents, document: documentAt, best: bestAt, findings: findingsOf } = probes;
+  const facets = FACET_NAMES.map((facet) => ({
+    codes: probes[facet],
+    allowed: allowedCodes(probes.values[facet], filters.facets[facet]),
+    counts: countsFor(probes.values[facet]),
   }));
-  const findings = probes.findingNames.map(noBands);
+  const roundNumbers = [...new Set(documents.map(({ round }) => round))];
+  const roundCounts = countsFor(roundNumbers);
+  const roundOf = Uint16Array.from(documents, ({ round }) => roundNumbers.indexOf(round));
+  const inRounds = Uint8Array.from(documents, ({ round }) =>
+    Number(filters.rounds.length === 0 || filters.rounds.includes(round)),
+  );
+  const inDocuments = Uint8Array.from(documents, ({ id }) => Number(id.includes(filters.document)));
+  const nFindings = probes.findingNames.length;
+  const findingCounts = countsFor(probes.findingNames);
+  const anyFinding = filters.findings.length === 0;
   const wanted = probes.findingNames.reduce(
     (bits, name, number) => (filters.findings.includes(name) ? bits | (1 << number) : bits),
     0,
   );
+  const [from, to] = filters.best ?? [0, UNSCORED];
   const bars = new Array<number>(BARS).fill(0);
-  const bands = noBands();
+  const total = countsFor([""]);
   const places = new Uint32Array(probes.length);
   let n = 0;
   for (let place = 0; place < probes.length; place++) {
-    const { inRound, inDocument, bandsOfRound } = ofDocument[probes.document[place]!]!;
-    if (!inDocument) continue;
-    const best = probes.best[place]!;
-    const inBest = !filters.best || (best >= filters.best[0] && best <= filters.best[1]);
-    const found = probes.findings[place]!;
-    const inFindings = filters.findings.length === 0 || (found & wanted) !== 0;
+    const document = documentAt[place]!;
+    if (inDocuments[document] === 0) continue;
+    const best = bestAt[place]!;
+    const inRound = inRounds[document] === 1;
+    const inBest = best >= from && best <= to;
+    const found = findingsOf[place]!;
+    const inFindings = anyFinding || (found & wanted) !== 0;
     // How many filters it fails, and the last of these: a count ignores its own filter.
     let failures = (inRound ? 0 : 1) + (inBest ? 0 : 1) + (inFindings ? 0 : 1);
-    let failed = -1;
-    for (let facet = 0; facet < allowed.length; facet++) {
-      if (!allowed[facet]![codes[facet]![place]!]) {
+    let failed: (typeof facets)[number] | undefined;
+    for (let number = 0; number < facets.length && failures < 2; number++) {
+      const facet = facets[number]!;
+      if (facet.allowed[facet.codes[place]!] === 0) {
         failures += 1;
         failed = facet;
       }
     }
     if (failures > 1) continue;
-    const band = bandOf(best);
+    const band = BAND_OF[best]!;
     if (best !== UNSCORED && (failures === 0 || !inBest)) bars[barOf(best)]! += 1;
-    if (failures === 0 || !inRound) bandsOfRound[band] += 1;
+    if (failures === 0 || !inRound) roundCounts[4 * roundOf[document]! + band]! += 1;
     if (found && (failures === 0 || !inFindings)) {
-      for (let number = 0; number < findings.length; number++) {
-        if (found & (1 << number)) findings[number]![band] += 1;
+      for (let number = 0; number < nFindings; number++) {
+        if (found & (1 << number)) findingCounts[4 * number + band]! += 1;
       }
     }
-    if (failed >= 0) counts[failed]![codes[failed]![place]!]![band] += 1;
+    if (failed) failed.counts[4 * failed.codes[place]! + band]! += 1;
     if (failures === 0) {
-      for (let facet = 0; facet < counts.length; facet++) {
-        counts[facet]![codes[facet]![place]!]![band] += 1;
-      }
-      bands[band] += 1;
+      for (const { counts, codes } of facets) counts[4 * codes[place]! + band]! += 1;
+      total[band]! += 1;
       places[n++] = place;
     }
   }
-  const facets = Object.fromEntries(FACET_NAMES.map((facet, number) => [facet, counts[number]!]));
+  const bandsOfFacets = FACET_NAMES.map((facet, number) => [
+    facet,
+    bandsOf(facets[number]!.counts),
+  ]);
+  const bandsOfRounds = bandsOf(roundCounts);
   return {
     places: places.slice(0, n),
-    bands,
+    bands: bandsOf(total)[0]!,
     bars,
-    rounds,
-    findings,
-    facets: facets as Selection["facets"],
+    rounds: new Map(roundNumbers.map((round, number) => [round, bandsOfRounds[number]!])),
+    findings: bandsOf(findingCounts),
+    facets: Object.fromEntries(bandsOfFacets) as Selection["facets"],
   };
 }
 
-function allowedCodes(values: string[], wanted: string[]): boolean[] {
-  return values.map((value) => wanted.length === 0 || wanted.includes(value));
+/** A count of probes for each value and band. */
+const countsFor = (values: unknown[]): Uint32Array => new Uint32Array(4 * values.length);
+
+function bandsOf(counts: Uint32Array): Bands[] {
+  const bandsAt = (at: number): Bands =>
+    Object.fromEntries(
+      BANDS.map((band, number) => [band, counts[at + number]!]),
+    ) as unknown as Bands;
+  return Array.from({ length: counts.length / 4 }, (_, value) => bandsAt(4 * value));
+}
+
+function allowedCodes(values: string[], wanted: string[]): Uint8Array {
+  return Uint8Array.from(values, (value) => Number(wanted.length === 0 || wanted.includes(value)));
 }
 
 /** The files and conditions of a selection as SQL, for DuckDB in the data set's folder. */

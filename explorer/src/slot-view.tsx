@@ -1,18 +1,18 @@
 // One probe, read whole: its document, question, answers, and how it came about.
-import { useContext, useLayoutEffect, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { type Address, type Filters, linkTo } from "./address";
 import { MethodAnswers, Siblings, TextReaders } from "./beside-view";
 import { Blind } from "./blind";
 import type { Dataset, Round, Row } from "./dataset";
 import { atomOf, DocumentText } from "./document-text";
-import { type Document, type Probe, readDocument, type Units } from "./documents";
+import { type Document, expectDocument, type Probe, readDocument, type Units } from "./documents";
 import { judgePrompt } from "./judge";
-import { type Loaded, useLoaded } from "./loading";
+import { messageOf, useLoaded } from "./loading";
 import { md5 } from "./md5";
 import type { Meanings } from "./meanings";
 import { Checks, Findings, Origin, Rejection } from "./notes";
 import { useHeading, useSettled } from "./places";
-import { bandOf, isAt, type Probes, placeOf, UNSCORED } from "./probes";
+import { bandOf, documentOf, isAt, type Probes, placeOf, UNSCORED } from "./probes";
 import { PAGE } from "./probes-view";
 import { answerId, type Change, type Place, type Reading } from "./reading";
 import { ReadingOf, ScoreField } from "./reading-view";
@@ -36,38 +36,33 @@ interface Props {
 
 export function SlotView(props: Props) {
   const { dataset, probes, address } = props;
-  const key = probes.documents.find(
-    ({ id, round }) => id === address.document && round === address.round,
-  );
+  const key = documentOf(probes, address.round, address.document);
   const loaded = useLoaded(`${address.round}/${address.document}`, () =>
     key
       ? readDocument(dataset, key)
       : Promise.reject(new Error(`Round ${address.round} has no probe of ${address.document}.`)),
   );
-  const of = (table: string): Loaded<Row[]> =>
-    useLoaded(
-      `${table} of ${address.round}/${address.document}`,
-      async () => (await dataset.rowsOf(table, address.round, address.document)) ?? [],
-    );
-  const rejected = of("rejections");
-  const findings = of("probe_findings");
-  const controls = of("control_answers");
-  const units = of("units");
+  const beside = useLoaded(`beside ${address.round}/${address.document}`, () =>
+    readBeside(dataset, address),
+  );
+  const { rows, failures } = beside.state === "ready" ? beside.value : NOTHING;
+  const ofSlot = (table: Beside): Row[] =>
+    rows[table].filter((row) => row.slot_idx === address.slot);
   return (
     <article class="slot">
-      <Steps {...props} />
-      {[rejected, findings, controls, units].map(
-        (part, number) => part.state === "failed" && <Failure key={number}>{part.message}</Failure>,
-      )}
+      <Steps {...props} isRead={loaded.state === "ready"} />
+      {failures.map((message) => (
+        <Failure key={message}>{message}</Failure>
+      ))}
       <When loaded={loaded}>
         {(document) => (
           <Slot
             {...props}
             document={document}
-            rejected={rowsIn(rejected)}
-            units={rowsIn(units)[0] as unknown as Units | undefined}
-            findings={rowsIn(findings).filter((row) => row.slot_idx === address.slot)}
-            controls={rowsIn(controls).filter((row) => row.slot_idx === address.slot)}
+            rejected={rows.rejections}
+            units={rows.units[0] as unknown as Units | undefined}
+            findings={ofSlot("probe_findings")}
+            controls={ofSlot("control_answers")}
           />
         )}
       </When>
@@ -75,10 +70,42 @@ export function SlotView(props: Props) {
   );
 }
 
-const rowsIn = (loaded: Loaded<Row[]>): Row[] => (loaded.state === "ready" ? loaded.value : []);
+const BESIDE = ["rejections", "probe_findings", "control_answers", "units"] as const;
+type Beside = (typeof BESIDE)[number];
+
+/** What other tables have of a document, and which of them cannot be read. */
+interface OfDocument {
+  rows: Record<Beside, Row[]>;
+  failures: string[];
+}
+
+const none = (): Record<Beside, Row[]> => ({
+  rejections: [],
+  probe_findings: [],
+  control_answers: [],
+  units: [],
+});
+const NOTHING: OfDocument = { rows: none(), failures: [] };
+
+async function readBeside(dataset: Dataset, { round, document }: SlotAddress): Promise<OfDocument> {
+  const found: OfDocument = { rows: none(), failures: [] };
+  await Promise.all(
+    BESIDE.map(async (table) => {
+      try {
+        found.rows[table] = (await dataset.rowsOf(table, round, document)) ?? [];
+      } catch (error) {
+        found.failures.push(messageOf(error));
+      }
+    }),
+  );
+  return found;
+}
+
+/** After so many milliseconds on a probe, its neighbours' documents are read. */
+const SETTLED = 300;
 
 /** Links to the neighbours of a probe in the selection; arrow keys do the same. */
-function Steps({ probes, selection, address, go }: Props) {
+function Steps({ dataset, probes, selection, address, go, isRead }: Props & { isRead: boolean }) {
   const { filters } = address;
   const place = placeOf(probes, address.round, address.document, address.slot);
   // A list in another order has no place for what is not in it.
@@ -87,16 +114,25 @@ function Steps({ probes, selection, address, go }: Props) {
     : firstFrom(selection.places, place);
   const isListed =
     selection.places[number] === place && isAt(probes, place, address.document, address.slot);
-  const document = probes.documents.findIndex(
-    ({ id, round }) => id === address.document && round === address.round,
-  );
-  const linkOf = (target: number | undefined): Address | undefined =>
+  const document = documentOf(probes, address.round, address.document);
+  const linkOf = (target: number | undefined): SlotAddress | undefined =>
     target === undefined ? undefined : addressOf(probes, target, filters);
   const previous = linkOf(selection.places[number - 1]);
   const next = linkOf(selection.places[isListed ? number + 1 : number]);
   const nextDocument = linkOf(
-    selection.places.subarray(number).find((other) => probes.document[other] !== document),
+    selection.places
+      .subarray(number)
+      .find((other) => probes.documents[probes.document[other]!] !== document),
   );
+  useEffect(() => {
+    if (!isRead) return;
+    const timer = setTimeout(() => {
+      for (const to of [next, nextDocument, previous]) {
+        if (to) expectDocument(dataset, documentOf(probes, to.round, to.document));
+      }
+    }, SETTLED);
+    return () => clearTimeout(timer);
+  }, [isRead, address.round, address.document, address.slot]);
   useLayoutEffect(() => {
     const press = (event: KeyboardEvent): void => {
       const on = event.target as HTMLElement;
@@ -161,7 +197,7 @@ function firstFrom(places: Uint32Array, place: number): number {
   return low;
 }
 
-function addressOf(probes: Probes, place: number, filters: Filters): Address {
+function addressOf(probes: Probes, place: number, filters: Filters): SlotAddress {
   const key = probes.documents[probes.document[place]!]!;
   return {
     view: "slot",

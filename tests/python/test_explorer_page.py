@@ -598,6 +598,32 @@ def test_arrow_keys_lead_through_the_list(tab, address):
         assert tab.url.endswith(hrefs[number])
 
 
+def test_the_next_document_is_read_before_it_is_asked_for(tab, export, tmp_path):
+    folder = tmp_path / "large"
+    shutil.copytree(export, folder)
+    (path,) = folder.glob("compact/*.parquet")
+    rows = pyarrow.parquet.read_table(path).to_pylist()
+    schema = pyarrow.parquet.read_schema(path)
+    # Far from each other in a file that is not read whole.
+    for row in rows:
+        row["doc_choice_rationale"] = f"{row['doc_id']} " * 30_000
+    large = pyarrow.Table.from_pylist(rows, schema)
+    settings = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    pyarrow.parquet.write_table(
+        large, path, row_group_size=1, write_page_index=True, data_page_size=4096, **settings
+    )
+    with browsing.explored(resized(folder)) as address:
+        open_at(tab, address, "#/probe/1/lcet10.txt-00/10?scope=sentence")
+        tab.wait_for_selector(".answers")
+        tab.wait_for_timeout(600)
+        tab.wait_for_load_state("networkidle")
+        before = list(tab.requested)
+        tab.keyboard.press("Shift+ArrowRight")
+        tab.wait_for_function("() => document.title.startsWith('lcet10.txt-01')")
+        tab.wait_for_selector(".truth")
+        assert [url for url in tab.requested[len(before) :] if "/compact/" in url] == []
+
+
 def test_the_selection_is_downloaded_as_ids(tab, address, export):
     open_at(tab, address, "#/probes?scope=whole")
     with tab.expect_download() as waiting:
