@@ -123,6 +123,8 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
   );
 }
 
+const counted = (n: number, what: string): string => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
+
 function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] }) {
   const { address, rounds, views } = props;
   const sum = (name: "n_probes" | "n_documents"): number =>
@@ -152,7 +154,7 @@ function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] 
         ))}
       </nav>
       <p>
-        {count(sum("n_probes"))} probes in {count(sum("n_documents"))} documents by{" "}
+        {counted(sum("n_probes"), "probe")} in {counted(sum("n_documents"), "document")} by{" "}
         {models.slice(0, 3).join(", ")}
         {models.length > 3 && " and others"}
       </p>

@@ -99,6 +99,13 @@ def test_a_recipe_prints_what_the_page_shows(
     assert [line.rstrip() for line in said.getvalue().rstrip().splitlines()] == shown.splitlines()
 
 
+def test_the_query_of_the_leaderboard_has_a_row_per_method(demo_once):
+    page = (ROOT / "docs" / "using-a-set.md").read_text()
+    (query,) = re.findall(r"^```sql\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    methods = demo_once.query("select oracle from oracle_leaderboard where is_headline")
+    assert sorted((row[1],) for row in demo_once.query(query)) == sorted(methods) != []
+
+
 def test_every_way_to_read_a_set_has_a_recipe():
     assert {name.split(":")[0] for name, *_ in RECIPES} > {"DuckDB", "pandas", "polars", "datasets"}
 
