@@ -12,16 +12,19 @@ counted as (
         count(*) as n_answers,
         count(*) filter (where answers.state = 'answered') as n_answered,
         count(judgements.score) as n_scores,
+        case
+            when n_scores = n_answers then null
+            when bool_or(answers.state in ('pending', 'open')) then 'pending'
+            when bool_or(judgements.state in ('pending', 'open')) then 'pending'
+            when bool_or('not_recorded' in (answers.state, judgements.state)) then 'not_recorded'
+            when bool_or(answers.state = 'refused') then 'answer_refused'
+            when bool_or(answers.state = 'failed') then 'answer_failed'
+            when bool_or(answers.state = 'stale') then 'answer_stale'
+            when bool_or(judgements.state = 'refused') then 'judgement_refused'
+            when bool_or(judgements.state = 'failed') then 'judgement_failed'
+            when bool_or(judgements.state = 'stale') then 'judgement_stale'
+        end as unscored_reason,
         list(judgements.score order by answers.answer_number) as scores,
-        bool_or(answers.state in ('pending', 'open')) as awaits_answer,
-        bool_or(answers.state = 'stale') as has_stale_answer,
-        bool_or(answers.state = 'refused') as has_refused_answer,
-        bool_or(answers.state = 'failed') as has_failed_answer,
-        bool_or('not_recorded' in (answers.state, judgements.state)) as was_not_recorded,
-        bool_or(judgements.state in ('pending', 'open')) as awaits_judgement,
-        bool_or(judgements.state = 'stale') as has_stale_judgement,
-        bool_or(judgements.state = 'refused') as has_refused_judgement,
-        bool_or(judgements.state = 'failed') as has_failed_judgement,
     from {{ ref('arm_answers') }} as answers
     left join {{ ref('judge_scores') }} as judgements
         on
@@ -32,38 +35,9 @@ counted as (
 
 ),
 
-reasoned as (
-
-    select
-        *,
-        case
-            when n_scores = n_answers then null
-            when awaits_answer or awaits_judgement then 'pending'
-            when was_not_recorded then 'not_recorded'
-            when has_refused_answer then 'answer_refused'
-            when has_failed_answer then 'answer_failed'
-            when has_stale_answer then 'answer_stale'
-            when has_refused_judgement then 'judgement_refused'
-            when has_failed_judgement then 'judgement_failed'
-            when has_stale_judgement then 'judgement_stale'
-        end as unscored_reason,
-    from counted
-
-),
-
 united as (
 
-    select
-        probe_id,
-        round_number,
-        arm,
-        complement_was_cut,
-        n_answers,
-        n_answered,
-        n_scores,
-        unscored_reason,
-        scores,
-    from reasoned
+    select * from counted
 
     union all by name
 
@@ -86,15 +60,7 @@ united as (
 )
 
 select
-    probe_id,
-    round_number,
-    arm,
-    complement_was_cut,
-    n_answers,
-    n_answered,
-    n_scores,
-    unscored_reason,
-    case when n_scores = n_answers then scores end as scores,
+    * replace (case when n_scores = n_answers then scores end as scores),
     case when n_scores = n_answers then {{ rounded('list_avg(scores)') }} end as score_mean,
     case when n_scores = n_answers then list_max(scores) end as score_max,
     case when n_scores = n_answers then list_min(scores) end as score_min,

@@ -12,8 +12,8 @@ import duckdb
 import pyarrow
 
 from latent_probes import landing, table_files, warehouse
-from latent_probes.common import files
 from latent_probes.common.home import Home
+from latent_probes.evaluation import raters
 from latent_probes.evaluation.ratings import FORMULA_STARTS
 from latent_probes.table_files import Column, Text
 
@@ -39,14 +39,10 @@ def land_marks(home: Home, path: Path, rater: str, delimiter: str = ",") -> tupl
     Builds the warehouse. Raises MarkError or FileError, and lands nothing, if the file or a row is
     invalid, or a mark is not of a probe as it is in the warehouse.
     """
-    rater = rater.strip()
-    if not rater:
-        raise MarkError("--rater is empty: give the name of the rater")
+    rater = raters.named(rater, MarkError)
     warehouse.build(home, tested=False)
     with warehouse.opened(home) as probes:
-        marks = read(probes, path, delimiter)
-    for name, text in {"rater": rater, "file_hash": files.hash_of(path)}.items():
-        marks = marks.append_column(name, pyarrow.array([text] * marks.num_rows))
+        marks = raters.signed(read(probes, path, delimiter), rater, path)
     with landing.opened(home.landing) as connection:
         return landing.add_marks(connection, marks), marks.num_rows
 

@@ -15,6 +15,7 @@ import pyarrow
 from latent_probes import landing, table_files, warehouse
 from latent_probes.common import files, sql
 from latent_probes.common.home import Home
+from latent_probes.evaluation import raters
 from latent_probes.table_files import Column, Number, Text
 
 COLUMNS = ("answer_id", "answer_hash", "question", "atom_text", "answer", "score")
@@ -78,9 +79,7 @@ def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tu
     Builds the warehouse. Raises RatingError or FileError, and lands nothing, if the file or a row
     is invalid, or a score is not of an answer as it is in the warehouse.
     """
-    rater = rater.strip()
-    if not rater:
-        raise RatingError("--rater is empty: give the name of the rater")
+    rater = raters.named(rater, RatingError)
     scores = read(path, delimiter)
     n_rows = scores.num_rows
     if not n_rows:
@@ -93,8 +92,7 @@ def land_ratings(home: Home, path: Path, rater: str, delimiter: str = ",") -> tu
 
 def add(home: Home, path: Path, rater: str, scores: pyarrow.Table) -> int:
     """Land the scores that ``read`` returns; return the number of new ones."""
-    for name, text in {"rater": rater, "file_hash": files.hash_of(path)}.items():
-        scores = scores.append_column(name, pyarrow.array([text] * scores.num_rows))
+    scores = raters.signed(scores, rater, path)
     with landing.opened(home.landing) as connection:
         if differing := landing.differing_ratings(connection, scores):
             row_number, answer_id = differing[0]
