@@ -10,6 +10,7 @@ downloaded.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections import Counter
@@ -128,9 +129,11 @@ def answer(request: dict) -> dict:
     }
 
 
-def content_words(text: str) -> list[str]:
+# The siblings of a generator request are compared with each of its atoms.
+@functools.lru_cache(maxsize=1_000)
+def content_words(text: str) -> tuple[str, ...]:
     """Lower-cased words of at least four letters that are not too frequent, in order."""
-    return [word for word in map(str.lower, WORD.findall(text)) if word not in FREQUENT]
+    return tuple(word for word in map(str.lower, WORD.findall(text)) if word not in FREQUENT)
 
 
 def words(text: str) -> list[str]:
@@ -335,7 +338,7 @@ def answer_question(prompt: str, custom_id: str) -> str:
         for sentence in regex.split(r"(?<=[.!?])\s+|\n+", text)
         if (words := content_words(sentence))
     ]
-    nearest = sorted(sentences, key=lambda words: -len(asked & set(words)))[:4]
+    nearest = sorted(sentences, key=lambda words: -len(asked.intersection(words)))[:4]
     pool = list(dict.fromkeys(word for words in nearest for word in words))
     drawn = sorted(pool, key=lambda word: draw(custom_id, word))[:ANSWER_WORDS]
     return " ".join(word for word in pool if word in drawn) or "Nothing can be said."
