@@ -19,24 +19,34 @@ asked as (
             probes.round_number = document_order.round_number
             and probes.doc_id = document_order.doc_id
 
+),
+
+-- As a column: compared in the join itself, it was compared with every document of the round.
+neighbours as (
+
+    select
+        * exclude (position, draw),
+        (position + (draw + step) % (n_documents - 1)) % n_documents + 1 as position,
+    from (
+        select
+            *,
+            unnest(range(max_neighbours)) as step,
+        from asked
+        where n_documents > 1
+    )
+
 )
 
 select
-    asked.round_number,
-    asked.probe_id,
+    neighbours.round_number,
+    neighbours.probe_id,
     others.document_id,
     others.text_length,
-from asked
-cross join lateral range(asked.max_neighbours) as steps (step)
-join {{ ref('document_order') }} as others
-    on
-        asked.round_number = others.round_number
-        and others.position
-        = (asked.position + (asked.draw + steps.step) % (asked.n_documents - 1)) % asked.n_documents + 1
-where asked.n_documents > 1
+from neighbours
+join {{ ref('document_order') }} as others using (round_number, position)
 qualify
     row_number() over (
-        partition by asked.round_number, asked.probe_id
-        order by least(others.text_length, asked.complement_length) desc, steps.step
+        partition by neighbours.round_number, neighbours.probe_id
+        order by least(others.text_length, neighbours.complement_length) desc, neighbours.step
     ) = 1
-order by asked.round_number, asked.probe_id
+order by neighbours.round_number, neighbours.probe_id
