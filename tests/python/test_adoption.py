@@ -139,10 +139,12 @@ def evaluate(checkout: Checkout, build: str) -> None:
             )
         if condition != "other_document_state":
             oracles.land_answers(home_of(checkout), "planted", condition, data, build)
-    checkout.runs(
+    said = checkout.runs(
         *("latent-probes", "evaluate", "--name", "planted", "--condition", condition),
         *("--answers", str(data), "--build", build, "--provider", "lexical"),
     )
+    # What no paid provider has is not for nothing there.
+    assert "not served" in said and "lexical is not in this cost: it is the offline" in said
 
 
 def test_an_evaluation_in_an_adopted_home_equals_the_makers_row_by_row(
