@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy
@@ -11,6 +12,8 @@ from latent_probes.warehouse.functions import choices, comparisons, intervals
 
 INTERVAL = "STRUCT(low DOUBLE, high DOUBLE)"
 ESTIMATE = "STRUCT(estimate DOUBLE, low DOUBLE, high DOUBLE)"
+ENDS = pyarrow.struct({"low": pyarrow.float64(), "high": pyarrow.float64()})
+ESTIMATES = pyarrow.struct({name: pyarrow.float64() for name in ("estimate", "low", "high")})
 COMPARISON = {
     "method": pyarrow.int64(),
     "other_method": pyarrow.int64(),
@@ -26,50 +29,56 @@ COMPARISONS = (
 )
 
 
-def of_means(interval: Callable[..., tuple[float, float] | None]) -> Callable[..., pyarrow.Array]:
-    """A column of the intervals that a function of ``intervals`` gives each pair of lists.
+def of_sums(interval: Callable, column: Callable[[list], pyarrow.Array]) -> Callable:
+    """A column of what a function of ``intervals`` finds for each list of sums per document."""
 
-    The lists are the sums and numbers of values per document.
-    """
+    def function(
+        sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
+    ) -> pyarrow.Array:
+        return column(each(interval, arrays(sums), replicates.to_pylist(), seeds.to_pylist()))
 
-    def column(
+    return function
+
+
+def of_means(interval: Callable, column: Callable[[list], pyarrow.Array]) -> Callable:
+    """The same for each pair of lists: sums and numbers of values per document."""
+
+    def function(
         sums: pyarrow.ChunkedArray,
         counts: pyarrow.ChunkedArray,
         replicates: pyarrow.ChunkedArray,
         seeds: pyarrow.ChunkedArray,
     ) -> pyarrow.Array:
-        found = (
-            # A null sum is unknown, so the interval is null.
-            interval(numpy.array(of_documents, float), numpy.array(counted, float), n, seed)
-            for of_documents, counted, n, seed in zip(
-                *(values.to_pylist() for values in (sums, counts, replicates, seeds)), strict=True
-            )
-        )
-        return figures(found, ["low", "high"])
+        drawn = (replicates.to_pylist(), seeds.to_pylist())
+        return column(each(interval, arrays(sums), arrays(counts), *drawn))
 
-    return column
+    return function
 
 
-def mean_intervals(
-    sums: pyarrow.ChunkedArray,
-    counts: pyarrow.ChunkedArray,
-    replicates: pyarrow.ChunkedArray,
-    seeds: pyarrow.ChunkedArray,
-) -> pyarrow.Array:
-    """Lists of low and high ends for each pair of lists: sums and numbers per document."""
-    found = [
-        figures(
-            intervals.mean_intervals(
-                numpy.array(of_documents, float), numpy.array(counted, float), n, seed
-            ),
-            ["low", "high"],
-        ).to_pylist()
-        for of_documents, counted, n, seed in zip(
-            *(column.to_pylist() for column in (sums, counts, replicates, seeds)), strict=True
-        )
-    ]
-    ends = pyarrow.struct({"low": pyarrow.float64(), "high": pyarrow.float64()})
-    return pyarrow.array(found, pyarrow.list_(ends))
+def each(function: Callable, documents: list[numpy.ndarray], *others: list) -> list:
+    """What a function returns for each row, in the order of rows."""
+    rows = list(zip(documents, *others, strict=True))
+    found: list = [None] * len(rows)
+    # Groups of equally many documents follow each other: their weights are drawn once.
+    for place in sorted(range(len(rows)), key=lambda place: len(documents[place])):
+        found[place] = function(*rows[place])
+    return found
+
+
+def arrays(lists: pyarrow.ChunkedArray) -> list[numpy.ndarray]:
+    """Each list of numbers, or of lists of equally many numbers, as an array; null is NaN.
+
+    The arrays share the memory of the column: as Python's numbers, they would need five times that.
+    """
+    column = lists.combine_chunks()
+    values = column.values
+    if pyarrow.types.is_list(values.type):
+        width = len(values[0]) if len(values) else 0
+        numbers = values.values.to_numpy(zero_copy_only=False).reshape(len(values), width)
+    else:
+        numbers = values.to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy()
+    return [numbers[start:end] for start, end in itertools.pairwise(offsets)]
 
 
 def balancing_weights(
@@ -88,83 +97,38 @@ def balancing_weights(
     )
 
 
-def spread_interval(
-    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
-) -> pyarrow.Array:
-    """Low and high end for each list of documents, each with sum, sum of squares and number."""
-    found = (
-        intervals.spread_interval(numpy.array(of_documents, float), n, seed)
-        for of_documents, n, seed in zip(
-            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
-        )
+def ends(found: Iterable[Sequence[float] | None]) -> pyarrow.Array:
+    """Low and high ends as a column of structs."""
+    return pyarrow.array([figures(row, ENDS) for row in found], ENDS)
+
+
+def several_ends(found: Iterable[Iterable[Sequence[float] | None]]) -> pyarrow.Array:
+    """Lists of low and high ends as a column."""
+    return pyarrow.array(
+        [[figures(row, ENDS) for row in rows] for rows in found], pyarrow.list_(ENDS)
     )
-    return figures(found, ["low", "high"])
 
 
-def alpha_interval(
-    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
-) -> pyarrow.Array:
-    """Krippendorff's alpha, low and high end for each list of documents.
-
-    A document is a list: pairs, squared differences, sums of both scores, of both squares.
-    """
-    found = (
-        intervals.alpha_interval(numpy.array(of_documents, float), n, seed)
-        for of_documents, n, seed in zip(
-            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
-        )
-    )
-    return figures(found, ["estimate", "low", "high"])
-
-
-def correlation_interval(
-    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
-) -> pyarrow.Array:
-    """A correlation, low and high end for each list of documents.
-
-    A document is a list: pairs, sums of both values, of products, of both squares.
-    """
-    found = (
-        intervals.correlation_interval(numpy.array(of_documents, float), n, seed)
-        for of_documents, n, seed in zip(
-            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
-        )
-    )
-    return figures(found, ["estimate", "low", "high"])
-
-
-def compare_methods(
-    sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
-) -> pyarrow.Array:
-    """Differences of all ordered pairs of methods for each list, with simultaneous intervals.
-
-    An item is a row of ``comparisons.compared``.
-    """
-    found = [
-        comparisons.compared(numpy.array(of_group, float), n, seed)
-        for of_group, n, seed in zip(
-            *(column.to_pylist() for column in (sums, replicates, seeds)), strict=True
-        )
-    ]
-    return pyarrow.array(found, pyarrow.list_(pyarrow.struct(COMPARISON)))
+def estimates(found: Iterable[Sequence[float | None]]) -> pyarrow.Array:
+    """Estimates with their low and high ends as a column of structs."""
+    return pyarrow.array([figures(row, ESTIMATES) for row in found], ESTIMATES)
 
 
 def figures(
-    found: Iterable[Sequence[float | None] | None], names: list[str]
-) -> pyarrow.StructArray:
-    """Numbers as a column of structs, rounded because last bits depend on the machine."""
-    return pyarrow.array(
-        [
-            None
-            if row is None
-            else {
-                name: None if value is None else round(value, 9)
-                for name, value in zip(names, row, strict=True)
-            }
-            for row in found
-        ],
-        pyarrow.struct({name: pyarrow.float64() for name in names}),
-    )
+    row: Sequence[float | None] | None, kind: pyarrow.StructType
+) -> dict[str, float | None] | None:
+    """Numbers as a struct, rounded because last bits depend on the machine."""
+    if row is None:
+        return None
+    return {
+        field.name: None if value is None else round(value, 9)
+        for field, value in zip(kind, row, strict=True)
+    }
+
+
+def pairs(found: Iterable[list[dict]]) -> pyarrow.Array:
+    """Comparisons of methods as a column of lists."""
+    return pyarrow.array(list(found), pyarrow.list_(pyarrow.struct(COMPARISON)))
 
 
 # Sums and numbers of values per document, number of replicates, and seed.
@@ -174,16 +138,19 @@ OF_DOCUMENTS = ["DOUBLE[][]", "BIGINT", "BIGINT"]
 
 # SQL name, function, parameter types and result type.
 FUNCTIONS = (
-    ("mean_interval", of_means(intervals.mean_interval), OF_MEANS, INTERVAL),
-    ("share_interval", of_means(intervals.share_interval), OF_MEANS, INTERVAL),
-    ("difference_interval", of_means(intervals.difference_interval), OF_MEANS, INTERVAL),
+    ("mean_interval", of_means(intervals.mean_interval, ends), OF_MEANS, INTERVAL),
+    ("share_interval", of_means(intervals.share_interval, ends), OF_MEANS, INTERVAL),
+    ("difference_interval", of_means(intervals.difference_interval, ends), OF_MEANS, INTERVAL),
     (
-        *("mean_intervals", mean_intervals),
+        *("mean_intervals", of_means(intervals.mean_intervals, several_ends)),
         *(["DOUBLE[][]", "DOUBLE[]", "BIGINT", "BIGINT"], f"{INTERVAL}[]"),
     ),
     ("balancing_weights", balancing_weights, ["DOUBLE[][][]", "BOOLEAN"], "DOUBLE[]"),
-    ("spread_interval", spread_interval, OF_DOCUMENTS, INTERVAL),
-    ("alpha_interval", alpha_interval, OF_DOCUMENTS, ESTIMATE),
-    ("correlation_interval", correlation_interval, OF_DOCUMENTS, ESTIMATE),
-    ("compare_methods", compare_methods, OF_DOCUMENTS, COMPARISONS),
+    ("spread_interval", of_sums(intervals.spread_interval, ends), OF_DOCUMENTS, INTERVAL),
+    ("alpha_interval", of_sums(intervals.alpha_interval, estimates), OF_DOCUMENTS, ESTIMATE),
+    (
+        *("correlation_interval", of_sums(intervals.correlation_interval, estimates)),
+        *(OF_DOCUMENTS, ESTIMATE),
+    ),
+    ("compare_methods", of_sums(comparisons.compared, pairs), OF_DOCUMENTS, COMPARISONS),
 )
