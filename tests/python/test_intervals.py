@@ -8,9 +8,11 @@ import statistics
 import time
 
 import numpy
+import pyarrow
 import pytest
 
 from latent_probes.warehouse.functions import intervals
+from latent_probes.warehouse.functions import statistics as columns
 
 N_DATA_SETS = 1000
 # Where a difference is large.
@@ -249,6 +251,16 @@ def test_time_does_not_grow_with_documents():
         intervals.mean_interval(ones, ones, 1000, 1)
         seconds.append(time.process_time() - started)
     assert min(many) < 4 * min(few)
+
+
+def test_lists_of_a_column_are_read_as_they_are_however_it_is_cut():
+    numbers = pyarrow.array([[7.0], [1.0, None], [], [2.0, 3.0]]).slice(1)
+    column = pyarrow.chunked_array([numbers, pyarrow.array([[9.0], [8.0, 0.5]]).slice(1)])
+    read = [array.tolist() for array in columns.arrays(column)]
+    assert str(read) == "[[1.0, nan], [], [2.0, 3.0], [8.0, 0.5]]"
+    nested = pyarrow.array([[[0.0, 0.0]], [[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]).slice(1)
+    read = [array.tolist() for array in columns.arrays(pyarrow.chunked_array([nested]))]
+    assert read == [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]
 
 
 # Agreement ------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def arrays(lists: pyarrow.ChunkedArray) -> list[numpy.ndarray]:
     values = column.values
     if pyarrow.types.is_list(values.type):
         width = len(values[0]) if len(values) else 0
-        numbers = values.values.to_numpy(zero_copy_only=False).reshape(len(values), width)
+        numbers = values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), width)
     else:
         numbers = values.to_numpy(zero_copy_only=False)
     offsets = column.offsets.to_numpy()
