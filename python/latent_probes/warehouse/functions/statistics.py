@@ -29,18 +29,19 @@ COMPARISONS = (
 )
 
 
-def of_sums(interval: Callable, column: Callable[[list], pyarrow.Array]) -> Callable:
+def of_sums(interval: Callable, column: Callable[[Iterable], pyarrow.Array]) -> Callable:
     """A column of what a function of ``intervals`` finds for each list of sums per document."""
 
     def function(
         sums: pyarrow.ChunkedArray, replicates: pyarrow.ChunkedArray, seeds: pyarrow.ChunkedArray
     ) -> pyarrow.Array:
-        return column(each(interval, arrays(sums), replicates.to_pylist(), seeds.to_pylist()))
+        drawn = (replicates.to_pylist(), seeds.to_pylist())
+        return column(map(interval, arrays(sums), *drawn))
 
     return function
 
 
-def of_means(interval: Callable, column: Callable[[list], pyarrow.Array]) -> Callable:
+def of_means(interval: Callable, column: Callable[[Iterable], pyarrow.Array]) -> Callable:
     """The same for each pair of lists: sums and numbers of values per document."""
 
     def function(
@@ -50,19 +51,9 @@ def of_means(interval: Callable, column: Callable[[list], pyarrow.Array]) -> Cal
         seeds: pyarrow.ChunkedArray,
     ) -> pyarrow.Array:
         drawn = (replicates.to_pylist(), seeds.to_pylist())
-        return column(each(interval, arrays(sums), arrays(counts), *drawn))
+        return column(map(interval, arrays(sums), arrays(counts), *drawn))
 
     return function
-
-
-def each(function: Callable, documents: list[numpy.ndarray], *others: list) -> list:
-    """What a function returns for each row, in the order of rows."""
-    rows = list(zip(documents, *others, strict=True))
-    found: list = [None] * len(rows)
-    # Groups of equally many documents follow each other: their weights are drawn once.
-    for place in sorted(range(len(rows)), key=lambda place: len(documents[place])):
-        found[place] = function(*rows[place])
-    return found
 
 
 def arrays(lists: pyarrow.ChunkedArray) -> list[numpy.ndarray]:
