@@ -44,7 +44,8 @@ def build(home: Home, run: Engine, address: str) -> None:
             return
         project = compilation.compiled_project(home)
         # Taken before the build: changes made meanwhile belong to the next build.
-        versions, built_of = Versions(home, project), stamps.state(home)
+        versions = Versions(home, project, landing.contents(home.landing))
+        built_of = stamps.state(home)
         beside = home.folder / "cluster-build"
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import duckdb
 
+from latent_probes import landing
 from latent_probes.common import locks, terminal
 from latent_probes.common.home import BusyError, Home, locked
 from latent_probes.warehouse import plain_sql, project_vars, seeds, started_rounds
-from latent_probes.warehouse.compilation import Node, compiled_project
+from latent_probes.warehouse.compilation import CompiledProject, Node, compiled_project
 from latent_probes.warehouse.errors import REMEDY, WarehouseError, not_built
 from latent_probes.warehouse.opening import holder
 from latent_probes.warehouse.seed_files import Seed
@@ -108,18 +109,15 @@ def test_queue(home: Home) -> None:
 
 def update(home: Home, names: Iterable[str] | None, what: str) -> None:
     """Make what these nodes need and would change (default: all)."""
-    with (
-        locked(home),
-        ExitStack() as once_closed,
-        writing(home) as connection,
-        futures.ThreadPoolExecutor(1) as worker,
-    ):
+    with locked(home):
         project = compiled_project(home)
         chosen = project.nodes.keys() if names is None else project.needed_for(names)
         nodes = [node for node in project.nodes.values() if node.name in chosen]
-        versions = Versions(home, project)
-        once_closed.callback(versions.save)
-        with terminal.progress(what, len(nodes), "tables") as advance:
+        with (
+            known(home, project) as (versions, connection),
+            futures.ThreadPoolExecutor(1) as worker,
+            terminal.progress(what, len(nodes), "tables") as advance,
+        ):
             for node in nodes:
                 if not versions.are_those_of(node):
                     made_of = versions.of(node)
@@ -136,30 +134,27 @@ def test(home: Home, names: Iterable[str] | None, what: str) -> None:
     Prints a test that only warns. Raises WarehouseError if another one fails.
     """
     failures = []
-    with (
-        locked(home),
-        ExitStack() as once_closed,
-        writing(home) as connection,
-        futures.ThreadPoolExecutor(1) as worker,
-    ):
+    with locked(home):
         project = compiled_project(home)
-        versions = Versions(home, project)
-        once_closed.callback(versions.save)
-        chosen = project.tests if names is None else names
-        due = [
-            project.tests[name] for name in chosen if not versions.are_those_of(project.tests[name])
-        ]
-        with terminal.progress(what, len(due), "tests") as advance:
-            for node in due:
-                with named(home, node):
-                    failure = interruptible(worker, plain_sql.check, connection, node)
-                if failure is None:
-                    versions.note(node, versions.of(node), connection)
-                elif node.warns:
-                    terminal.say(failure)
-                else:
-                    failures.append(failure)
-                advance(1)
+        with (
+            known(home, project) as (versions, connection),
+            futures.ThreadPoolExecutor(1) as worker,
+        ):
+            chosen = [
+                project.tests[name] for name in project.tests if names is None or name in names
+            ]
+            due = [node for node in chosen if not versions.are_those_of(node)]
+            with terminal.progress(what, len(due), "tests") as advance:
+                for node in due:
+                    with named(home, node):
+                        failure = interruptible(worker, plain_sql.check, connection, node)
+                    if failure is None:
+                        versions.note(node, versions.of(node), connection)
+                    elif node.warns:
+                        terminal.say(failure)
+                    else:
+                        failures.append(failure)
+                    advance(1)
     if failures:
         raise WarehouseError("\n".join(["tests of the warehouse failed:", *failures]))
 
@@ -189,8 +184,20 @@ def named(home: Home, node: Node) -> Iterator[None]:
 
 
 @contextmanager
-def writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that writes the warehouse, with the landing file attached.
+def known(
+    home: Home, project: CompiledProject
+) -> Iterator[tuple[Versions, duckdb.DuckDBPyConnection]]:
+    """What each table was made of, and a connection that writes the warehouse."""
+    # After the warehouse was closed, whose state is noted.
+    with ExitStack() as once_closed, writing(home) as (connection, landed):
+        versions = Versions(home, project, landed)
+        once_closed.callback(versions.save)
+        yield versions, connection
+
+
+@contextmanager
+def writing(home: Home) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, str]]]:
+    """A connection that writes the warehouse, and the contents of the landing file, attached to it.
 
     Waits while another process has the warehouse open. Raises WarehouseError, which names it, or if
     the file cannot be opened.
@@ -205,5 +212,8 @@ def writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
         )
         # Left by a build that was killed: up to several GB.
         shutil.rmtree(f"{home.warehouse}.tmp", ignore_errors=True)
+        # Before it is attached: a file that a process closes is no longer locked, however often it
+        # has it open. What lands in between belongs to the next build, which then finds it changed.
+        landed = landing.contents(home.landing)
         plain_sql.attach_landing(connection, home.landing)
-        yield connection
+        yield connection, landed

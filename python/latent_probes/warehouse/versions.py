@@ -12,7 +12,6 @@ from contextlib import suppress
 
 import duckdb
 
-from latent_probes import landing
 from latent_probes.common import files, sql
 from latent_probes.common.home import Home
 from latent_probes.warehouse import stamps
@@ -25,11 +24,10 @@ class Versions:
     Whoever else writes to the warehouse does not say what changed: then nothing is known.
     """
 
-    def __init__(self, home: Home, project: CompiledProject) -> None:
+    def __init__(self, home: Home, project: CompiledProject, landed: dict[str, str]) -> None:
         self.home, self.project = home, project
         self.code = stamps.code_hash()
-        # Taken before a build: what lands meanwhile belongs to the next.
-        self.landed = landing.contents(home.landing)
+        self.landed = landed
         self.contents: dict[str, str] = {}
         self.made_of: dict[str, str] = {}
         with suppress(OSError, ValueError, KeyError):
@@ -49,7 +47,9 @@ class Versions:
 
     def are_those_of(self, node: Node) -> bool:
         """Whether a node would be made of what it was made of last, or a test has passed on it."""
-        return self.made_of.get(node.name) == self.of(node)
+        # The files of a tokenizer are not the project's.
+        has_outside = "tokenizer_version(" in node.news
+        return not has_outside and self.made_of.get(node.name) == self.of(node)
 
     def forget(self, node: Node) -> None:
         """Forget a node that is about to be made, in case that is interrupted."""
@@ -68,8 +68,8 @@ class Versions:
         read = [self.version(parent) for parent in node.parents]
         if node.kind == "seed":
             read.append(files.hash_of(self.project.seeds / f"{node.name}.csv"))
-        made_of = [self.code, node.statement, node.news, node.failures, node.columns, read]
-        return digest(made_of)
+        queries = [node.statement, node.news, node.key, node.followed_by, node.failures]
+        return digest([self.code, *queries, node.columns, read])
 
     def version(self, name: str) -> str | None:
         """The content of a table or, of a view, what it was made of and the versions it reads."""

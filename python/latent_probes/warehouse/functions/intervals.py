@@ -7,8 +7,8 @@ mean 1, which approximates drawing the same number of documents with replacement
 
 More than 1,000 documents are put into as many groups at random, which are drawn in their place: the
 sums of groups vary as those of documents do (Wolter, "Introduction to Variance Estimation", chapter
-2, 2007), so that time does not grow with documents. Standard errors are off by 2 % at most times,
-as they are with 1,000 replicates.
+2, 2007), so that time does not grow with documents. Standard errors are off by
+about 2 % for that, besides the 2 % of 1,000 replicates.
 
 The interval is the expanded percentile interval (Hesterberg, "What teachers should know about the
 bootstrap", The American Statistician 69, 2015), with percentiles from the t distribution, because
@@ -275,12 +275,14 @@ def in_random_groups(sums: numpy.ndarray, n_groups: int, seed: int) -> numpy.nda
 # Groups of many probes all have the same number of units.
 @functools.lru_cache(maxsize=4)
 def weights(n_units: int, n_replicates: int, seed: int) -> numpy.ndarray:
-    """The weight of each unit (column) in each replicate (row). Not to be changed."""
+    """The weight of each unit (column) in each replicate (row), read-only."""
     n_words = (n_units + 3) // 4
     # The raw bits of a generator are stable across versions, unlike its distributions.
     bits = numpy.random.PCG64(seed).random_raw(n_replicates * n_words)
     draws = bits.astype("<u8").view("<u2").reshape(n_replicates, 4 * n_words)
-    return QUANTILES[draws[:, :n_units]]
+    found = QUANTILES[draws[:, :n_units]]
+    found.setflags(write=False)
+    return found
 
 
 def expanded_tail(n_documents: int) -> float:
