@@ -557,11 +557,12 @@ def test_a_revision_of_an_adapter_is_chosen_and_lands(base, adapter, monkeypatch
     assert asked == [("owner/oracle", "v1")] and found.revision == "a" * 40
     one = method(base, adapter)
     one.adapter = found.described()
+    # Another commit of equal files is no other method.
     assert one.settings()["adapter"] == {
         "name": "owner/oracle",
-        "revision": "a" * 40,
         "hash": adapters.found_at(str(adapter)).described()["hash"],
     }
+    assert json.loads(asking.run_row(one)["environment"])["adapter_revision"] == "a" * 40
     adapters.found_at("owner/oracle")
     assert asked[-1] == ("owner/oracle", None)
 

@@ -91,7 +91,7 @@ class Method:
     condition: str
     model: LanguageModel
     contract: Contract
-    adapter: dict[str, str] | None = None
+    adapter: dict[str, str] = field(default_factory=dict)
     without_adapter: Callable[[], AbstractContextManager] = nullcontext
     saved: SavedStates | None = None
     scopes: tuple[str, ...] = ()
@@ -125,7 +125,9 @@ class Method:
         settings = {name: known[name] for name in ("model", "revision", "tokenizer", "dtype")}
         settings |= {"method": self.method, "version": VERSION, "longest_answer": LONGEST_ANSWER}
         if self.method == "oracle":
-            settings |= {"adapter": self.adapter} | self.contract.settings
+            # Another commit of the same files gives the same answers.
+            adapter = {name: value for name, value in self.adapter.items() if name != "revision"}
+            settings |= {"adapter": adapter} | self.contract.settings
         elif self.method != "text":
             settings |= {"layers": list(self.contract.layers), "positions": 1}
         if self.method in ("oracle", "text"):
@@ -215,12 +217,15 @@ def ask(home: Home, method: Method, n_documents: int | None) -> int:
 def run_row(method: Method) -> dict[str, str]:
     """The row of ``oracle_runs``."""
     settings = sampling.canonical(method.settings())
+    environment = dict(method.model.environment)
+    if revision := method.adapter.get("revision"):
+        environment["adapter_revision"] = revision
     return {
         "oracle": method.name,
         "condition": method.condition,
         "settings_hash": hashlib.sha256(settings.encode()).hexdigest(),
         "settings": settings,
-        "environment": json.dumps(method.model.environment),
+        "environment": json.dumps(environment),
     }
 
 
