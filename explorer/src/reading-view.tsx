@@ -155,7 +155,7 @@ export function ReadingView(props: {
   const ratings = Object.values(reading.ratings).toSorted(byPlace);
   const isEmpty = marks.length + nWithdrawn + ratings.length === 0;
   const forget = (): void => {
-    if (!window.confirm("Remove all marks and scores from this browser?")) return;
+    if (!window.confirm("Remove all marks and scores from this browser? Those that have landed still count.")) return;
     change((next) => {
       next.marks = {};
       next.ratings = {};

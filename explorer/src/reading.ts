@@ -43,13 +43,17 @@ export type Change = (change: (reading: Reading) => void) => void;
 export function useReading(rounds: Round[]): [Reading, Change, boolean] {
   const key = keyOf(rounds);
   const [reading, setReading] = useState(() => kept(key) ?? none());
+  const latest = useRef(reading);
   const unkept = useRef<((reading: Reading) => void)[]>([]);
   const [isKept, setIsKept] = useState(true);
   const change: Change = (apply) => {
-    // Another tab can have changed what is kept: all that is not yet kept is done to that.
-    const next = structuredClone(kept(key) ?? none());
+    // Another tab can have changed what is kept: all that is not yet kept is done to that. Without
+    // it, because the browser keeps nothing or was told to forget, there is what this page shows.
+    const stored = kept(key);
+    const next = structuredClone(stored ?? latest.current);
     unkept.current.push(apply);
-    for (const earlier of unkept.current) earlier(next);
+    for (const one of stored ? unkept.current : [apply]) one(next);
+    latest.current = next;
     const wasKept = keep(key, next);
     if (wasKept) unkept.current = [];
     setReading(next);
