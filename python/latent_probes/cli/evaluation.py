@@ -124,6 +124,8 @@ def evaluate(
 
     with working("landed data is kept; rerun the same command to continue") as here:
         warehouse.build(here, tested=False)
+        if provider is not None:
+            runner.refuse_to_evaluate(here, provider)
         if answers is None:
             n_landed, n_rows = oracles.land_baseline_answers(here, name, condition)
         else:
@@ -133,8 +135,6 @@ def evaluate(
         terminal.say_landed(n_landed, n_rows, "answers")
         warehouse.build(here, tested=False)
         plan.show(here)
-        if provider is not None:
-            runner.refuse_unserved(here, provider)
     if provider is None:
         return
     with interruptible(lambda: batches.interrupted(here)):

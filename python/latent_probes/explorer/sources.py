@@ -52,7 +52,8 @@ def folder(root: Path) -> Source:
     path = root / MANIFEST
     if not path.is_file():
         raise SourceError(
-            f"{root} is not a data set (it has no {MANIFEST}): `latent-probes export` makes one"
+            f"{root} is not a data set (it has no {MANIFEST}): name the folder of one, or set "
+            "LATENT_PROBES_HOME to the home whose export is meant (`latent-probes export` makes it)"
         )
 
     def inside(name: str) -> Path:

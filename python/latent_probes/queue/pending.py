@@ -41,16 +41,45 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
 
 
 def refuse_unserved(
-    connection: duckdb.DuckDBPyConnection, name: str, serves: Callable[[str], bool]
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    serves: Callable[[str], bool],
+    *,
+    evaluating: bool = False,
 ) -> None:
-    """Raise QueueError if the provider ``name`` serves none of the models that are to be asked."""
-    pending = connection.execute(
-        "select distinct model, stage, round_number from warehouse.pending_requests order by all"
+    """Raise QueueError if the provider ``name`` serves none of the models that are to be asked.
+
+    These are the models of pending requests or, for an evaluation whose answers have not landed
+    yet, all answerers and judges.
+    """
+    asked = connection.execute(
+        """
+        select distinct
+            unnest([answerer_model, judge_model]) as model,
+            unnest(['answerer', 'judge']) as stage,
+            round_number,
+        from warehouse.round_settings
+        order by all
+        """
+        if evaluating
+        else """
+        select distinct
+            model,
+            stage,
+            round_number,
+        from warehouse.pending_requests
+        order by all
+        """
     ).fetchall()
-    if not pending or any(serves(model) for model, *_ in pending):
+    if not asked or any(serves(model) for model, *_ in asked):
         return
-    model, stage, round_number = pending[0]
-    if model == BUNDLED_MODEL:
+    model, stage, round_number = asked[0]
+    if model == BUNDLED_MODEL and evaluating:
+        remedy = (
+            "no service has it, and its recorded answers are to other questions; docs/oracles.md "
+            "shows how to evaluate a method at no cost"
+        )
+    elif model == BUNDLED_MODEL:
         remedy = "no service has it; --provider recorded replays its recorded answers"
     elif model == LEXICAL:
         remedy = "use --provider lexical, the offline baseline"

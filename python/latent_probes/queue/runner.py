@@ -175,15 +175,15 @@ def cancel_batches(
             )
 
 
-def refuse_unserved(home: Home, name: str) -> None:
-    """Raise QueueError, before a key is asked for, if a provider serves none of the models."""
+def refuse_to_evaluate(home: Home, name: str) -> None:
+    """Raise QueueError, before answers land, if a provider serves no answerer and no judge."""
     serves = providers.known_to_serve(name)
     if serves is None:
         return
     with landing.opened(home.landing) as connection:
         if not pending.has_been_asked(connection, name):
             warehouse.attach(home, connection)
-            pending.refuse_unserved(connection, name, serves)
+            pending.refuse_unserved(connection, name, serves, evaluating=True)
 
 
 def refuse_other_providers(home: Home, provider: Provider) -> None:
