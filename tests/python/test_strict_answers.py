@@ -77,7 +77,8 @@ def test_answers_that_can_be_read_are_not_rewritten(scripted, tmp_path):
     asking.results()
     before = asking.answers.stat()
     asking.results()
-    assert asking.answers.stat() == before
+    # A rewritten file is another file.
+    assert asking.answers.stat().st_ino == before.st_ino
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             connection.execute(TABLES)
             connection.execute("insert into landing_version values (?)", [VERSION])
         return
-    if version > VERSION or version < min(UPGRADES):
+    if version is None or version > VERSION or version < min(UPGRADES):
         raise LandingError(
             f"{path} has version {version}, but this latent-probes reads only versions "
             f"{min(UPGRADES)} to {VERSION}: install the version that wrote it"
@@ -130,14 +130,14 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def only_if_it_succeeds(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same, but a landing file that did not exist is removed if the block fails."""
     is_new = not path.exists()
-    try:
-        with opened(path) as connection:
+    with ExitStack() as once_closed, opened(path) as connection:
+        try:
             yield connection
-    except BaseException:
-        if is_new:
-            for left in (path, path.with_name(f"{path.name}.wal")):
-                left.unlink(missing_ok=True)
-        raise
+        except BaseException:
+            if is_new:
+                for left in (path, path.with_name(f"{path.name}.wal")):
+                    once_closed.callback(left.unlink, missing_ok=True)
+            raise
 
 
 def contents(path: Path) -> dict[str, str]:
