@@ -155,7 +155,8 @@ export function ReadingView(props: {
   const ratings = Object.values(reading.ratings).toSorted(byPlace);
   const isEmpty = marks.length + nWithdrawn + ratings.length === 0;
   const forget = (): void => {
-    if (!window.confirm("Remove all marks and scores from this browser? Those that have landed still count.")) return;
+    const warning = "Remove all marks and scores from this browser? What has landed still counts.";
+    if (!window.confirm(warning)) return;
     change((next) => {
       next.marks = {};
       next.ratings = {};
