@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDER = "explore"
 NAMES = ("explorer.css", "explorer.js", "index.html", "licences.txt")
 STATIC = Path(__file__).parent / "static"
-NOT_BUILT = "the explorer's page is not built: run `make explorer` in a checkout of the project"
+NOT_BUILT = "the explorer's page is not built yet: `make explorer` builds it in a checkout"
 
 
 def is_built() -> bool:
