@@ -180,7 +180,7 @@ def test_a_data_set_that_is_not_on_the_hub_says_so(hub):
 
 
 def test_what_cannot_be_served_says_what_to_do(folder, monkeypatch):
-    with pytest.raises(sources.SourceError, match="`latent-probes export` makes one"):
+    with pytest.raises(sources.SourceError, match="`latent-probes export` makes it"):
         sources.opened(str(folder / "data"))
     with pytest.raises(sources.SourceError, match="hf://datasets/OWNER/NAME"):
         sources.opened("hf://models/somebody/something")
