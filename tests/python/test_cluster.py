@@ -64,6 +64,8 @@ def two_rounds(demo_once, tmp_path_factory) -> Checkout:
     made.add_round("2,3,2,gemma-3-270m,-2,5,lexical,lexical,lexical,false")
     here = home_of(made)
     made.runs("latent-probes", "run", "--provider", "lexical")
+    # Methods answer what is published.
+    made.runs("latent-probes", "export")
     oracles.land_baseline_answers(here, "lexical", "no_state")
     made.runs("latent-probes", "export")
     return made

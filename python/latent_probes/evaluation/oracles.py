@@ -154,7 +154,7 @@ def refuse_confusing_name(
 def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int, int]:
     """Land the answers of a text-only baseline; returns the same as ``land_answers``.
 
-    The offline baseline answers every written probe. Answers of ``ask-oracle``, and a local model's
+    The offline baseline answers every published written probe. Answers of ``ask-oracle``, and a local model's
     answers to complement plus question (``score-local``), have landed already, as those of a file
     have when the command is repeated without it. Raises OracleError for any other method, whose
     answers must come from a file.
@@ -188,7 +188,7 @@ def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int,
 
 
 def said_by_lexical(connection: duckdb.DuckDBPyConnection, known: Published) -> pyarrow.Table:
-    """The offline baseline's answers to all written probes, as ``read`` returns them."""
+    """The offline baseline's answers to published written probes, as ``read`` returns them."""
     found = connection.execute(
         f"""
         select requests.probe_id, inputs.* exclude (request_id)
