@@ -154,10 +154,10 @@ def refuse_confusing_name(
 def land_baseline_answers(home: Home, oracle: str, condition: str) -> tuple[int, int]:
     """Land the answers of a text-only baseline; returns the same as ``land_answers``.
 
-    The offline baseline answers every published written probe. Answers of ``ask-oracle``, and a local model's
-    answers to complement plus question (``score-local``), have landed already, as those of a file
-    have when the command is repeated without it. Raises OracleError for any other method, whose
-    answers must come from a file.
+    The offline baseline answers every published written probe. Answers of ``ask-oracle``, and a
+    local model's answers to complement plus question (``score-local``), have landed already, as
+    those of a file have when the command is repeated without it. Raises OracleError for any other
+    method, whose answers must come from a file.
     """
     oracle = oracle.strip()
     known = published(home)
