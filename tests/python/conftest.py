@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from hypothesis import settings
 from scripted_server import ScriptedServer
 
 from latent_probes.common.home import Home
-from latent_probes.warehouse import compilation
+from latent_probes.warehouse import compilation, functions
 from latent_probes.warehouse.functions import units
 
 # The same examples in every run; `--hypothesis-profile=exploring` draws others.
@@ -344,6 +345,17 @@ def copy_of(checkout: Checkout, folder: Path) -> Checkout:
     """A copy of a checkout that others use too, to be changed."""
     shutil.copytree(checkout.folder, folder, symlinks=True)
     return replace(checkout, folder=folder)
+
+
+@contextlib.contextmanager
+def warehouse_copy(checkout: Checkout, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of a checkout's warehouse and of its landing file, opened for writing."""
+    for file in ("warehouse.duckdb", "landing.duckdb"):
+        shutil.copy2(checkout.home / file, folder / file)
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        functions.register(connection)
+        connection.execute(f"attach '{folder / 'landing.duckdb'}' as landing")
+        yield connection
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 pytest.importorskip("peft", reason="the extra oracle is not installed")
 pytestmark = pytest.mark.oracle
 
+# Only where their libraries are installed.
 from latent_probes import warehouse  # noqa: E402
 from latent_probes.common.home import Home  # noqa: E402
 from latent_probes.local_models import activations, scores  # noqa: E402

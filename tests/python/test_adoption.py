@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import huggingface_hub
 import pytest
-from conftest import Checkout, compiled_project, copy_of
+from conftest import Checkout, compiled_project, copy_of, warehouse_copy
 from hub_client import ask, be_new
 from stand_in_hub import StandInHub
 
@@ -25,7 +25,6 @@ from latent_probes.evaluation import oracles
 from latent_probes.landing import LandingError
 from latent_probes.local_models import activations
 from latent_probes.publication import manifest, proof
-from latent_probes.warehouse import functions
 
 pytestmark = pytest.mark.rounds
 
@@ -80,12 +79,7 @@ def adopted_once(new_checkout, hub, tmp_path_factory) -> Checkout:
 @pytest.fixture(scope="module")
 def damaged(adopted_once, tmp_path_factory):
     """A copy of the adopted warehouse and of its landing file, opened for writing."""
-    folder = tmp_path_factory.mktemp("damaged")
-    for file in ("warehouse.duckdb", "landing.duckdb"):
-        shutil.copy2(adopted_once.home / file, folder / file)
-    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
-        functions.register(connection)
-        connection.execute(f"attach '{folder / 'landing.duckdb'}' as landing")
+    with warehouse_copy(adopted_once, tmp_path_factory.mktemp("damaged")) as connection:
         yield connection
 
 

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 peft = pytest.importorskip("peft", reason="the extra oracle is not installed")
 pytestmark = pytest.mark.oracle
 
+# Only where their libraries are installed.
 from latent_probes.cli.oracles import refuse_unused  # noqa: E402
 from latent_probes.evaluation import oracles  # noqa: E402
 from latent_probes.evaluation.oracles import OracleError  # noqa: E402

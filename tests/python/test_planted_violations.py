@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-import shutil
 
-import duckdb
 import pytest
-from conftest import ROOT, compiled_project, manifest
+from conftest import ROOT, compiled_project, manifest, warehouse_copy
 
 from latent_probes.common.home import Home
-from latent_probes.warehouse import WarehouseError, builds, functions
+from latent_probes.warehouse import WarehouseError, builds
 
 # A view is made a table first, so that it can be changed.
 PUBLISHED = [
@@ -303,12 +301,7 @@ def test_every_kind_of_rule_and_every_sentence_has_a_violation(tests):
 @pytest.fixture(scope="module")
 def warehouse(finished_once, tmp_path_factory):
     """A copy of the finished warehouse and of its landing file, opened for writing."""
-    folder = tmp_path_factory.mktemp("damaged")
-    for file in ("warehouse.duckdb", "landing.duckdb"):
-        shutil.copy2(finished_once.home / file, folder / file)
-    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
-        functions.register(connection)
-        connection.execute(f"attach '{folder / 'landing.duckdb'}' as landing")
+    with warehouse_copy(finished_once, tmp_path_factory.mktemp("damaged")) as connection:
         yield connection
 
 
