@@ -87,6 +87,18 @@ export class Table {
   async rows(
     options: { columns?: string[]; rowStart?: number; rowEnd?: number } = {},
   ): Promise<Row[]> {
+    return this.objects(options);
+  }
+
+  /** The rows of one document; only the pages that can have them are read. */
+  async rowsOf(document: string): Promise<Row[]> {
+    return this.objects({ usePageIndex: true, filter: { doc_id: { $eq: document } } });
+  }
+
+  /** What hyparquet reads with these options, as plain rows. */
+  private async objects(
+    options: Omit<Parameters<typeof parquetReadObjects>[0], "file">,
+  ): Promise<Row[]> {
     const metadata = await this.footer();
     const rows = await this.of(() =>
       parquetReadObjects({
@@ -95,22 +107,6 @@ export class Table {
         compressors: COMPRESSORS,
         useOffsetIndex: true,
         ...options,
-      }),
-    );
-    return rows.map((row) => plain(row) as Row);
-  }
-
-  /** The rows of one document; only the pages that can have them are read. */
-  async rowsOf(document: string): Promise<Row[]> {
-    const metadata = await this.footer();
-    const rows = await this.of(() =>
-      parquetReadObjects({
-        file: this.file,
-        metadata,
-        compressors: COMPRESSORS,
-        useOffsetIndex: true,
-        usePageIndex: true,
-        filter: { doc_id: { $eq: document } },
       }),
     );
     return rows.map((row) => plain(row) as Row);
