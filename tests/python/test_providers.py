@@ -91,6 +91,20 @@ def test_a_model_that_nobody_serves_is_named_with_what_can_be_done(
     assert remedy in str(error.value) and repr(model) in str(error.value)
 
 
+def test_an_evaluation_is_refused_by_the_models_of_its_rounds(tmp_path):
+    with landing.opened(tmp_path / "landing.duckdb") as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute(
+            "create table warehouse.round_settings as select 'claude-unversioned' "
+            "as answerer_model, 'claude' as judge_model, 1 as round_number"
+        )
+        claude = providers.known_to_serve("anthropic-batches")
+        pending.refuse_unserved(connection, "anthropic-batches", claude, evaluating=True)
+        connection.execute("update warehouse.round_settings set judge_model = answerer_model")
+        with pytest.raises(pending.QueueError, match=r"docs/oracles\.md .* at no cost"):
+            pending.refuse_unserved(connection, "anthropic-batches", claude, evaluating=True)
+
+
 def test_which_models_claude_serves_is_known_without_a_key():
     serves = providers.known_to_serve("anthropic-batches")
     assert serves is not None and serves("claude") and not serves("claude-unversioned")

@@ -15,6 +15,17 @@ from latent_probes.providers import Provider
 from latent_probes.providers.lexical import MODEL as LEXICAL
 from latent_probes.providers.recorded import BUNDLED_MODEL
 
+# Which model is asked in which stage of which round: now, and to evaluate a method.
+PENDING = "select distinct model, stage, round_number from warehouse.pending_requests order by all"
+EVALUATING = """
+select distinct
+    unnest([answerer_model, judge_model]) as model,
+    unnest(['answerer', 'judge']) as stage,
+    round_number,
+from warehouse.round_settings
+order by all
+"""
+
 
 class QueueError(Exception):
     """The queue cannot be sent; the message gives the reason and the remedy."""
@@ -26,9 +37,7 @@ def served_models(connection: duckdb.DuckDBPyConnection, provider: Provider) -> 
     A request for one model is never answered by another. Raises QueueError if the provider serves
     none of them and has never been asked here.
     """
-    pending = connection.execute(
-        "select distinct model, stage, round_number from warehouse.pending_requests order by all"
-    ).fetchall()
+    pending = connection.execute(PENDING).fetchall()
     unserved = [row for row in pending if not provider.serves(row[0])]
     if len(unserved) == len(pending) and not has_been_asked(connection, provider.name):
         refuse_unserved(connection, provider.name, provider.serves)
@@ -52,25 +61,7 @@ def refuse_unserved(
     These are the models of pending requests or, for an evaluation whose answers have not landed
     yet, all answerers and judges.
     """
-    asked = connection.execute(
-        """
-        select distinct
-            unnest([answerer_model, judge_model]) as model,
-            unnest(['answerer', 'judge']) as stage,
-            round_number,
-        from warehouse.round_settings
-        order by all
-        """
-        if evaluating
-        else """
-        select distinct
-            model,
-            stage,
-            round_number,
-        from warehouse.pending_requests
-        order by all
-        """
-    ).fetchall()
+    asked = connection.execute(EVALUATING if evaluating else PENDING).fetchall()
     if not asked or any(serves(model) for model, *_ in asked):
         return
     model, stage, round_number = asked[0]
