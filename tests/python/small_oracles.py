@@ -80,6 +80,41 @@ def save_adapter(folder: Path, base: Path, contract: dict | None = CONTRACT) -> 
     return folder
 
 
+def save_verbalizer(folder: Path, **others) -> Path:
+    """Save a random verbalizer of a model like ``save``'s, with its contract for layer 2."""
+    import transformers
+    import yaml
+
+    save(folder, seed=7)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    template = "Describe the vector in tags.\n\n<concept>{injection_char}</concept>\n\nPlease."
+    shown = tokenizer.apply_chat_template(
+        [{"role": "user", "content": template.replace("{injection_char}", "?")}],
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    ids = tokenizer(shown, add_special_tokens=False)["input_ids"]
+    (token,) = tokenizer("?", add_special_tokens=False)["input_ids"]
+    place = ids.index(token)
+    stated = {
+        "kind": "nla_model",
+        "role": "av",
+        "schema_version": 2,
+        "d_model": 32,
+        "extraction_layer_index": 2,
+        "extraction": {"injection_scale": 40.0, "mse_scale": 5.66},
+        "tokens": {
+            "injection_char": "?",
+            "injection_token_id": token,
+            "injection_left_neighbor_id": ids[place - 1],
+            "injection_right_neighbor_id": ids[place + 1],
+        },
+        "prompt_templates": {"av": template},
+    }
+    (folder / "nla_meta.yaml").write_text(yaml.safe_dump(stated | others))
+    return folder
+
+
 def home_in(folder: Path) -> Home:
     """A home whose warehouse has three probes of each document, and only the tables they need."""
     home = Home(folder, folder)

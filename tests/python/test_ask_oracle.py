@@ -27,7 +27,7 @@ from latent_probes.local_models.states import Document  # noqa: E402
 from latent_probes.oracles import adapters, asking, contract, hidden, logit_lens, prompts  # noqa: E402
 from latent_probes.oracles.reader import Halving, OracleReader  # noqa: E402
 from latent_probes.oracles.saved import SavedStates  # noqa: E402
-from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, hash_of_files  # noqa: E402
+from latent_probes.sampling.language_model import LanguageModel, LanguageModelError  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -69,7 +69,7 @@ def method(base, adapter, condition="real_state", name="tiny", batch_size=4, giv
     found = asking.Method(name, "oracle", condition, model, agreed)
     adapted = adapters.load(model, adapter, is_same_model=False)
     found.without_adapter = adapted.disable_adapter
-    found.adapter = {"name": "adapter", "hash": hash_of_files(adapter)}
+    found.adapter = adapters.Adapter("adapter", None, adapter)
     return found
 
 
@@ -557,11 +557,11 @@ def test_a_revision_of_an_adapter_is_chosen_and_lands(base, adapter, monkeypatch
     found = adapters.found_at("owner/oracle@v1")
     assert asked == [("owner/oracle", "v1")] and found.revision == "a" * 40
     one = method(base, adapter)
-    one.adapter = found.described()
+    one.adapter = found
     # Another commit of equal files is no other method.
     assert one.settings()["adapter"] == {
         "name": "owner/oracle",
-        "hash": adapters.found_at(str(adapter)).described()["hash"],
+        "hash": adapters.found_at(str(adapter)).settings["hash"],
     }
     assert json.loads(asking.run_row(one)["environment"])["adapter_revision"] == "a" * 40
     adapters.found_at("owner/oracle")

@@ -10,10 +10,11 @@ import typer
 
 from latent_probes.cli import options
 from latent_probes.cli.working import working
-from latent_probes.oracles import METHODS
+from latent_probes.oracles import AUTOENCODER, METHODS
 
-# What baselines use of the options about the oracle and its states.
+# What methods without an ao_config.json use of the options about the oracle and its states.
 USED_OPTIONS: dict[str, tuple[str, ...]] = {
+    AUTOENCODER: ("adapter", "layers", "states"),
     "logit-lens": ("layers", "states"),
     "patchscope": ("layers", "states"),
     "text": (),
@@ -40,7 +41,8 @@ def ask_oracle(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The oracle: a PEFT adapter on the Hub (OWNER/NAME[@REVISION]), or its folder.",
+            help="The oracle: a PEFT adapter on the Hub (OWNER/NAME[@REVISION]), or its folder; or "
+            "the verbalizer of a natural-language autoencoder, with its nla_meta.yaml.",
         ),
     ] = None,
     method: Annotated[
@@ -116,15 +118,17 @@ def ask_oracle(
     adapter disabled, and injected at the placeholders of the prompt. Ask under all three
     conditions, then score the answers with `evaluate --name NAME --condition CONDITION`. How the
     oracle is asked is read from its ao_config.json; an option comes before it, and what neither
-    says is assumed and printed. The other methods are baselines that need no adapter. Answers and
-    the log-probabilities of the atom and of the wrong answer land with all settings, document by
-    document: the command can be killed and rerun at any time. Needs the extras `lm` and `oracle`.
+    says is assumed and printed. The verbalizer of a natural-language autoencoder (nla_meta.yaml)
+    takes no question: it describes the state, and --model answers from the description. The other
+    methods are baselines that need no adapter. Answers and the log-probabilities of the atom and of
+    the wrong answer land with all settings, document by document: the command can be killed and
+    rerun at any time. Needs the extras `lm` and `oracle`.
     """
     from latent_probes import warehouse
     from latent_probes.common import terminal
     from latent_probes.evaluation import oracles
     from latent_probes.local_models.scores import SCOPES
-    from latent_probes.oracles import adapters, asking, contract, saved
+    from latent_probes.oracles import adapters, asking, autoencoders, contract, saved
     from latent_probes.sampling import language_model, tokenizing
 
     options.one_of(method, list(METHODS))
@@ -142,9 +146,8 @@ def ask_oracle(
         "template": template,
         "coefficient": coefficient,
     }
-    refuse_unused(
-        method, given | {"adapter": adapter, "states": states, "same_model": same_model or None}
-    )
+    others = {"adapter": adapter, "states": states, "same_model": same_model or None}
+    refuse_unused(method, given | others)
     name = name.strip()
     with working("answers of finished documents have landed; rerun to continue") as here:
         # What is missing is reported before anything else is done.
@@ -156,33 +159,53 @@ def ask_oracle(
         if adapter is not None:
             adapters.libraries()
             found = adapters.found_at(adapter)
-            base = tokenizing.short_name(model)
-            adapters.refuse_other_base(found.folder, base, is_same_model=same_model)
+            if found.is_verbalizer:
+                method = AUTOENCODER
+                refuse_unused(method, given | others)
+            else:
+                base = tokenizing.short_name(model)
+                adapters.refuse_other_base(found.folder, base, is_same_model=same_model)
         folder = found.folder if found else None
+
+        def agreed_with(n_layers: int, model: str) -> contract.Contract | autoencoders.Contract:
+            if found is not None and found.is_verbalizer:
+                return autoencoders.read(found.folder, chosen, n_layers, model)
+            return contract.read(folder, given, n_layers, model)
+
         # The number of layers is known only with the model.
-        contract.read(folder, given, sys.maxsize, model)
+        agreed_with(sys.maxsize, model)
         if states is not None:
             saved.settings_of(states)
         warehouse.build(here, tested=False)
         asking.refuse_early(here, name, scopes)
         source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
         n_layers = source.model.config.get_text_config().num_hidden_layers
-        agreed = contract.read(folder, given, n_layers, source.name)
-        asked = asking.Method(name, method, condition, source, agreed, scopes=scopes)
+        agreed = agreed_with(n_layers, source.name)
+        asked = asking.Method(name, method, condition, source, agreed, found, scopes=scopes)
         if found is not None:
             terminal.say(agreed.described())
+        elif method != "text" and isinstance(agreed, contract.Contract):
+            terminal.say(f"layers {list(agreed.layers)} ({agreed.origins['layers']})")
+        if found is not None and isinstance(agreed, autoencoders.Contract):
+            place = found.name if found.revision else str(found.folder)
+            asked.verbalizer = autoencoders.Verbalizer(
+                language_model.LanguageModel(place, found.revision, dtype, device, batch_size),
+                agreed,
+                source,
+            )
+        elif found is not None:
             adapted = adapters.load(source, found.folder, is_same_model=same_model)
             asked.without_adapter = adapted.disable_adapter
-            asked.adapter = found.described()
-        elif method != "text":
-            terminal.say(f"layers {list(agreed.layers)} ({agreed.origins['layers']})")
         if states is not None:
             asked.saved = saved.SavedStates(states, source, agreed.layers)
         n_landed = asking.ask(here, asked, documents)
-    terminal.say(
-        f"landed {n_landed:,} answers of {name} under {condition}: next, `latent-probes evaluate "
-        f"--name {name!r} --condition {condition}`"
-    )
+    if n_landed:
+        terminal.say(
+            f"landed {n_landed:,} answers of {name} under {condition}: next, `latent-probes "
+            f"evaluate --name {name!r} --condition {condition}`"
+        )
+    else:
+        terminal.say(f"no new answers of {name} under {condition}")
 
 
 def refuse_unused(method: str, given: dict[str, Any]) -> None:
@@ -197,6 +220,9 @@ def refuse_unused(method: str, given: dict[str, Any]) -> None:
         if value is not None and option not in used:
             raise typer.BadParameter(
                 f"--{option.replace('_', '-')} does not apply to --method {method}: leave it out"
+                if method != AUTOENCODER
+                else f"--{option.replace('_', '-')} does not apply to a verbalizer, whose "
+                "nla_meta.yaml says how it is asked: leave it out"
             )
     if method == "patchscope" and len(given["layers"] or ()) > 1:
         raise typer.BadParameter("--method patchscope reads one layer: give one with --layers")

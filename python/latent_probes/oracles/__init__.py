@@ -9,3 +9,5 @@ METHODS = {
     "patchscope": "the base model continues a state in an identity prompt",
     "text": "the base model reads the complement as text, and the question",
 }
+# What ``oracle`` is where --adapter has the contract of a natural-language autoencoder.
+AUTOENCODER = "autoencoder"

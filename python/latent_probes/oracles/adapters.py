@@ -1,15 +1,17 @@
-"""Load an oracle's adapter (LoRA, PEFT) onto its base model, and refuse one of another model."""
+"""Find an oracle; load its adapter (LoRA, PEFT) onto its base model, and refuse one of another."""
 
 from __future__ import annotations
 
 import json
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from latent_probes.common import hub_errors
 from latent_probes.evaluation.oracles import OracleError
+from latent_probes.oracles import autoencoders
 from latent_probes.sampling import tokenizing
 from latent_probes.sampling.language_model import LanguageModel, hash_of_files
 
@@ -18,27 +20,33 @@ WEIGHTS = "adapter_model.safetensors"
 # Ways to start a LoRA that subtract it from the base model.
 CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq")
 # Files of a repository that are read; nothing that could contain code.
-PARTS = ["*.json", WEIGHTS, "*.txt", "*.jinja"]
+PARTS = ["*.json", WEIGHTS, autoencoders.FILE, "*.txt", "*.jinja"]
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """An adapter's files; ``revision`` is the commit of one on the Hub."""
+    """An adapter's files, or a verbalizer's; ``revision`` is the commit of one on the Hub."""
 
     name: str
     revision: str | None
     folder: Path
 
-    def described(self) -> dict[str, str]:
-        """What lands of it."""
-        known = {"name": self.name, "hash": hash_of_files(self.folder)}
-        return known | ({"revision": self.revision} if self.revision else {})
+    @property
+    def is_verbalizer(self) -> bool:
+        """Whether it is the verbalizer of a natural-language autoencoder."""
+        return (self.folder / autoencoders.FILE).is_file()
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """What determines an answer: another commit of equal files gives the same answers."""
+        return {"name": self.name, "hash": hash_of_files(self.folder)}
 
 
 def found_at(place: str) -> Adapter:
     """The adapter in a folder, or at OWNER/NAME[@REVISION] on the Hub, which is downloaded.
 
-    Raises OracleError or TokenizerError.
+    Of a verbalizer on the Hub, the weights are not downloaded. Raises OracleError or
+    TokenizerError.
     """
     folder, commit, name = Path(place), None, tokenizing.short_name(place)
     if not folder.exists():
@@ -49,10 +57,21 @@ def found_at(place: str) -> Adapter:
         with hub_errors.explained(place, OracleError, noun="model"):
             folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=PARTS))
         commit = folder.name
+    found = Adapter(name, commit, folder)
+    if found.is_verbalizer:
+        if (folder / CONFIG).is_file():
+            raise OracleError(
+                f"{place} has {autoencoders.FILE} and {CONFIG}: a verbalizer is asked as a model "
+                "of its own; merge the adapter into its base model, and keep the file beside it"
+            )
+        return found
     for part in (CONFIG, WEIGHTS):
         if not (folder / part).is_file():
-            raise OracleError(f"{place} has no {part}: it is not the adapter of an oracle (PEFT)")
-    return Adapter(name, commit, folder)
+            raise OracleError(
+                f"{place} has no {part}: it is not the adapter of an oracle (PEFT), nor, without "
+                f"{autoencoders.FILE}, the verbalizer of an autoencoder"
+            )
+    return found
 
 
 def libraries() -> Any:

@@ -25,7 +25,9 @@ from latent_probes.evaluation.oracles import OracleError
 from latent_probes.local_models import ReadingError, activations, scores, states, tokens
 from latent_probes.local_models.readings import LONGEST_ANSWER
 from latent_probes.local_models.states import Document
-from latent_probes.oracles import hidden, logit_lens, pending, prompts
+from latent_probes.oracles import AUTOENCODER, autoencoders, hidden, logit_lens, pending, prompts
+from latent_probes.oracles.adapters import Adapter
+from latent_probes.oracles.autoencoders import Verbalizer
 from latent_probes.oracles.contract import Contract
 from latent_probes.oracles.prompts import Prompt, Question
 from latent_probes.oracles.reader import Answered, Halving, OracleReader
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 VERSION = "ask 1"
 # Documents whose states are in memory at a time, and whose answers land together.
 SHARD_DOCUMENTS = 32
+# Characters of a description that is printed.
+SHOWN = 300
 
 ANSWERS = pyarrow.schema(
     {
@@ -82,30 +86,33 @@ class Result:
 class Method:
     """What is asked and how.
 
-    ``method`` is one of METHODS; ``adapter`` has the name and hash of an oracle's adapter;
-    ``without_adapter`` disables it in a block; ``saved`` has states that need not be computed.
+    ``method`` is one of METHODS, or AUTOENCODER with its ``verbalizer``; ``adapter`` has the files
+    of either; ``without_adapter`` disables an oracle's in a block; ``saved`` has states that need
+    not be computed.
     """
 
     name: str
     method: str
     condition: str
     model: LanguageModel
-    contract: Contract
-    adapter: dict[str, str] = field(default_factory=dict)
+    contract: Contract | autoencoders.Contract
+    adapter: Adapter | None = None
     without_adapter: Callable[[], AbstractContextManager] = nullcontext
+    verbalizer: Verbalizer | None = None
     saved: SavedStates | None = None
     scopes: tuple[str, ...] = ()
+    # Those of a shard, by document and split of the state.
+    descriptions: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scopes = self.scopes or scopes_of(self.method, None)
-        at = self.contract.layers[-1]
-        is_oracle = self.method == "oracle"
-        self.reader = OracleReader(
-            self.model,
-            self.contract.hook_layer if is_oracle else at,
-            self.contract.inject if is_oracle else "exact",
-            self.contract.coefficient,
-        )
+        agreed = self.contract
+        if self.method == "oracle" and isinstance(agreed, Contract):
+            self.reader = OracleReader(
+                self.model, agreed.hook_layer, agreed.inject, agreed.coefficient
+            )
+        else:
+            self.reader = OracleReader(self.model, agreed.layers[-1], "exact", 1.0)
         self.at_once = Halving(self.model.batch_size)
         self.readings_at_once = Halving(self.model.batch_size)
 
@@ -124,16 +131,14 @@ class Method:
         known = self.model.settings
         settings = {name: known[name] for name in ("model", "revision", "tokenizer", "dtype")}
         settings |= {"method": self.method, "version": VERSION, "longest_answer": LONGEST_ANSWER}
-        if self.method == "oracle":
-            # Another commit of the same files gives the same answers.
-            adapter = {name: value for name, value in self.adapter.items() if name != "revision"}
-            settings |= {"adapter": adapter} | self.contract.settings
+        if self.adapter is not None and self.verbalizer is None:
+            settings |= {"adapter": self.adapter.settings} | self.contract.settings
+        elif self.verbalizer is not None:
+            settings |= {"verbalizer": self.verbalizer.settings} | self.contract.settings
         elif self.method != "text":
             settings |= {"layers": list(self.contract.layers), "positions": 1}
-        if self.method in ("oracle", "text"):
-            settings["chat_template"] = hashlib.sha256(
-                str(self.model.tokenizer.chat_template).encode()
-            ).hexdigest()
+        if self.method in ("oracle", AUTOENCODER, "text"):
+            settings["chat_template"] = prompts.hash_of_template(self.model.tokenizer)
         return settings
 
 
@@ -194,6 +199,7 @@ def ask(home: Home, method: Method, n_documents: int | None) -> int:
     n_landed = n_stateless = 0
     with terminal.progress("asking", left.n_probes, "probes") as advance:
         for questions, documents in shards(home, method, query, left, SHARD_DOCUMENTS):
+            method.descriptions.clear()
             fitting = {
                 document.document_id: document
                 for document in documents
@@ -211,6 +217,8 @@ def ask(home: Home, method: Method, n_documents: int | None) -> int:
     report.say()
     if n_stateless:
         terminal.say(f"{n_stateless:,} probes skipped: no token ends before their split")
+    if method.verbalizer is not None:
+        method.verbalizer.say_untagged()
     return n_landed
 
 
@@ -218,8 +226,8 @@ def run_row(method: Method) -> dict[str, str]:
     """The row of ``oracle_runs``."""
     settings = sampling.canonical(method.settings())
     environment = dict(method.model.environment)
-    if revision := method.adapter.get("revision"):
-        environment["adapter_revision"] = revision
+    if method.adapter is not None and method.adapter.revision:
+        environment["adapter_revision"] = method.adapter.revision
     return {
         "oracle": method.name,
         "condition": method.condition,
@@ -291,6 +299,9 @@ def announce(home: Home, method: Method, query: str, left: pending.Pending) -> N
     needed = [one for one in fitting if one.document_id in {row.document_id for row in some}]
     # The first pass is slower than all others.
     answered(home, method, some[:1], [ids[some[0].document_id]])
+    for text in method.descriptions.values():
+        terminal.say(f"the first description: {text[:SHOWN]!r}")
+    method.descriptions.clear()
     started = time.monotonic()
     together = answered(home, method, some, needed)
     seconds = (time.monotonic() - started) / len(some) * left.n_probes
@@ -324,6 +335,8 @@ def answered(
     by_id = {document.document_id: document for document in documents}
     if method.method == "logit-lens":
         return read_by_lens(method, questions, by_id, found)
+    if method.verbalizer is not None:
+        describe(method, method.verbalizer, questions, by_id, found)
     read = (
         pending.texts(home, sorted(by_id))
         if method.method == "text" and method.condition != "no_state"
@@ -371,6 +384,28 @@ def chosen_states(
     return found[document.document_id][[rows[place] for place in places]]
 
 
+def described(method: Method, question: Question) -> tuple[str, int]:
+    """The key of the description that a question is answered from."""
+    return (question.document_id, question.split) if method.needs_states else ("", 0)
+
+
+def describe(
+    method: Method,
+    verbalizer: Verbalizer,
+    questions: list[Question],
+    documents: dict[str, Document],
+    found: dict[str, torch.Tensor],
+) -> None:
+    """Add the descriptions that are missing: one for each state, whatever is asked about it."""
+    wanted = {}
+    for question in questions:
+        if (key := described(method, question)) not in method.descriptions:
+            given = chosen_states(method, question, documents[question.document_id], found)
+            wanted[key] = None if given is None else given[-1, 0]
+    texts = method.at_once(verbalizer.describe, list(wanted.values()))
+    method.descriptions |= dict(zip(wanted, texts, strict=True))
+
+
 def prompt_of(
     method: Method,
     question: Question,
@@ -379,18 +414,21 @@ def prompt_of(
     text: str | None,
 ) -> Prompt:
     """The prompt of a question."""
-    tokenizer = method.model.tokenizer
+    tokenizer, agreed = method.model.tokenizer, method.contract
+    longest = scores.limit(method.model)
+    if isinstance(agreed, autoencoders.Contract):
+        shown = autoencoders.INTRODUCTION + method.descriptions[described(method, question)]
+        return prompts.of_text(tokenizer, question, shown, longest)
     if method.method == "text":
-        shown = text and (
+        complement = text and (
             text[: question.split] if question.target == "suffix" else text[question.split :]
         )
-        longest = scores.limit(method.model)
-        return prompts.of_text(tokenizer, question, shown, longest)
+        return prompts.of_text(tokenizer, question, complement, longest)
     given = chosen_states(method, question, document, found)
     if method.method == "patchscope":
         return prompts.of_patchscope(tokenizer, question, None if given is None else given[:, -1])
     n_positions = len(places_of(method, document, question))
-    return prompts.of_oracle(tokenizer, method.contract, question, n_positions, given)
+    return prompts.of_oracle(tokenizer, agreed, question, n_positions, given)
 
 
 def read_by_lens(

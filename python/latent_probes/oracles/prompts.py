@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Ghandeharioun et al., arXiv 2401.06102: the state takes the place of the last token.
 IDENTITY = "cat -> cat\n1135 -> 1135\nhello -> hello\n?"
+# Of the chat template.
+NO_THINKING = {"enable_thinking": False}
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def of_patchscope(
 def of_text(
     tokenizer: PreTrainedTokenizerBase, question: Question, complement: str | None, longest: int
 ) -> Prompt:
-    """The complement as text, and the question; without a complement, the question alone.
+    """A text, mostly the complement, and the question; without a text, the question alone.
 
     A complement that does not fit is cut at the end away from the split.
     """
@@ -107,11 +110,13 @@ def of_text(
     return Prompt(question.probe_id, ids, [], None, candidates, ends_with_line=False)
 
 
-def chat(tokenizer: PreTrainedTokenizerBase, content: str) -> list[int]:
-    """The ids of a user's message, up to where the answer begins, with thinking off.
+def chat(
+    tokenizer: PreTrainedTokenizerBase, content: str, options: dict[str, bool] = NO_THINKING
+) -> list[int]:
+    """The ids of a user's message, up to where the answer begins.
 
-    A special token that is spelled out in the message stays text. Raises OracleError if the
-    tokenizer has no chat template.
+    ``options`` are the chat template's. A special token that is spelled out in the message stays
+    text. Raises OracleError if the tokenizer has no chat template.
     """
     if not tokenizer.chat_template:
         raise OracleError(
@@ -123,7 +128,7 @@ def chat(tokenizer: PreTrainedTokenizerBase, content: str) -> list[int]:
             [{"role": "user", "content": PLACE}],
             tokenize=False,
             add_generation_prompt=True,
-            enable_thinking=False,
+            **options,
         )
     )
     head, _, tail = rendered.partition(PLACE)
@@ -134,6 +139,11 @@ def chat(tokenizer: PreTrainedTokenizerBase, content: str) -> list[int]:
         + ids_of(tokenizer, content, special=False)
         + ids_of(tokenizer, tail, special=True)
     )
+
+
+def hash_of_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of the chat template."""
+    return hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest()
 
 
 def ids_of(tokenizer: PreTrainedTokenizerBase, text: str, *, special: bool) -> list[int]:

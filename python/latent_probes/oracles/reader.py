@@ -31,6 +31,11 @@ class OracleReader(Reader):
         super().__init__(model)
         self.layer, self.how, self.coefficient = layer, how, coefficient
 
+    @property
+    def injected_after(self) -> Any:
+        """The module whose output is changed."""
+        return hidden.blocks(self.model)[self.layer]
+
     def ask(self, prompts: Sequence[Prompt]) -> list[Answered]:
         """Answer all prompts in one batch, in their order.
 
@@ -66,7 +71,7 @@ class OracleReader(Reader):
         given = [one.states for one in prompts if one.states is not None]
         cache = self.transformers.DynamicCache(config=self.model.model.config.get_text_config())
         with hidden.injected(
-            hidden.blocks(self.model)[self.layer],
+            self.injected_after,
             rows,
             places,
             self.torch.cat(given) if given else self.torch.empty(0),
