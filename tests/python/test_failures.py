@@ -229,3 +229,15 @@ def test_a_mistake_gets_one_clear_line(command, remedy, checkout):
     said = checkout.fails("latent-probes", *command)
     assert remedy in " ".join(said.split())
     assert "Traceback" not in said
+
+
+@pytest.mark.rounds
+def test_a_model_that_is_not_served_is_named_before_a_key_is_asked_for(checkout):
+    checkout.runs("latent-probes", "land", "sample/rollouts.jsonl")
+    run = ("latent-probes", "run", "--provider", "anthropic-batches")
+    said = checkout.fails(*run)
+    assert "round 1 asks for 'lexical' (generator)" in said and "ANTHROPIC_API_KEY" not in said
+    # A key is what is missing for a model that is served.
+    checkout.set_rounds("1,20,1,gemma-3-270m,-2,5,claude,claude,claude,false")
+    assert "set ANTHROPIC_API_KEY" in checkout.fails(*run)
+    assert checkout.query("select count(*) from batches", "landing") == [(0,)]

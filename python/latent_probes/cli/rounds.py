@@ -95,6 +95,7 @@ def run(
     """
     from latent_probes import providers
     from latent_probes.common import home
+    from latent_probes.providers import ProviderError
     from latent_probes.providers.recorded import Recorded
     from latent_probes.queue import recording as recordings
     from latent_probes.queue import runner
@@ -104,7 +105,12 @@ def run(
         home.refuse_empty(here)
         if record is not None:
             recordings.refuse(record)
-        created = providers.create(provider, here)
+        try:
+            created = providers.create(provider, here)
+        except ProviderError:
+            # A key would be of no use where the provider serves none of the models.
+            runner.refuse_to_ask(here, provider)
+            raise
         if recording is not None:
             if not isinstance(created, Recorded):
                 raise typer.BadParameter("--recording is only for --provider recorded")

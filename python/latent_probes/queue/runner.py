@@ -177,13 +177,24 @@ def cancel_batches(
 
 def refuse_to_evaluate(home: Home, name: str) -> None:
     """Raise QueueError, before answers land, if a provider serves no answerer and no judge."""
+    refuse_provider(home, name, evaluating=True)
+
+
+def refuse_to_ask(home: Home, name: str) -> None:
+    """Raise QueueError if a provider serves none of the models that are to be asked now."""
+    warehouse.build(home, tested=False)
+    refuse_provider(home, name, evaluating=False)
+
+
+def refuse_provider(home: Home, name: str, *, evaluating: bool) -> None:
+    """Raise QueueError if a provider serves none of the models, where that is known of it."""
     serves = providers.known_to_serve(name)
     if serves is None:
         return
     with landing.opened(home.landing) as connection:
         if not pending.has_been_asked(connection, name):
             warehouse.attach(home, connection)
-            pending.refuse_unserved(connection, name, serves, evaluating=True)
+            pending.refuse_unserved(connection, name, serves, evaluating=evaluating)
 
 
 def refuse_other_providers(home: Home, provider: Provider) -> None:
