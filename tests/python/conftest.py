@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 import duckdb
 import msgpack
 import pytest
+from _pytest.mark.expression import Expression
 from filelock import FileLock
 from hypothesis import settings
 from scripted_server import ScriptedServer
@@ -33,7 +36,7 @@ settings.load_profile("repeatable")
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 HOME = "demo"
-FORKED = ("latent-probes", "impatient", "dying", "dbt", "dbt-as-read")
+FORKED = ("latent-probes", "impatient", "dying", "dbt")
 # What dbt has read and compiled of the project, which would take each test 20 seconds.
 PLAIN = Path("target") / "plain"
 READ_BY_DBT = PLAIN / "compiling" / "target"
@@ -51,6 +54,28 @@ FIRST = (
     *("test_repair", "test_controls", "test_crashes", "test_batch_faults"),
     *("test_score_local", "test_activations", "test_planted_violations"),
 )
+
+
+# What all tests of a file are marked with.
+MARKED = re.compile(r"^pytestmark = pytest\.mark\.(\w+)$", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out files of which no test is selected: to import what they need takes long."""
+    selection = config.option.markexpr
+    if not selection or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    if not (marked := MARKED.search(text)):
+        return None
+    # Any of its tests can have these markers, too.
+    others = set(re.findall(r"pytest\.mark\.(\w+)", text)) & set(re.findall(r"\w+", selection))
+    selects = Expression.compile(selection).evaluate
+    for n_others in range(len(others) + 1):
+        for names in itertools.combinations(others, n_others):
+            if selects(lambda name, names=(marked[1], *names): name in names):
+                return None
+    return True
 
 
 def pytest_collection_modifyitems(items):
@@ -121,7 +146,7 @@ class Checkout:
         return process.returncode, output
 
     def ends_forked(self, command: tuple[str, ...]) -> tuple[int, str]:
-        """The same without importing dbt again, which takes seconds."""
+        """The same without importing all packages again, which takes seconds."""
         server = forking_server()
         order = {"command": command, "folder": str(self.folder)}
         print(json.dumps(order | {"environment": self.environment}), file=server.stdin, flush=True)
