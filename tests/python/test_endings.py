@@ -27,7 +27,6 @@ from latent_probes.cli import app, evaluation, failures, rollouts
 from latent_probes.common import home, terminal
 from latent_probes.common.home import Home, HomeError
 from latent_probes.warehouse import builds, plain_sql
-from latent_probes.warehouse import dbt as dbt_calls
 from latent_probes.warehouse.compilation import CompiledProject, Node
 
 
@@ -184,7 +183,14 @@ def pretend(monkeypatch, outcome, events=()) -> None:
                     callback(SimpleNamespace(info=SimpleNamespace(name=name), data=data))
             return outcome() if callable(outcome) else outcome
 
-    monkeypatch.setattr(dbt_calls, "dbtRunner", Runner)
+    monkeypatch.setattr("latent_probes.warehouse.dbt.dbtRunner", Runner)
+
+
+def compiler(home: Home):
+    """What compiles a project; imported here, so that not each worker imports dbt for seconds."""
+    from latent_probes.warehouse.dbt import Compiler
+
+    return Compiler(home)
 
 
 def ended(*results, exception=None):
@@ -354,13 +360,13 @@ def test_ctrl_c_while_dbt_compiles_is_an_interrupt_and_no_failure(how, here, mon
             return ended(result("any", "error", "INTERRUPT Error: Interrupted!"))
 
     pretend(monkeypatch, interrupted)
-    with interrupted_soon(), pytest.raises(KeyboardInterrupt), dbt_calls.Compiler(here):
+    with interrupted_soon(), pytest.raises(KeyboardInterrupt), compiler(here):
         pass
 
 
 def test_a_model_that_dbt_cannot_compile_is_named(here, monkeypatch):
     pretend(monkeypatch, ended(result("tail_starts", "error", "Runtime Error\n  no column x")))
-    with pytest.raises(warehouse.WarehouseError) as failed, dbt_calls.Compiler(here):
+    with pytest.raises(warehouse.WarehouseError) as failed, compiler(here):
         pass
     assert str(failed.value).splitlines()[1:3] == [
         "tail_starts (tests/tail_starts.sql): Runtime Error",
@@ -371,7 +377,7 @@ def test_a_model_that_dbt_cannot_compile_is_named(here, monkeypatch):
 def test_the_nodes_that_dbt_compiles_are_counted(here, monkeypatch, capsys):
     events = [("ConcurrencyLine", SimpleNamespace(node_count=3)), ("NodeFinished", None)]
     pretend(monkeypatch, ended(), events)
-    with dbt_calls.Compiler(here):
+    with compiler(here):
         pass
     assert capsys.readouterr().out == "dbt: compiling the project: 1 nodes\n"
 
@@ -380,7 +386,7 @@ def test_dbt_works_in_the_home_that_it_is_given(here, monkeypatch):
     monkeypatch.setenv(home.VARIABLE, "elsewhere")
     seen = []
     pretend(monkeypatch, lambda: (seen.append(os.environ[home.VARIABLE]), ended())[1])
-    with dbt_calls.Compiler(here):
+    with compiler(here):
         pass
     assert seen == ["home"]
     assert os.environ[home.VARIABLE] == "elsewhere"

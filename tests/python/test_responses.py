@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from latent_probes import landing
+from latent_probes.common.home import Home
+from latent_probes.warehouse import builds, compilation, plain_sql
 
 USAGE = {"input_tokens": 7, "output_tokens": 2}
 MESSAGES = [
@@ -33,7 +35,15 @@ MESSAGES = [
 ]
 
 
+def make_responses(home: Home) -> None:
+    """Make the model ``responses`` anew."""
+    project = compilation.compiled_project(home)
+    with builds.writing(home) as (connection, _):
+        plain_sql.make(connection, project, project.nodes["responses"])
+
+
 def test_old_and_new_rows_give_the_same_responses(finished):
+    home = Home(finished.folder, finished.home)
     landed = "select request_id, attempt, text, stop_reason, model, usage from responses"
     read = "select request_id, attempt, unnest(read_messages_api(body)) from responses"
     assert finished.query(f"{landed} order by all", "landing") == finished.query(
@@ -52,12 +62,12 @@ def test_old_and_new_rows_give_the_same_responses(finished):
         "unnest(landing.read_messages_api(body)) from landing.responses) as read "
         "where responses.request_id = read.request_id and responses.attempt = read.attempt",
     )
-    finished.runs("dbt-as-read", "run", "--quiet", "--select", "responses")
+    make_responses(home)
     new = finished.query("from responses order by all")
     finished.change(
         "update landing.responses set text = null, stop_reason = null, model = null, usage = null"
     )
-    finished.runs("dbt-as-read", "run", "--quiet", "--select", "responses")
+    make_responses(home)
     assert finished.query("from responses order by all") == new
     assert finished.query("select sum(cache_write_one_hour_tokens) from responses") == [(80,)]
 
