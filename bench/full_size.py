@@ -270,6 +270,7 @@ def run_with_long_answers() -> None:
 
 def build_without_dbt() -> None:
     """Build everything as plain SQL in one DuckDB process; write CPU-seconds of each model."""
+    from latent_probes import landing
     from latent_probes.common.home import Home
     from latent_probes.warehouse import plain_sql
     from latent_probes.warehouse.compilation import compiled_project
@@ -280,7 +281,7 @@ def build_without_dbt() -> None:
     here.warehouse.unlink(missing_ok=True)
     rows: list[dict] = []
     with plain_sql.connected(here.warehouse, settings) as connection:
-        plain_sql.attach_landing(connection, here.landing)
+        landing.attach(connection, here.landing)
         for node in project.nodes.values():
             started, before = time.monotonic(), cpu()
             plain_sql.make(connection, project, node)

@@ -278,6 +278,24 @@ def test_equal_changes_of_two_rows_are_a_change(path):
     assert len(found) == 2
 
 
+def test_a_view_in_place_of_a_table_is_refused(path):
+    with landing.opened(path) as connection:
+        connection.execute("alter table claims rename to kept; create view claims as from kept")
+    view = "claims must be a table; .*restore a copy"
+    with pytest.raises(landing.LandingError, match=view), landing.looked_at(path):
+        pass
+    with duckdb.connect() as connection, pytest.raises(landing.LandingError, match=view):
+        landing.attach(connection, path)
+
+
+def test_contents_are_the_same_where_a_file_is_attached(path):
+    with duckdb.connect() as connection:
+        landing.attach(connection, path)
+        attached = landing.contents_of(connection, "landing")
+    assert attached == landing.contents(path)
+    assert "responses" in attached and "landing_version" not in attached
+
+
 @pytest.mark.parametrize("folder", ["landing", "block"])
 def test_a_file_that_is_not_duckdb_is_refused_and_unchanged(tmp_path, folder):
     path = tmp_path / folder / "landing.duckdb"

@@ -84,7 +84,7 @@ class Build:
         phases = scales.phases(self.project, slices.AVAILABLE_AFTER)
         last_round = max(place for place, phase in enumerate(phases) if phase.scale == ROUND)
         with plain_sql.connected(path, {"memory_limit": self.limit}) as connection:
-            plain_sql.attach_landing(connection, self.home.landing)
+            landing.attach(connection, self.home.landing)
             for place, phase in enumerate(phases):
                 self.make_here(connection, phase)
                 if phase.scale in SHARDED:

@@ -36,8 +36,10 @@ from latent_probes.landing.local_scores import add_scores, known_scores
 from latent_probes.landing.marks import add_marks
 from latent_probes.landing.opening import (
     LandingError,
+    attach,
     connect,
     contents,
+    contents_of,
     first,
     looked_at,
     one,
@@ -102,9 +104,11 @@ __all__ = [
     "adopted_set",
     "answer_sources",
     "answered_by",
+    "attach",
     "calibration_documents",
     "connect",
     "contents",
+    "contents_of",
     "differing_answers",
     "differing_ratings",
     "disown",

@@ -20,11 +20,14 @@ TEXTS = [
     *("doc", "probes", "continuations", "answers"),
 ]
 REMEDY = "if the file is damaged, restore a copy of it"
-WRITTEN_VERSION = "select max(version) from landing_version"
+WRITTEN_VERSION = "select max(version) from {prefix}landing_version"
 TABLE_NAMES = re.findall(r"create table if not exists (\w+)", TABLES)
-# Fails where one is missing. Listing the tables takes three times as long: for that, DuckDB first
-# creates all views of its own.
-EVERY_TABLE = " union all ".join(f"(select 1 from {name} limit 0)" for name in TABLE_NAMES)
+# Fails where one is missing or a view, which has no rowid. Listing the tables takes three times as
+# long: for that, DuckDB first creates all views of its own.
+EVERY_TABLE = " union all ".join(
+    f"(select rowid from {{prefix}}{name} limit 0)" for name in TABLE_NAMES
+)
+VIEWS = "select view_name from duckdb_views() where list_contains(?, view_name) order by all"
 
 
 class LandingError(Exception):
@@ -52,7 +55,7 @@ def connect(path: Path, timeout_seconds: float | None = None) -> duckdb.DuckDBPy
 def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create missing tables and upgrade older ones; refuse a file of a newer version."""
     try:
-        (version,) = one(connection, WRITTEN_VERSION)
+        (version,) = one(connection, WRITTEN_VERSION.format(prefix=""))
     except duckdb.CatalogException:
         with transaction(connection):
             connection.execute(TABLES)
@@ -72,6 +75,9 @@ def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             connection.execute(UPGRADES[older])
         if version < VERSION:
             connection.execute("update landing_version set version = ?", [VERSION])
+        # "If not exists" is content with a view.
+        if views := [name for (name,) in connection.execute(VIEWS, [TABLE_NAMES]).fetchall()]:
+            raise LandingError(f"in {path}, {' and '.join(views)} must be a table; {REMEDY}")
 
 
 def prepare(path: Path) -> None:
@@ -107,12 +113,31 @@ def connect_to_read(path: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
-def is_complete(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a file has all tables of this version."""
+def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Attach a landing file as ``landing``, read-only, waiting while another process writes it.
+
+    A file that is missing or of an earlier version is created or upgraded first.
+    """
+    statement = f"attach {sql.literal(path)} as landing (read_only)"
+
+    def attached() -> None:
+        locks.opened_when_free(path, lambda: connection.execute(statement), LandingError, REMEDY)
+
+    if path.exists():
+        attached()
+        if is_complete(connection, "landing."):
+            return
+        connection.execute("detach landing")
+    prepare(path)
+    attached()
+
+
+def is_complete(connection: duckdb.DuckDBPyConnection, prefix: str = "") -> bool:
+    """Whether a file has all tables of this version. ``prefix``: that of its name, if attached."""
     try:
-        connection.execute(EVERY_TABLE)
-        return one(connection, WRITTEN_VERSION) == (VERSION,)
-    except duckdb.CatalogException:
+        connection.execute(EVERY_TABLE.format(prefix=prefix))
+        return one(connection, WRITTEN_VERSION.format(prefix=prefix)) == (VERSION,)
+    except (duckdb.CatalogException, duckdb.BinderException):
         return False
 
 
@@ -148,28 +173,40 @@ def contents(path: Path) -> dict[str, str]:
     an adopted data set are in the hash of its manifest, which all of its tables have.
     """
     with looked_at(path) as connection:
-        columns = connection.execute(
-            """
-            select table_name, list(column_name order by column_index)
-            from duckdb_columns()
-            where not internal and not list_contains($unread, table_name)
-            and not list_contains($texts, column_name)
-            group by table_name
-            order by table_name
-            """,
-            {"unread": UNREAD, "texts": TEXTS},
-        ).fetchall()
-        adopted = first(connection, "select manifest_sha256 from adopted_sets") or ("",)
-        found = {}
-        for table, names in columns:
-            values = ", ".join(map(sql.identifier, names))
-            n_rows, digest = one(
-                connection,
-                f"select count(*), sum(hash({values})) from {sql.identifier(table)}",
-            )
-            manifest = adopted[0] if table.startswith("adopted_") else ""
-            found[table] = f"{n_rows} {digest} {manifest}".strip()
-        return found
+        return contents_of(connection)
+
+
+def contents_of(
+    connection: duckdb.DuckDBPyConnection, database: str | None = None
+) -> dict[str, str]:
+    """The same of the file that is open, or that is attached as ``database``."""
+    columns = connection.execute(
+        """
+        select database_name, table_name, list(column_name order by column_index)
+        from duckdb_columns()
+        where not internal and database_name = coalesce($database, current_database())
+        and not list_contains($unread, table_name) and not list_contains($texts, column_name)
+        group by all
+        order by table_name
+        """,
+        {"database": database, "unread": UNREAD, "texts": TEXTS},
+    ).fetchall()
+    tables = {
+        table: f"{sql.identifier(name)}.{sql.identifier(table)}" for name, table, _ in columns
+    }
+    adopted = first(connection, f"select manifest_sha256 from {tables['adopted_sets']}") or ("",)
+    # In one statement, which takes half as long as one for each table.
+    counted = connection.execute(
+        " union all ".join(
+            f"(select {sql.literal(table)}, count(*), "
+            f"sum(hash({', '.join(map(sql.identifier, names))})) from {tables[table]})"
+            for _, table, names in columns
+        )
+    ).fetchall()
+    return {
+        table: f"{n_rows} {digest} {adopted[0] if table.startswith('adopted_') else ''}".strip()
+        for table, n_rows, digest in counted
+    }
 
 
 @contextmanager

@@ -212,8 +212,7 @@ def writing(home: Home) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, s
         )
         # Left by a build that was killed: up to several GB.
         shutil.rmtree(f"{home.warehouse}.tmp", ignore_errors=True)
-        # Before it is attached: a file that a process closes is no longer locked, however often it
-        # has it open. What lands in between belongs to the next build, which then finds it changed.
-        landed = landing.contents(home.landing)
-        plain_sql.attach_landing(connection, home.landing)
-        yield connection, landed
+        landing.attach(connection, home.landing)
+        # Where it is attached: a file that a process opens elsewhere, too, is no longer locked once
+        # it is closed there.
+        yield connection, landing.contents_of(connection, "landing")

@@ -53,13 +53,6 @@ def connected(warehouse: Path, settings: dict[str, Any]) -> Iterator[duckdb.Duck
         connection.close()
 
 
-def attach_landing(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Attach a landing file for reading."""
-    with landing.looked_at(path):
-        pass
-    connection.execute(f"attach {sql.literal(path)} as landing (read_only)")
-
-
 def make(connection: duckdb.DuckDBPyConnection, project: CompiledProject, node: Node) -> None:
     """Make a seed or a model, whose parents exist.
 
