@@ -40,6 +40,7 @@ LEAST_SHARE = 1e-9
 LEAST_VARIANCE = 1e-12
 # More documents are put into this many random groups, which are drawn in their place.
 MOST_UNITS = 1_000
+UNITS_AT_ONCE = 200
 
 
 def poisson_quantiles() -> numpy.ndarray:
@@ -262,7 +263,13 @@ def replicated(sums: numpy.ndarray, n_replicates: int, seed: int) -> numpy.ndarr
     """The totals of each replicate, one row each, with the columns of ``sums``."""
     if len(sums) > MOST_UNITS:
         sums = in_random_groups(sums, MOST_UNITS, seed)
-    return weights(len(sums), n_replicates, seed) @ sums
+    drawn = weights(n_replicates, seed)[: len(sums)]
+    totals = numpy.zeros((n_replicates, sums.shape[1]))
+    # In parts: for larger ones, threads of BLAS take more CPU time than they save.
+    for start in range(0, len(sums), UNITS_AT_ONCE):
+        part = slice(start, start + UNITS_AT_ONCE)
+        totals += drawn[part].T @ sums[part]
+    return totals
 
 
 def in_random_groups(sums: numpy.ndarray, n_groups: int, seed: int) -> numpy.ndarray:
@@ -272,15 +279,17 @@ def in_random_groups(sums: numpy.ndarray, n_groups: int, seed: int) -> numpy.nda
     return numpy.add.reduceat(sums[order], starts)
 
 
-# Groups of many probes all have the same number of units.
-@functools.lru_cache(maxsize=4)
-def weights(n_units: int, n_replicates: int, seed: int) -> numpy.ndarray:
-    """The weight of each unit (column) in each replicate (row), read-only."""
-    n_words = (n_units + 3) // 4
+@functools.lru_cache(maxsize=2)
+def weights(n_replicates: int, seed: int) -> numpy.ndarray:
+    """The weight of each unit (row) in each replicate (column), read-only.
+
+    Fewer units have the first of these weights, so that groups of any size share them: to draw them
+    took most of the time.
+    """
+    n_draws = MOST_UNITS * n_replicates
     # The raw bits of a generator are stable across versions, unlike its distributions.
-    bits = numpy.random.PCG64(seed).random_raw(n_replicates * n_words)
-    draws = bits.astype("<u8").view("<u2").reshape(n_replicates, 4 * n_words)
-    found = QUANTILES[draws[:, :n_units]]
+    bits = numpy.random.PCG64(seed).random_raw((n_draws + 3) // 4)
+    found = QUANTILES[bits.astype("<u8").view("<u2")[:n_draws]].reshape(MOST_UNITS, n_replicates)
     found.setflags(write=False)
     return found
 
