@@ -4,34 +4,65 @@
 {% set group = 'method, measure, scope, target, typicality, atom_origin, lens_length' -%}
 with
 
-candidates as (
+-- Numbers stand for their columns, which would be compared again in each step.
+numbered as (
 
     select
         {{ group }},
-        source_model,
-        doc_id,
-        probe_id,
-        margin,
-        accuracy,
-        resampled_accuracy,
-        is_nested,
-        unnest([true, false]) as is_atom,
-        unnest([atom_value, wrong_answer_value]) as value,
+        row_number() over (order by {{ group }}) as group_number,
+        count(*) as n_pairs,
     from {{ ref('contrast_groups') }}
+    group by {{ group }}
 
 ),
 
--- Ascending mid-ranks, among all candidates of a group and among candidates of the same kind.
+pairs as (
+
+    select
+        numbered.group_number,
+        numbered.n_pairs,
+        groups.source_model,
+        groups.doc_id,
+        groups.probe_id,
+        groups.atom_value,
+        groups.wrong_answer_value,
+        groups.margin,
+        groups.accuracy,
+        groups.resampled_accuracy,
+        groups.is_nested,
+    from {{ ref('contrast_groups') }} as groups
+    join numbered using ({{ group }})
+
+),
+
+candidate_values as (
+
+    select
+        group_number,
+        value,
+        count(*) filter (where is_atom) as n_atoms,
+        count(*) filter (where not is_atom) as n_wrong_answers,
+    from (
+        select
+            group_number,
+            unnest([true, false]) as is_atom,
+            unnest([atom_value, wrong_answer_value]) as value,
+        from pairs
+    )
+    group by all
+
+),
+
+-- How many candidates of each kind have a lower value; equal ones count half.
 ranked as (
 
     select
-        *,
-        rank() over (partition by {{ group }} order by value)
-        + (count(*) over (partition by {{ group }}, value) - 1) / 2 as rank_of_all,
-        rank() over (partition by {{ group }}, is_atom order by value)
-        + (count(*) over (partition by {{ group }}, is_atom, value) - 1) / 2 as rank_of_kind,
-        count(*) over (partition by {{ group }}, is_atom) as n_of_kind,
-    from candidates
+        group_number,
+        value,
+        sum(n_atoms) over by_value - n_atoms / 2 as n_atoms_below,
+        sum(n_wrong_answers) over by_value - n_wrong_answers / 2 as n_wrong_answers_below,
+    from candidate_values
+    window by_value as (partition by group_number order by value)
 
 ),
 
@@ -40,26 +71,23 @@ ranked as (
 placed as (
 
     select
-        {{ group }},
-        source_model,
-        doc_id,
-        probe_id,
-        margin,
-        accuracy,
-        resampled_accuracy,
-        is_nested,
-        sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where is_atom) as atom_placement,
-        1 - sum((rank_of_all - rank_of_kind) / n_of_kind) filter (where not is_atom)
-            as wrong_answer_placement,
-    from ranked
-    group by all
+        pairs.* exclude (n_pairs, atom_value, wrong_answer_value),
+        atoms.n_wrong_answers_below / n_pairs as atom_placement,
+        1 - wrong_answers.n_atoms_below / n_pairs as wrong_answer_placement,
+    from pairs
+    join ranked as atoms
+        on pairs.group_number = atoms.group_number and pairs.atom_value = atoms.value
+    join ranked as wrong_answers
+        on
+            pairs.group_number = wrong_answers.group_number
+            and pairs.wrong_answer_value = wrong_answers.value
 
 ),
 
 by_document as (
 
     select
-        {{ group }},
+        group_number,
         source_model,
         doc_id,
         count(*) as n_probes,
@@ -67,11 +95,13 @@ by_document as (
         sum(placed.accuracy) as accuracy,
         sum(placed.accuracy ** 2) as squared_accuracy,
         -- In order, or the last digits of sums would differ from build to build.
-        sum(margin order by probe_id) as margin,
-        list(margin order by probe_id) as margins,
-        sum(atom_placement order by probe_id) as atom_placements,
+        list([margin, atom_placement, atom_placement + wrong_answer_placement] order by probe_id)
+            as values,
+        list_transform(values, lambda x: x[1]) as margins,
+        list_sum(margins) as margin,
+        list_sum(list_transform(values, lambda x: x[2])) as atom_placements,
         -- First-order approximation of the AUC's variation (Obuchowski, Biometrics 53, 1997).
-        sum(atom_placement + wrong_answer_placement order by probe_id) as placements,
+        list_sum(list_transform(values, lambda x: x[3])) as placements,
         list(distinct baselines.reader) as readers,
         count(baselines.accuracy) as n_compared,
         sum(baselines.accuracy) as baseline_accuracy,
@@ -80,14 +110,14 @@ by_document as (
         coalesce(sum(placed.resampled_accuracy), 0) as resampled_accuracy,
     from placed
     left join {{ ref('contrast_baselines') }} as baselines using (probe_id)
-    group by all
+    group by group_number, source_model, doc_id
 
 ),
 
 summed as (
 
     select
-        {{ group }},
+        group_number,
         sum(n_probes)::bigint as n_probes,
         sum(n_nested)::bigint as n_nested,
         {{ effective_number('accuracy', 'squared_accuracy', 'n_probes') }} as n_effective,
@@ -110,7 +140,7 @@ summed as (
         sum(resampled_accuracy) / nullif(sum(n_resampled), 0) as resampled_accuracy,
         {{ share_interval('resampled_accuracy', 'n_resampled') }} as resampled_interval,
     from by_document
-    group by {{ group }}
+    group by group_number
 
 )
 
@@ -148,4 +178,5 @@ select
     {{ rounded('resampled_interval.low') }} as resampled_accuracy_low,
     {{ rounded('resampled_interval.high') }} as resampled_accuracy_high,
 from summed
+join numbered using (group_number)
 order by {{ group }}
