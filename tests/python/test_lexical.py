@@ -16,6 +16,7 @@ from latent_probes.common import files
 from latent_probes.common.home import Home
 from latent_probes.providers import ListedBatch, ProviderError, Request, lexical
 from latent_probes.queue import rendering
+from latent_probes.warehouse.functions import units
 
 PARAGRAPHS = [
     "The harbour lighthouse guided merchant vessels homeward. Copper lanterns burned all night.",
@@ -133,6 +134,13 @@ def test_an_answer_has_the_form_of_a_result(stage):
     assert message["stop_reason"] == "end_turn"
     assert message["usage"]["input_tokens"] > 0
     assert message["usage"]["output_tokens"] > 0
+
+
+def test_latin_texts_have_the_same_words_by_either_pattern():
+    latin = [chr(n) for n in range(0x2070) if units.is_latin(chr(n))]
+    text = " ".join(f"{letter}abc x{letter}bcd abc{letter} abcd{letter}" for letter in latin)
+    assert len(lexical.LATIN_WORD.findall(text)) > 600
+    assert lexical.LATIN_WORD.findall(text) == lexical.WORD.findall(text)
 
 
 def test_an_answer_is_made_of_words_of_the_text():
