@@ -26,7 +26,13 @@ from latent_probes.warehouse.functions import measures, units
 
 # What commands import when they need it, which would take each of them seconds.
 for name in (
-    *("json_repair", "scipy.special", "latent_probes.publication", "latent_probes.queue.runner"),
+    *(
+        "json_repair",
+        "pyarrow.dataset",
+        "scipy.special",
+        "latent_probes.publication",
+        "latent_probes.queue.runner",
+    ),
     *(f"latent_probes.reports.{name}" for name in ("exported", "plan", "status")),
 ):
     importlib.import_module(name)

@@ -214,10 +214,9 @@ def test_dbt_loads_a_seed_as_it_was_checked(tmp_path_factory, rows):
         for _, row in list(seed_files.numbered_rows(seed_files.text_of(path)))[1:]
     ]
     options = (ROOT / "macros" / "seeds.sql").read_text().partition("' (")[2].partition(")")[0]
-    with duckdb.connect() as connection:
-        connection.execute("create table seed (a varchar, b varchar)")
-        connection.execute(f"copy seed from '{path}' ({options})")
-        loaded = connection.execute("from seed").fetchall()
+    duckdb.execute("create or replace table seed (a varchar, b varchar)")
+    duckdb.execute(f"copy seed from '{path}' ({options})")
+    loaded = duckdb.execute("from seed").fetchall()
     assert loaded == checked
 
 

@@ -153,20 +153,34 @@ def test_figures_are_the_same_if_the_files_of_builds_were_removed(finished):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["queries.sql", "README.md", "data/train-round-0001.parquet"])
-def test_a_file_that_was_changed_by_hand_is_written_again(finished, name):
-    path = finished.home / "export" / name
-    before = path.read_bytes()
-    path.write_bytes(before[:-9])
-    strangers = [path.with_name("train-round-0009.parquet"), path.with_name(".a.partial")]
-    for stranger in strangers:
-        stranger.write_bytes(before)
-    theirs = finished.home / "export" / ".git" / "config"
+def test_files_that_were_changed_by_hand_are_written_again(finished):
+    home = Home(finished.folder, finished.home)
+    names = ("queries.sql", "README.md", "data/train-round-0001.parquet")
+    before = {home.export / name: (home.export / name).read_bytes() for name in names}
+    strangers = [
+        path.with_name(name)
+        for path in before
+        for name in ("train-round-0009.parquet", ".a.partial")
+    ]
+    for path in strangers:
+        path.write_bytes(b"")
+        assert not publication.is_current(home)
+        path.unlink()
+    for path, content in before.items():
+        path.write_bytes(content[:-9])
+        assert not publication.is_current(home)
+        path.write_bytes(content)
+    theirs = home.export / ".git" / "config"
     theirs.parent.mkdir()
     theirs.write_text("git's")
+    assert publication.is_current(home)
+    for path in before:
+        path.write_bytes(path.read_bytes()[:-9])
+    for path in strangers:
+        path.write_bytes(b"")
     finished.runs("latent-probes", "export")
-    assert path.read_bytes() == before
-    assert not any(stranger.exists() for stranger in strangers)
+    assert {path: path.read_bytes() for path in before} == before
+    assert not any(path.exists() for path in strangers)
     assert theirs.exists()
 
 

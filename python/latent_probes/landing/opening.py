@@ -20,12 +20,15 @@ TEXTS = [
     *("doc", "probes", "continuations", "answers"),
 ]
 REMEDY = "if the file is damaged, restore a copy of it"
-WRITTEN_VERSION = "select max(version) from {prefix}landing_version"
+WRITTEN_VERSION = "select max(version) from landing_version"
 TABLE_NAMES = re.findall(r"create table if not exists (\w+)", TABLES)
-# Fails where one is missing or a view, which has no rowid. Listing the tables takes three times as
-# long: for that, DuckDB first creates all views of its own.
+# Gives the version, and fails where a table is missing or a view, which has no rowid. Listing the
+# tables takes three times as long: for that, DuckDB first creates all views of its own.
 EVERY_TABLE = " union all ".join(
-    f"(select rowid from {{prefix}}{name} limit 0)" for name in TABLE_NAMES
+    [
+        "(select max(version) from {prefix}landing_version)",
+        *(f"(select rowid from {{prefix}}{name} limit 0)" for name in TABLE_NAMES),
+    ]
 )
 VIEWS = "select view_name from duckdb_views() where list_contains(?, view_name) order by all"
 
@@ -54,8 +57,10 @@ def connect(path: Path, timeout_seconds: float | None = None) -> duckdb.DuckDBPy
 
 def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create missing tables and upgrade older ones; refuse a file of a newer version."""
+    if is_complete(connection):
+        return
     try:
-        (version,) = one(connection, WRITTEN_VERSION.format(prefix=""))
+        (version,) = one(connection, WRITTEN_VERSION)
     except duckdb.CatalogException:
         with transaction(connection):
             connection.execute(TABLES)
@@ -67,8 +72,6 @@ def create_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"{min(UPGRADES)} to {VERSION}: install the version that wrote it"
         )
     # A file of this version can also lack a table that was added before its release.
-    if is_complete(connection):
-        return
     with transaction(connection):
         connection.execute(TABLES)
         for older in range(version, VERSION):
@@ -135,8 +138,7 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def is_complete(connection: duckdb.DuckDBPyConnection, prefix: str = "") -> bool:
     """Whether a file has all tables of this version. ``prefix``: that of its name, if attached."""
     try:
-        connection.execute(EVERY_TABLE.format(prefix=prefix))
-        return one(connection, WRITTEN_VERSION.format(prefix=prefix)) == (VERSION,)
+        return one(connection, EVERY_TABLE.format(prefix=prefix)) == (VERSION,)
     except (duckdb.CatalogException, duckdb.BinderException):
         return False
 

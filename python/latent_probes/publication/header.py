@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow
-import pyarrow.dataset
 import pyarrow.parquet
 import yaml
 
@@ -79,6 +78,9 @@ def sizes_of(paths: list[Path]) -> tuple[int, int]:
 
 def batches(path: Path) -> Iterator[pyarrow.RecordBatch]:
     """Rows in batches of the size of the first row group."""
+    # Imports pandas where that is installed, which takes longer than most commands.
+    import pyarrow.dataset
+
     with path.open("rb") as file:
         fragment = pyarrow.dataset.ParquetFileFormat().make_fragment(file)
         if fragment.row_groups:
