@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import functools
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -73,22 +75,28 @@ def empty_landing(path: Path) -> Path:
     return path
 
 
+@functools.cache
+def held() -> tuple[Path, duckdb.DuckDBPyConnection]:
+    """A landing file that this process holds: DuckDB is quick to open such a file again."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = empty_landing(folder / "landing.duckdb")
+    return path, landing.connect(path)
+
+
 class House:
-    """A landing file, and what can be asked of it."""
+    """An empty landing file, and what can be asked of it; one at a time."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.path = folder / "landing.duckdb"
-        if not self.path.exists():
-            empty_landing(self.path)
-        # Kept open: DuckDB is quick to open a file again that the process holds.
-        self.connection = landing.connect(self.path)
+        self.path, self.connection = held()
 
     def __enter__(self):
+        assert self.state() == []
         return self
 
     def __exit__(self, *error):
-        self.connection.close()
+        self.connection.execute("delete from rollouts; delete from rollout_sources")
 
     def land(self, *paths, columns=None, constants=None, delimiter=","):
         mapping = Mapping(columns or {}, constants or {}, delimiter)

@@ -297,7 +297,8 @@ def test_a_private_data_set_lands_with_a_token_that_only_the_hub_sees(
     assert documents(house) == ["a"]
     assert all(request.has_token for request in hub.asked("resolve") + hub.asked("tree"))
     assert not any(request.has_token for request in hub.asked("content"))
-    landed = (house.folder / "landing.duckdb").read_bytes() + str(house.state()).encode()
+    house.connection.execute("checkpoint")
+    landed = house.path.read_bytes() + str(house.state()).encode()
     assert hub.token.encode() not in landed
 
 

@@ -35,7 +35,7 @@ def aliases(project: Path) -> Aliases:
 @functools.cache
 def is_named(named: str, asked: str) -> bool:
     """Whether ``named`` is the name of the model ``asked``, or of a dated version of it."""
-    with duckdb.connect() as connection:
+    with duckdb.default_connection().cursor() as connection:
         (found,) = connection.execute(
             f"select {sql.macro('is_named', '$named', '$asked')}", {"named": named, "asked": asked}
         ).fetchall()[0]

@@ -77,7 +77,7 @@ class Number:
 
 def accepts(kind: Number, value: str) -> bool:
     """Whether a text is such a number, by the rule of the files."""
-    with duckdb.connect() as connection:
+    with duckdb.default_connection().cursor() as connection:
         found = connection.execute(f"select {kind.accepts('$value')}", {"value": value}).fetchone()
     return bool(found and found[0])
 
