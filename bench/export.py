@@ -165,6 +165,14 @@ def fill(folder: Path, n_documents: int, pages: Path | None) -> None:
         """,
         [n_documents - 1, DOCUMENTS_OF_A_ROUND],
     )
+    # What is filled here is a table.
+    connection.execute(
+        """
+        create table scores as from probe_scores limit 0;
+        drop view probe_scores;
+        alter table scores rename to probe_scores;
+        """
+    )
     draw = random.Random(1)
     for start in range(0, n_documents, DOCUMENTS_AT_ONCE):
         numbers = range(start, min(start + DOCUMENTS_AT_ONCE, n_documents))

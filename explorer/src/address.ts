@@ -21,10 +21,11 @@ export interface Filters {
 export const VIEWS = ["probes", "rejections", "arms", "leaderboard", "spend", "reading"] as const;
 export type ViewName = (typeof VIEWS)[number];
 
-/** `reason` selects rejections. */
+/** Each view with what it uses; `reason` selects rejections. */
 export type Address =
-  | { view: ViewName; filters: Filters; page: number; reason?: string }
-  | { view: "slot"; filters: Filters; round: number; document: string; slot: number };
+  | { view: "probes"; filters: Filters; page: number }
+  | { view: "slot"; filters: Filters; round: number; document: string; slot: number }
+  | { view: Exclude<ViewName, "probes">; reason?: string };
 
 export function noFilters(): Filters {
   const facets = Object.fromEntries(FACET_NAMES.map((name) => [name, []])) as unknown;
@@ -57,9 +58,11 @@ export function parsed(fragment: string): Address {
     };
   }
   const view = VIEWS.find((known) => known === name) ?? "probes";
-  const page = Math.max(1, Number(values.get("page")) || 1);
+  if (view === "probes") {
+    return { view, filters, page: Math.max(1, Number(values.get("page")) || 1) };
+  }
   const reason = values.get("reason");
-  return reason ? { view, filters, page, reason } : { view, filters, page };
+  return view === "rejections" && reason ? { view, reason } : { view };
 }
 
 function parsedFilters(values: URLSearchParams): Filters {
@@ -87,8 +90,22 @@ function decoded(part: string): string {
 
 /** The address as the fragment of a link. */
 export function linkTo(address: Address): string {
+  const values = "filters" in address ? filtersAsQuery(address.filters) : new URLSearchParams();
+  let path: string = address.view;
+  if (address.view === "slot") {
+    path = `probe/${address.round}/${encodeURIComponent(address.document)}/${address.slot}`;
+  } else if (address.view === "probes") {
+    if (address.page > 1) values.set("page", String(address.page));
+  } else if (address.reason) {
+    values.set("reason", address.reason);
+  }
+  const query = values.toString();
+  return `#/${path}${query ? `?${query}` : ""}`;
+}
+
+function filtersAsQuery(filters: Filters): URLSearchParams {
   const values = new URLSearchParams();
-  const { facets, rounds, findings, best, document, text, atoms, order } = address.filters;
+  const { facets, rounds, findings, best, document, text, atoms, order } = filters;
   for (const facet of FACET_NAMES) for (const value of facets[facet]) values.append(facet, value);
   for (const round of rounds) values.append("round", String(round));
   for (const finding of findings) values.append("finding", finding);
@@ -97,13 +114,5 @@ export function linkTo(address: Address): string {
   if (text) values.set("text", text);
   if (atoms) values.set("atoms", "1");
   if (order) values.set("order", order);
-  let path: string = address.view;
-  if (address.view === "slot") {
-    path = `probe/${address.round}/${encodeURIComponent(address.document)}/${address.slot}`;
-  } else {
-    if (address.page > 1) values.set("page", String(address.page));
-    if (address.reason) values.set("reason", address.reason);
-  }
-  const query = values.toString();
-  return `#/${path}${query ? `?${query}` : ""}`;
+  return values;
 }

@@ -32,7 +32,8 @@ export interface Round {
 const TAIL = { from: 64 << 10, to: 512 << 10, share: 1 / 128 };
 
 const COMPRESSORS: Compressors = {
-  ZSTD: (bytes, length) => decompress(bytes, new Uint8Array(length)),
+  // Given a buffer to write to, fzstd compares it with 1, for which JavaScript makes a text of it.
+  ZSTD: (bytes) => decompress(bytes),
 };
 
 /** A Parquet file; its footer is read once. */
@@ -117,13 +118,31 @@ export class Table {
     this.file.fetchWhole();
   }
 
+  /** All values of these columns; integers can be big. */
+  async columns(...names: string[]): Promise<unknown[][]> {
+    const values = new Map<string, unknown[]>(names.map((name) => [name, []]));
+    await this.scan(names, (chunk) => placed(values.get(chunk.columnName)!, chunk));
+    return [...values.values()];
+  }
+
   /** Read these columns chunk by chunk, in any order, so that never all values are in memory. */
   async scan(columns: string[], onChunk: (chunk: ColumnData) => void): Promise<void> {
     const metadata = await this.footer();
     await this.of(() =>
-      parquetRead({ file: this.file, metadata, compressors: COMPRESSORS, columns, onChunk }),
+      parquetRead({
+        file: this.file,
+        metadata,
+        compressors: COMPRESSORS,
+        columns,
+        onChunk,
+      }),
     );
   }
+}
+
+/** Put a chunk of a column where its rows are. */
+function placed(values: unknown[], { columnData, rowStart }: ColumnData): void {
+  for (let row = 0; row < columnData.length; row++) values[rowStart + row] = columnData[row];
 }
 
 /** The value with its integers as numbers, except those that a number cannot hold. */

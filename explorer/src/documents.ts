@@ -1,6 +1,5 @@
 // One document with all its probes, read from its row of `compact`.
 import type { Dataset } from "./dataset";
-import type { DocumentKey } from "./probes";
 
 /** A probe of a document; offsets are code points of the document's text. */
 export interface Probe {
@@ -41,6 +40,13 @@ export interface Document {
   probes: Probe[];
 }
 
+/** What a document is read by; its row is known once the probes are. */
+export interface DocumentId {
+  round: number;
+  id: string;
+  row?: number;
+}
+
 /** Where the source model began, and the sentences and paragraphs; in code points. */
 export interface Units {
   prefix_length: number;
@@ -52,8 +58,8 @@ const KEPT = 30;
 const kept = new Map<string, Promise<Document>>();
 
 /** Read a document; the last ones are kept. */
-export function readDocument(dataset: Dataset, key: DocumentKey): Promise<Document> {
-  const name = `${key.round}/${key.row}`;
+export function readDocument(dataset: Dataset, key: DocumentId): Promise<Document> {
+  const name = `${key.round}/${key.id}`;
   const found = kept.get(name) ?? read(dataset, key);
   kept.delete(name);
   kept.set(name, found);
@@ -64,7 +70,7 @@ export function readDocument(dataset: Dataset, key: DocumentKey): Promise<Docume
 }
 
 /** Read a document that will probably be wanted next. */
-export function expectDocument(dataset: Dataset, key: DocumentKey | undefined): void {
+export function expectDocument(dataset: Dataset, key: DocumentId | undefined): void {
   // If it fails, it does so again when it is wanted.
   if (key) readDocument(dataset, key).catch(() => undefined);
 }
@@ -77,10 +83,12 @@ export function expectRound(dataset: Dataset, round: number): void {
     .catch(() => undefined);
 }
 
-async function read(dataset: Dataset, key: DocumentKey): Promise<Document> {
-  const file = dataset.fileOf("compact", key.round);
-  const rows = await file?.rows({ rowStart: key.row, rowEnd: key.row + 1 });
-  if (rows?.[0]?.doc_id !== key.id) throw new Error(`compact has no document ${key.id}`);
+async function read(dataset: Dataset, { round, id, row }: DocumentId): Promise<Document> {
+  // Earlier versions wrote pages of more documents, of which one is found faster by its row.
+  const rows = await (row === undefined
+    ? dataset.rowsOf("compact", round, id)
+    : dataset.fileOf("compact", round)?.rows({ rowStart: row, rowEnd: row + 1 }));
+  if (rows?.[0]?.doc_id !== id) throw new Error(`Round ${round} has no document ${id}.`);
   return rows[0] as unknown as Document;
 }
 

@@ -1,14 +1,15 @@
 // The page: opens the data set, follows the address, shows a view.
 import { render } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { type Address, linkTo, noFilters, parsed, type ViewName } from "./address";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { type Address, type Filters, linkTo, noFilters, parsed, type ViewName } from "./address";
 import { Blind } from "./blind";
 import { Dataset, type Round } from "./dataset";
+import { readDocument } from "./documents";
 import { useLoaded } from "./loading";
 import { Meanings } from "./meanings";
 import { ordered } from "./order";
 import { noteScrolling, useScrolling } from "./places";
-import { readProbes } from "./probes";
+import { type Probes, readProbes } from "./probes";
 import { ProbesView, useSelection } from "./probes-view";
 import { traffic } from "./ranges";
 import { useReading } from "./reading";
@@ -54,7 +55,13 @@ async function open(): Promise<Opened> {
 function useAddress(): [Address, (address: Address) => void] {
   const [fragment, setFragment] = useState(location.hash);
   useEffect(() => {
-    const follow = (): void => setFragment(location.hash);
+    const follow = (): void => {
+      setFragment(location.hash);
+      // What the view does not use, such as filters, is not shared with it.
+      const used = linkTo(parsed(location.hash));
+      if (location.hash && used !== location.hash) history.replaceState(history.state, "", used);
+    };
+    follow();
     window.addEventListener("hashchange", follow);
     return () => window.removeEventListener("hashchange", follow);
   }, []);
@@ -74,12 +81,13 @@ function Page() {
 function Views({ dataset, rounds, meanings, views }: Opened) {
   const [address, go] = useAddress();
   const [reading, change, isKept] = useReading(rounds);
-  const read = useLoaded("probes", () => readProbes(dataset));
+  const read = useLoaded("probes", () => readAfter(dataset, address));
   const probes = read.state === "ready" ? read.value : undefined;
-  const selected = useSelection(probes, address.filters, select);
-  const key = linkTo({ view: "probes", filters: address.filters, page: 1 });
-  const searched = useSearch(dataset, probes, selected, address.filters, key);
-  const { order } = address.filters;
+  const filters = useFilters(address);
+  const selected = useSelection(probes, filters, select);
+  const key = linkTo({ view: "probes", filters, page: 1 });
+  const searched = useSearch(dataset, probes, selected, filters, key);
+  const { order } = filters;
   const found = searched?.selection;
   const places = useMemo(
     () => probes && found && ordered(probes, found.places, order),
@@ -92,12 +100,13 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
   }, [title]);
   const page = address.view === "probes" ? address.page : 1;
   useScrolling(`${title} ${page}`, page > 1 ? "selected" : undefined);
-  const needsProbes = address.view === "probes" || address.view === "slot";
   return (
     <Blind.Provider value={reading.isBlind}>
-      <Masthead address={address} rounds={rounds} views={views} />
+      <Masthead {...{ address, filters, rounds, views }} />
       <main id="main">
-        {needsProbes && !(probes && selection) && <When loaded={read}>{() => null}</When>}
+        {address.view === "probes" && !(probes && selection) && (
+          <When loaded={read}>{() => null}</When>
+        )}
         {address.view === "probes" && probes && searched && selection && (
           <ProbesView
             {...{ dataset, rounds, meanings, probes, selection, go }}
@@ -105,16 +114,16 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
             share={searched.share}
           />
         )}
-        {address.view === "slot" && probes && selection && (
+        {address.view === "slot" && (
           <SlotView
-            {...{ dataset, rounds, meanings, probes, selection, address, go }}
+            {...{ dataset, rounds, meanings, read, selection, address, go }}
             {...{ reading, change, isKept }}
           />
         )}
         {address.view === "reading" && (
           <ReadingView {...{ dataset, meanings, reading, change, isKept }} />
         )}
-        {!needsProbes && address.view !== "reading" && (
+        {address.view !== "probes" && address.view !== "slot" && address.view !== "reading" && (
           <TablesView {...{ dataset, meanings, address }} />
         )}
       </main>
@@ -123,10 +132,40 @@ function Views({ dataset, rounds, meanings, views }: Opened) {
   );
 }
 
+/** All probes; a document that the address names is read before them. */
+async function readAfter(dataset: Dataset, address: Address): Promise<Probes> {
+  if (address.view === "slot") {
+    const { round, document: id } = address;
+    // That it cannot be read is said in its view.
+    await readDocument(dataset, { round, id }).catch(() => undefined);
+    await painted();
+  }
+  return readProbes(dataset);
+}
+
+/** Once what is shown by now has been painted; soon, if the page is not in front. */
+const painted = (): Promise<unknown> =>
+  Promise.race([
+    new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))),
+    new Promise((resolve) => setTimeout(resolve, 200)),
+  ]);
+
+/** The filters of the address, or those of the last one that had any: views without a list keep them. */
+function useFilters(address: Address): Filters {
+  const last = useRef<Filters>(noFilters());
+  if ("filters" in address) last.current = address.filters;
+  return last.current;
+}
+
 const counted = (n: number, what: string): string => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
 
-function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] }) {
-  const { address, rounds, views } = props;
+function Masthead(props: {
+  address: Address;
+  filters: Filters;
+  rounds: Round[];
+  views: ViewName[];
+}) {
+  const { address, filters, rounds, views } = props;
   const sum = (name: "n_probes" | "n_documents"): number =>
     rounds.reduce((total, round) => total + round[name], 0);
   const models = [...new Set(rounds.map((round) => round.source_model))];
@@ -142,7 +181,7 @@ function Masthead(props: { address: Address; rounds: Round[]; views: ViewName[] 
         {views.map((view) => (
           <a
             key={view}
-            href={linkTo({ view, filters: address.filters, page: 1 })}
+            href={linkTo(view === "probes" ? { view, filters, page: 1 } : { view })}
             aria-current={
               view === address.view || (view === "probes" && address.view === "slot")
                 ? "page"

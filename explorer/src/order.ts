@@ -21,7 +21,7 @@ export const ORDER_SQL: Record<Order, string> = {
 /** The places, which increase, in this order; unscored probes are last. */
 export function ordered(probes: Probes, places: Uint32Array, order: Order): Uint32Array {
   if (order === "") return places;
-  if (order === "random") return shuffled(places);
+  if (order === "random") return shuffled(probes, places);
   const key = (place: number): number => {
     const best = probes.best[place]!;
     return best === UNSCORED || order === "hardest" ? best : 100 - best;
@@ -37,15 +37,28 @@ export function ordered(probes: Probes, places: Uint32Array, order: Order): Uint
 /** A number holds 26 random bits above a place. */
 const SHIFT = 2 ** 27;
 
-/** The same order each time, so that an address leads to the same list. */
-function shuffled(places: Uint32Array): Uint32Array {
-  const keys = Float64Array.from(places, (place) => hashed(place) * SHIFT + place).sort();
+/** The order follows from what the probes are, so that it stays when the set grows. */
+function shuffled(probes: Probes, places: Uint32Array): Uint32Array {
+  const documents = Uint32Array.from(probes.documents, ({ round, id }) => hashed(`${round}/${id}`));
+  const keys = Float64Array.from(places, (place) => {
+    const mixed = finalized(documents[probes.document[place]!]! + probes.slot[place]!);
+    return (mixed >>> 6) * SHIFT + place;
+  }).sort();
   return Uint32Array.from(keys, (key) => key % SHIFT);
 }
 
+/** FNV-1a over UTF-16 code units. */
+function hashed(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return finalized(hash);
+}
+
 /** The finalizer of MurmurHash3. */
-function hashed(number: number): number {
+function finalized(number: number): number {
   let mixed = Math.imul(number ^ (number >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 6;
+  return mixed ^ (mixed >>> 16);
 }

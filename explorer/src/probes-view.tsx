@@ -14,6 +14,7 @@ import {
   FACET_NAMES,
   type Facet,
   findingsAt,
+  NO_FINDING,
   type Probes,
   roundOfPlace,
   UNSCORED,
@@ -87,11 +88,15 @@ export function ProbesView(props: Props) {
             <FacetList
               name="finding"
               title="Findings"
-              values={probes.findingNames}
+              values={[...probes.findingNames, NO_FINDING]}
               bands={selection.findings}
               chosen={filters.findings}
               showsShare={false}
-              meaning={(value) => meanings.of("finding", value)}
+              meaning={(value) =>
+                value === NO_FINDING
+                  ? "No automatic warning. Words and lenses have none: they are not checked."
+                  : meanings.of("finding", value)
+              }
               onToggle={(value) => show({ findings: toggled(filters.findings, value) })}
             />
           )}

@@ -35,6 +35,8 @@ export interface DocumentKey {
   firstProbe: number;
 }
 
+/** Chooses the probes without findings. No finding has this name: theirs have no spaces. */
+export const NO_FINDING = "no finding";
 export const UNSCORED = 255;
 /** A best score from here on is not HARD, and EASY; in hundredths. */
 export const MIDDLE_FROM = 40;
@@ -109,17 +111,16 @@ export async function readProbes(dataset: Dataset): Promise<Probes> {
 
 /** Note which probes have which findings, where these are published. */
 async function readFindings(dataset: Dataset, probes: Probes): Promise<void> {
-  const columns = ["doc_id", "slot_idx", "finding"];
+  const byRound = Map.groupBy(probes.documents, ({ round }) => round);
   for (const file of dataset.files("probe_findings")) {
-    const round = roundOf(file.path);
-    const documents = new Map(
-      probes.documents.filter((key) => key.round === round).map((key) => [key.id, key]),
-    );
-    for (const { doc_id, slot_idx, finding } of await file.rows({ columns })) {
-      const key = documents.get(String(doc_id));
-      const place = key && placeIn(probes, key, Number(slot_idx));
-      if (place !== undefined && probes.slot[place] === slot_idx) {
-        probes.findings[place]! |= 1 << codeOf(probes.findingNames, finding);
+    const documents = new Map(byRound.get(roundOf(file.path))?.map((key) => [key.id, key]));
+    const [ids, slots, findings] = await file.columns("doc_id", "slot_idx", "finding");
+    for (const [row, id] of ids!.entries()) {
+      const key = documents.get(String(id));
+      const slot = Number(slots![row]);
+      const place = key && placeIn(probes, key, slot);
+      if (place !== undefined && probes.slot[place] === slot) {
+        probes.findings[place]! |= 1 << codeOf(probes.findingNames, findings![row]);
       }
     }
   }
@@ -131,7 +132,6 @@ async function pack(probes: Probes, start: number, file: Table): Promise<Documen
   await file.scan(COLUMNS, ({ columnName, columnData, rowStart }) => {
     const from = start + rowStart;
     if (columnName === "doc_id") {
-      // A row group has complete documents.
       let last: unknown;
       for (let row = 0; row < columnData.length; row++) {
         if (row > 0 && columnData[row] === last) continue;
@@ -156,7 +156,12 @@ async function pack(probes: Probes, start: number, file: Table): Promise<Documen
   });
   firsts.sort((a, b) => a.place - b.place);
   const round = roundOf(file.path);
-  return firsts.map(({ place, id }, row) => ({ round, id, row, firstProbe: place }));
+  return (
+    firsts
+      // A chunk can begin within a document.
+      .filter(({ id }, number) => id !== firsts[number - 1]?.id)
+      .map(({ place, id }, row) => ({ round, id, row, firstProbe: place }))
+  );
 }
 
 type Values = Probes["values"];

@@ -7,6 +7,7 @@ import {
   FACET_NAMES,
   type Facet,
   MIDDLE_FROM,
+  NO_FINDING,
   type Probes,
   UNSCORED,
 } from "./probes";
@@ -34,7 +35,7 @@ export interface Selection {
   facets: Record<Facet, Bands[]>;
   /** Per round, likewise. */
   rounds: Map<number, Bands>;
-  /** Per finding, likewise. */
+  /** Per finding, likewise, and last of the probes without any. */
   findings: Bands[];
 }
 
@@ -64,12 +65,14 @@ export function select(probes: Probes, filters: Filters): Selection {
   );
   const inDocuments = Uint8Array.from(documents, ({ id }) => Number(id.includes(filters.document)));
   const nFindings = probes.findingNames.length;
-  const findingCounts = countsFor(probes.findingNames);
+  const findingCounts = countsFor([...probes.findingNames, NO_FINDING]);
   const anyFinding = filters.findings.length === 0;
   const wanted = probes.findingNames.reduce(
     (bits, name, number) => (filters.findings.includes(name) ? bits | (1 << number) : bits),
     0,
   );
+  // Where findings could not be read, nobody knows which probes have none.
+  const wantsNone = filters.findings.includes(NO_FINDING) && !probes.findingsFailure;
   const [from, to] = filters.best ?? [0, UNSCORED];
   const bars = new Array<number>(BARS).fill(0);
   const total = countsFor([""]);
@@ -82,7 +85,7 @@ export function select(probes: Probes, filters: Filters): Selection {
     const inRound = inRounds[document] === 1;
     const inBest = best >= from && best <= to;
     const found = findingsOf[place]!;
-    const inFindings = anyFinding || (found & wanted) !== 0;
+    const inFindings = anyFinding || (found ? (found & wanted) !== 0 : wantsNone);
     // How many filters it fails, and the last of these: a count ignores its own filter.
     let failures = (inRound ? 0 : 1) + (inBest ? 0 : 1) + (inFindings ? 0 : 1);
     let failed: (typeof facets)[number] | undefined;
@@ -97,8 +100,9 @@ export function select(probes: Probes, filters: Filters): Selection {
     const band = BAND_OF[best]!;
     if (best !== UNSCORED && (failures === 0 || !inBest)) bars[barOf(best)]! += 1;
     if (failures === 0 || !inRound) roundCounts[4 * roundOf[document]! + band]! += 1;
-    if (found && (failures === 0 || !inFindings)) {
-      for (let number = 0; number < nFindings; number++) {
+    if (failures === 0 || !inFindings) {
+      if (found === 0) findingCounts[4 * nFindings + band]! += 1;
+      for (let number = 0; found > 0 && number < nFindings; number++) {
         if (found & (1 << number)) findingCounts[4 * number + band]! += 1;
       }
     }
@@ -153,10 +157,15 @@ export function sqlOf(filters: Filters, columns: string, end = ""): string {
     conditions.push(`(\n        ${found.join("\n        or ")}\n    )`);
   }
   if (filters.findings.length) {
-    const named = filters.findings.map(literal).join(", ");
-    conditions.push(
-      `(doc_id, slot_idx) in (\n        select (doc_id, slot_idx)\n        from 'probe_findings/*.parquet'\n        where finding in (${named})\n    )`,
-    );
+    const named = filters.findings.filter((name) => name !== NO_FINDING).map(literal);
+    const among = (where: string): string =>
+      `in (\n        select (doc_id, slot_idx)\n        from 'probe_findings/*.parquet'${where}\n    )`;
+    const ways: string[] = [];
+    if (named.length) {
+      ways.push(`(doc_id, slot_idx) ${among(`\n        where finding in (${named.join(", ")})`)}`);
+    }
+    if (named.length < filters.findings.length) ways.push(`(doc_id, slot_idx) not ${among("")}`);
+    conditions.push(ways.length > 1 ? `(${ways.join(" or ")})` : ways[0]!);
   }
   const files = filters.rounds.map(
     (round) => `'data/train-round-${String(round).padStart(4, "0")}.parquet'`,

@@ -28,7 +28,7 @@ export function Text({ children }: { children: string }) {
       )}
       {shown.length < children.length && (
         <button type="button" class="more" onClick={() => setWhole(true)}>
-          Show all {children.length.toLocaleString("en")} characters
+          Show all {count(children.length)} characters
         </button>
       )}
     </>
@@ -137,8 +137,11 @@ export function When<T>(props: { loaded: Loaded<T>; children: (value: T) => Comp
   );
 }
 
+// Made once: toLocaleString makes one each time.
+const SEPARATED = new Intl.NumberFormat("en");
+
 /** A count with separators, such as 36,997. */
-export const count = (n: number): string => n.toLocaleString("en");
+export const count = (n: number): string => SEPARATED.format(n);
 
 /** A share in percent. */
 export const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;

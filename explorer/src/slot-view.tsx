@@ -7,7 +7,7 @@ import type { Dataset, Round, Row } from "./dataset";
 import { atomOf, DocumentText } from "./document-text";
 import { type Document, expectDocument, type Probe, readDocument, type Units } from "./documents";
 import { judgePrompt } from "./judge";
-import { messageOf, useLoaded } from "./loading";
+import { type Loaded, messageOf, useLoaded } from "./loading";
 import { md5 } from "./md5";
 import type { Meanings } from "./meanings";
 import { Checks, Findings, Origin, Rejection } from "./notes";
@@ -25,8 +25,9 @@ interface Props {
   dataset: Dataset;
   rounds: Round[];
   meanings: Meanings;
-  probes: Probes;
-  selection: Selection;
+  /** A probe does not wait for the list that it is in. */
+  read: Loaded<Probes>;
+  selection: Selection | undefined;
   address: SlotAddress;
   go: (address: Address) => void;
   reading: Reading;
@@ -35,12 +36,15 @@ interface Props {
 }
 
 export function SlotView(props: Props) {
-  const { dataset, probes, address } = props;
-  const key = documentOf(probes, address.round, address.document);
+  const { dataset, read, selection, address } = props;
   const loaded = useLoaded(`${address.round}/${address.document}`, () =>
-    key
-      ? readDocument(dataset, key)
-      : Promise.reject(new Error(`Round ${address.round} has no probe of ${address.document}.`)),
+    readDocument(
+      dataset,
+      (read.state === "ready" && documentOf(read.value, address.round, address.document)) || {
+        round: address.round,
+        id: address.document,
+      },
+    ),
   );
   const beside = useLoaded(`beside ${address.round}/${address.document}`, () =>
     readBeside(dataset, address),
@@ -50,7 +54,13 @@ export function SlotView(props: Props) {
     rows[table].filter((row) => row.slot_idx === address.slot);
   return (
     <article class="slot">
-      <Steps {...props} isRead={loaded.state === "ready"} />
+      <When loaded={read}>
+        {(probes) =>
+          selection && (
+            <Steps {...props} {...{ probes, selection }} isRead={loaded.state === "ready"} />
+          )
+        }
+      </When>
       {failures.map((message) => (
         <Failure key={message}>{message}</Failure>
       ))}
@@ -105,7 +115,8 @@ async function readBeside(dataset: Dataset, { round, document }: SlotAddress): P
 const SETTLED = 300;
 
 /** Links to the neighbours of a probe in the selection; arrow keys do the same. */
-function Steps({ dataset, probes, selection, address, go, isRead }: Props & { isRead: boolean }) {
+function Steps(props: Props & { probes: Probes; selection: Selection; isRead: boolean }) {
+  const { dataset, probes, selection, address, go, isRead } = props;
   const { filters } = address;
   const place = placeOf(probes, address.round, address.document, address.slot);
   // A list in another order has no place for what is not in it.

@@ -20,7 +20,7 @@ export const TABLE_VIEWS: { view: ViewName; table: string }[] = [
 interface Props {
   dataset: Dataset;
   meanings: Meanings;
-  address: Exclude<Address, { view: "slot" }>;
+  address: Extract<Address, { reason?: string }>;
 }
 
 export function TablesView(props: Props) {
@@ -116,8 +116,7 @@ function Rejections({ rows, reason }: { rows: Row[]; reason: string | undefined 
 }
 
 function rejections(reason: string | undefined): Address {
-  const address: Address = { view: "rejections", filters: noFilters(), page: 1 };
-  return reason ? { ...address, reason } : address;
+  return reason ? { view: "rejections", reason } : { view: "rejections" };
 }
 
 function SlotLink({ row, children }: { row: Row; children: string }) {

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import browsing
 import duckdb
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 import pytest
 from conftest import copy_of
@@ -232,6 +233,58 @@ def test_findings_filter_the_list(tab, address, export):
     expect_sql(tab, export)
 
 
+def test_probes_without_findings_are_chosen_too(tab, address, export):
+    open_at(tab, address, "#/probes?scope=sentence")
+    tab.click("section[aria-labelledby=facet-finding] button:has-text('no finding')")
+    tab.wait_for_url(re.compile(r"finding=no\+finding"))
+    expect_sql(tab, export)
+    without = count_shown(tab)
+    assert tab.locator(".list .findings").count() == 0 < without
+    # With a finding besides, those that have it come to these.
+    tab.click("section[aria-labelledby=facet-finding] button:has-text('atom in complement')")
+    tab.wait_for_url(re.compile("finding=atom_in_complement"))
+    expect_sql(tab, export)
+    assert count_shown(tab) > without
+
+
+def test_an_address_has_only_what_its_view_uses(tab, address):
+    open_at(tab, address, "#/probes?scope=sentence&best=0-39&page=2")
+    shown = count_shown(tab)
+    for view in ("rejections", "arms", "reading"):
+        tab.click(f"nav >> text=/^{view}$/i")
+        tab.wait_for_url(re.compile(f"#/{view}$"))
+    # The list is as it was left.
+    tab.click("nav >> text=/^probes$/i")
+    tab.wait_for_url(re.compile("scope=sentence&best=0-39"))
+    assert count_shown(tab) == shown
+    # One that was shared with more loses it.
+    for shared, used in (
+        ("arms?scope=sentence&page=2&reason=declined", "arms"),
+        ("rejections?scope=sentence&reason=declined", r"rejections\?reason=declined"),
+    ):
+        open_at(tab, address, f"#/{shared}")
+        tab.wait_for_url(re.compile(f"#/{used}$"))
+
+
+def test_a_probe_is_read_before_the_list_that_it_is_in(tab, address):
+    held = {"compact": [], "overview": []}
+    for folder, routes in held.items():
+        tab.route(f"**/{folder}/**", lambda route, _, routes=routes: routes.append(route))
+    tab.goto(address + "#/probe/1/lcet10.txt-04/10")
+    tab.wait_for_selector("main >> text=Reading")
+    tab.wait_for_timeout(500)
+    assert held["compact"] and not held["overview"]
+    for route in held["compact"]:
+        route.continue_()
+    tab.wait_for_selector(".answers li")
+    tab.wait_for_timeout(500)
+    assert held["overview"] and tab.locator(".steps").count() == 0
+    for route in held["overview"]:
+        route.continue_()
+    tab.wait_for_selector(".steps >> text=/ of 307$/")
+    assert tab.complaints == []
+
+
 def test_words_of_questions_and_answers_are_searched(tab, address, export):
     open_at(tab, address, "#/probes?target=suffix")
     tab.fill("[aria-label='Words of question or answer']", "The Rabbit")
@@ -284,6 +337,25 @@ def test_the_list_has_the_order_that_is_asked_for(tab, address, export):
     assert len(set(by_chance)) == 29 and by_chance != sorted(by_chance)
     tab.reload()
     assert listed(tab) == by_chance
+
+
+def test_an_order_by_chance_stays_when_the_set_grows(tab, address, export, tmp_path):
+    fragment = "#/probes?order=random&scope=paragraph"
+    open_at(tab, address, fragment)
+    grown = listed(tab)
+    folder = tmp_path / "smaller"
+    shutil.copytree(export, folder)
+    for table in ("overview", "data"):
+        (path,) = folder.glob(f"{table}/*.parquet")
+        rows = pyarrow.parquet.read_table(path)
+        # The places of all others change.
+        left = pyarrow.compute.greater(rows["doc_id"], "lcet10.txt-03")
+        pyarrow.parquet.write_table(rows.filter(left), path, write_page_index=True)
+    with browsing.explored(resized(folder)) as smaller:
+        open_at(tab, smaller, fragment)
+        before = listed(tab)
+    assert 10 < len(before) < len(grown)
+    assert [place for place in grown if place in before] == before
 
 
 def test_findings_are_seen_where_the_probe_is_listed_and_read(tab, address):

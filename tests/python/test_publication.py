@@ -109,6 +109,14 @@ def test_rows_stand_by_document_and_slot(rows):
     assert len(set(keys)) == len(keys)
 
 
+def test_the_overview_says_which_columns_have_nulls(published):
+    (path,) = (published / "overview").glob("train-*.parquet")
+    overview = pyarrow.parquet.read_table(path)
+    with_nulls = {name for name in overview.column_names if overview[name].null_count}
+    assert with_nulls == {"typicality", "bb_answer_score_max"}
+    assert {field.name for field in overview.schema if field.nullable} == with_nulls
+
+
 def test_no_row_group_cuts_a_document(finished_once, tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "DOCUMENTS_AT_ONCE", 3)
     home = Home(finished_once.folder, finished_once.home)

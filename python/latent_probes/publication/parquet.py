@@ -17,6 +17,8 @@ from latent_probes.publication.tables import Table
 
 # With 16 slots per document: row groups of at most 8,192 probes.
 DOCUMENTS_AT_ONCE = 512
+# The overview is narrow, and read whole: few pages, which are decompressed fast.
+OVERVIEW_DOCUMENTS_AT_ONCE = 16_384
 SETTINGS = {
     "compression": "zstd",
     # Files are written once, but uploaded and read often.
@@ -26,9 +28,16 @@ SETTINGS = {
     # Lets clients that need only a few rows, such as the Hub's viewer, decode only their pages.
     "write_page_index": True,
 }
-# A row of the compact form is read alone, by the explorer for example, and no text of it occurs
-# twice: small pages, and dictionaries only of names.
-COMPACT_SETTINGS = {"data_page_size": 128 << 10, "write_batch_size": 16}
+# The explorer reads one document at a time of these tables, which have a row per document, or
+# several: small pages, each with at most so many rows.
+ROWS_PER_PAGE = {
+    **dict.fromkeys(("compact", "units", "siblings"), 16),
+    **dict.fromkeys(("rejections", "probe_findings", "control_answers"), 128),
+}
+SMALL_PAGES = {"data_page_size": 64 << 10, "write_batch_size": 16}
+# No text of the compact form occurs twice, and its texts are not looked for: dictionaries only of
+# names, and the least and largest value only of keys.
+COMPACT_STATISTICS = ["round_number", "source_model", "doc_id"]
 NAMES = {
     *("scope", "target", "typicality", "source", "atom_origin"),
     *("source_model", "generator_model", "tokenizer"),
@@ -42,21 +51,47 @@ def write(
     columns = ", ".join(f'"{name}"' for name in table.columns)
     query = f"select {columns} from {table.source}"
     schema = connection.sql(f"{query} limit 0").to_arrow_table().schema
+    if table.config == "overview":
+        schema = without_nulls(connection, table, round_number, schema)
     with pyarrow.parquet.ParquetWriter(path, schema, **settings(table, schema)) as writer:
         for condition, parameters in pages(connection, table, round_number):
             rows = connection.sql(
                 f"{query} where {condition} order by {table.order}", params=parameters
             ).to_arrow_table()
             if rows.num_rows:
+                rows = rows.cast(schema)
                 writer.write_table(rows, row_group_size=rows.num_rows)
 
 
 def settings(table: Table, schema: pyarrow.Schema) -> dict:
     """How the files of a table with this schema are written."""
-    if table.config != "compact":
+    if table.config not in ROWS_PER_PAGE:
         return SETTINGS
+    chosen = SETTINGS | SMALL_PAGES | {"max_rows_per_page": ROWS_PER_PAGE[table.config]}
+    if table.config != "compact":
+        return chosen
     named = [path for path in leaves(schema) if path.rpartition(".")[2] in NAMES]
-    return SETTINGS | COMPACT_SETTINGS | {"use_dictionary": named}
+    return chosen | {"use_dictionary": named, "write_statistics": COMPACT_STATISTICS}
+
+
+def without_nulls(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    round_number: int | None,
+    schema: pyarrow.Schema,
+) -> pyarrow.Schema:
+    """The schema with the columns that have no null in this round marked as such.
+
+    The explorer reads them in half the time.
+    """
+    complete = ", ".join(f'count("{name}") = count(*)' for name in table.columns)
+    are_complete = connection.execute(
+        f"select {complete} from {table.source} where round_number = ?", [round_number]
+    ).fetchall()[0]
+    for number, is_complete in enumerate(are_complete):
+        if is_complete:
+            schema = schema.set(number, schema.field(number).with_nullable(False))
+    return schema
 
 
 def leaves(schema: pyarrow.Schema) -> list[str]:
@@ -74,6 +109,7 @@ def pages(
     if round_number is None:
         yield "true", []
         return
+    at_once = OVERVIEW_DOCUMENTS_AT_ONCE if table.config == "overview" else DOCUMENTS_AT_ONCE
     for first, last in connection.execute(
         """
         with
@@ -91,6 +127,6 @@ def pages(
         group by page
         order by page
         """,
-        [DOCUMENTS_AT_ONCE, round_number],
+        [at_once, round_number],
     ).fetchall():
         yield "round_number = ? and doc_id between ? and ?", [round_number, first, last]
