@@ -1,4 +1,4 @@
--- One row per round, stage, model and provider: expected cost of the planned requests.
+-- One row per round, stage, model and provider: cost of the planned requests, as expected and at most.
 with
 
 pending as (
@@ -9,6 +9,7 @@ pending as (
         model,
         provider,
         sum(expected_usd) as usd,
+        sum(max_usd) as max_usd,
     from {{ ref('pending_prices') }}
     group by round_number, stage, model, provider
 
@@ -23,6 +24,7 @@ select
     prices.token_basis,
     -- Null if the price is unknown, for pending and for downstream requests.
     coalesce(pending.usd, 0) + planned.n_downstream * prices.expected_usd as usd,
+    coalesce(pending.max_usd, 0) + planned.n_downstream * prices.max_usd as max_usd,
 from {{ ref('planned_requests') }} as planned
 join {{ ref('request_prices') }} as prices
     on planned.stage = prices.stage and planned.model = prices.model

@@ -22,6 +22,7 @@ coming_answers as (
         unwritten.round_number,
         unwritten.judge_model,
         arms.answerer_model,
+        arms.arm != 'complement' as is_control,
         (ceil(unwritten.n_slots * arms.share) * arms.n_answers)::bigint as n_answers,
     from unwritten
     join {{ ref('round_arms') }} as arms using (round_number)
@@ -35,6 +36,7 @@ coming as (
         'answerer' as stage,
         answerer_model as model,
         n_answers as n_requests,
+        is_control,
     from coming_answers
     union all
     select
@@ -42,6 +44,7 @@ coming as (
         'judge' as stage,
         judge_model as model,
         n_answers as n_requests,
+        is_control,
     from coming_answers
     union all
     select
@@ -49,6 +52,7 @@ coming as (
         'judge' as stage,
         settings.judge_model as model,
         1 as n_requests,
+        answers.arm != 'complement' as is_control,
     from {{ ref('arm_answers') }} as answers
     join {{ ref('round_settings') }} as settings using (round_number)
     where answers.state in ('pending', 'open')
@@ -62,6 +66,7 @@ coming as (
             ceil(unwritten.n_slots * checks.share)
             * if(checks.control = 'judge_anchors', anchors.n_anchors, arms.n_answers)
         )::bigint as n_requests,
+        true as is_control,
     from {{ ref('judge_checks') }} as checks
     join unwritten using (round_number)
     join {{ ref('round_arms') }} as arms
@@ -73,6 +78,7 @@ coming as (
         'judge' as stage,
         checks.judge_model as model,
         1 as n_requests,
+        true as is_control,
     from {{ ref('answers') }} as answers
     join {{ ref('round_settings') }} as settings using (round_number)
     join {{ ref('judge_checks') }} as checks using (round_number)
@@ -86,6 +92,7 @@ coming as (
         'generator' as stage,
         generator_model as model,
         0 as n_requests,
+        false as is_control,
     from {{ ref('round_settings') }}
 
 ),
@@ -97,20 +104,40 @@ counted as (
         stage,
         model,
         sum(n_requests)::bigint as n_downstream,
+        coalesce(sum(n_requests) filter (where is_control), 0)::bigint as n_controls,
     from coming
     group by round_number, stage, model
+
+),
+
+-- All but those that write, answer and score probes, or score what others answered.
+of_controls as (
+
+    select request_id
+    from {{ ref('answerer_requests') }}
+    where arm != 'complement'
+    union all
+    select request_id
+    from {{ ref('judge_requests') }}
+    where
+        anchor is not null
+        or judge_role != 'judge'
+        or replicate > 1
+        or arm not in ('complement', 'resample')
 
 ),
 
 pending as (
 
     select
-        round_number,
-        stage,
-        model,
+        requests.round_number,
+        requests.stage,
+        requests.model,
         count(*) as n_requests,
-    from {{ ref('pending_requests') }}
-    group by round_number, stage, model
+        count(of_controls.request_id) as n_controls,
+    from {{ ref('pending_requests') }} as requests
+    left join of_controls using (request_id)
+    group by requests.round_number, requests.stage, requests.model
 
 )
 
@@ -122,6 +149,7 @@ select
     counted.model,
     coalesce(pending.n_requests, 0) as n_pending,
     counted.n_downstream,
+    coalesce(pending.n_controls, 0) + counted.n_controls as n_controls,
 from counted
 join {{ ref('round_settings') }} as settings using (round_number)
 join {{ ref('stages') }} as stages on counted.stage = stages.stage

@@ -138,7 +138,10 @@ def evaluate(checkout: Checkout, build: str) -> None:
         *("--answers", str(data), "--build", build, "--provider", "lexical"),
     )
     # What no paid provider has is not for nothing there.
-    assert "not served" in said and "lexical is not in this cost: it is the offline" in said
+    assert "not served" in said and "lexical is not in the cost below: it is the offline" in said
+    assert said.index("lexical is not in the cost below") < said.index(
+        "Expected cost, without lexical"
+    )
 
 
 def test_an_evaluation_in_an_adopted_home_equals_the_makers_row_by_row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -222,13 +223,15 @@ def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout,
         )
         checkout.runs("latent-probes", "land", str(longer_documents(checkout)))
         said = checkout.runs("latent-probes", "plan")
-        assert strong in said
+        assert strong in said and "controls" in said.partition("Expected cost")[0]
         assert checkout.query(
-            "select model, n_downstream from planned_requests "
+            "select model, n_downstream, n_controls from planned_requests "
             "where stage = 'answerer' order by model"
-        ) == [(model, 3 * 6 * (3 + 1)), (strong, 9 * 2)]
-        run = ("latent-probes", "run", "--provider", "anthropic-batches", "--max-cost", "2")
-        checkout.runs(*run)
+        ) == [(model, 3 * 6 * (3 + 1), 3 * 6), (strong, 9 * 2, 9 * 2)]
+        # What the plan says suffices.
+        (enough,) = re.findall(r"would suffice \(about\): \$([\d.]+) at anthropic-batches", said)
+        run = ("latent-probes", "run", "--provider", "anthropic-batches", "--max-cost")
+        checkout.runs(*run, enough)
     ((n_readers, n_answers),) = checkout.query(
         "select n_scored, n_answered from arm_coverage where arm = 'second_reader'"
     )

@@ -54,7 +54,7 @@ def large(finished_once, tmp_path_factory) -> Home:
         *(
             f"insert into planned_requests by name select 12 as round_number, {order} as "
             f"stage_order, 'proposed' as round_state, '{stage}' as stage, '{LONG}' as model, 37000 "
-            "as n_pending, 1184000 as n_downstream"
+            "as n_pending, 1184000 as n_downstream, 600000 as n_controls"
             for order, stage in enumerate(("generator", "answerer", "judge"), start=1)
         ),
         "create or replace table planned_prices as from planned_prices limit 0",

@@ -16,10 +16,11 @@ def show(home: Home) -> None:
             """
             select
                 place, oracle as method, headline, headline_low as "from", headline_high as "to",
-                n_documents as documents, n_no_state as probes,
+                n_documents as documents,
                 minus_no_state as "minus no state",
-                n_other_state as "other probes",
+                n_no_state as "probes (no state)",
                 minus_other_state as "minus another document's",
+                n_other_state as "probes (another's)",
                 n_missing_no_state + n_missing_other_state as missing,
                 n_empty_no_state + n_empty_other_state as empty, easy_score as "EASY",
                 n_easy as "EASY probes"
@@ -27,7 +28,10 @@ def show(home: Home) -> None:
             where is_headline and headline is not null
             order by place, headline desc, oracle
             """,
-            optional=("other probes", "EASY", "EASY probes", "probes", "empty", "missing"),
+            optional=(
+                *("probes (another's)", "EASY", "EASY probes", "probes (no state)"),
+                *("empty", "missing"),
+            ),
             table="oracle_leaderboard",
         )
         print_table(

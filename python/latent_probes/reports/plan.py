@@ -17,6 +17,33 @@ NOT_SERVED = {
 }
 
 
+# What --max-cost must be, rounded up to cents, for all that is planned and can be asked there.
+ENOUGH = f"""
+    with
+
+    most as (
+
+        select provider, sum(max_usd) as usd, count(max_usd) = count(*) as is_known
+        from planned_prices
+        join providers using (provider)
+        join planned_requests using (round_number, stage, model)
+        where
+            price_group != 'free'
+            and n_pending + n_downstream > 0
+            and not list_contains($unserved, model)
+        group by provider
+
+    )
+
+    select
+        provider,
+        {terminal.dollars("ceil(100 * (usd + (select coalesce(sum(usd), 0) from spend))) / 100")},
+    from most
+    where is_known
+    order by provider
+"""
+
+
 def show(home: Home) -> None:
     """Show each round's outstanding requests and what they would cost at each paid provider."""
     with warehouse.opened(home) as connection:
@@ -55,12 +82,13 @@ def show(home: Home) -> None:
             f"""
             select
                 round_number as round, round_state as state, stage, model,
-                n_pending as "pending now", n_downstream as "later (about)", token_basis as tokens,
+                n_pending as "pending now", n_downstream as "later (about)",
+                nullif(n_controls, 0) as "for controls", token_basis as tokens,
                 {", ".join(in_dollars)}
             from planned
             order by round_number, stage_order, model
             """,
-            optional=("state", "tokens"),
+            optional=("state", "tokens", "for controls"),
             table="planned_requests and planned_prices",
         )
         bases = connection.execute(
@@ -78,6 +106,7 @@ def show(home: Home) -> None:
             )
             for column in usd.values()
         )
+        limits = connection.execute(ENOUGH, {"unserved": list(NOT_SERVED)}).fetchall()
         *sums, unpriced, unserved = connection.execute(
             f"""
             select
@@ -89,15 +118,22 @@ def show(home: Home) -> None:
             """
         ).fetchall()[0]
         say_what_is_missing(connection)
+    for model in unserved or []:
+        terminal.say(f"{model} is not in the cost below: {NOT_SERVED[model]}.")
+    for model in unpriced or []:
+        terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
     costs = ", ".join(f"{total} at {name}" for total, name in zip(sums, paid, strict=True))
-    terminal.say(f"Expected cost: {costs} (--max-cost assumes maximum answer length).")
+    others = f", without {' and '.join(unserved)}" if unserved else ""
+    terminal.say(f"Expected cost{others}: {costs}.")
+    if limits:
+        enough = ", ".join(f"{usd} at {name}" for name, usd in limits)
+        terminal.say(
+            f"--max-cost that would suffice (about): {enough}. It assumes the longest answers, and "
+            "includes what has been spent."
+        )
     if bases:
         counts = "; ".join(f"{basis} for {stages}" for basis, stages in bases)
         terminal.say(f"Token counts: {counts}.")
-    for model in unserved or []:
-        terminal.say(f"{model} is not in this cost: {NOT_SERVED[model]}.")
-    for model in unpriced or []:
-        terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
 
 
 def say_what_is_missing(connection: duckdb.DuckDBPyConnection) -> None:
