@@ -4,37 +4,40 @@
 -- Mean: by scope and target, their mean logarithm differs by less than five standard errors from the stated.
 with
 
-candidates as (
+-- Materialized: the window would carry the complete text of each document with every candidate.
+found as materialized (
 
     select
-        found.round_number,
-        found.doc_id,
-        found.scope,
-        found.target,
-        found.n,
-        sum(1 / found.n) over side as weight_so_far,
-        sum(1 / found.n) over (
-            partition by found.round_number, found.doc_id, found.scope, found.target
-        ) as weight,
+        candidates.round_number,
+        candidates.doc_id,
+        candidates.scope,
+        candidates.target,
+        candidates.n,
     from (
         select * from {{ ref('word_candidates') }}
         union all by name
         select * from {{ ref('lens_candidates') }}
-    ) as found
+    ) as candidates
     join {{ ref('verbalizer_templates') }} as templates using (scope, target)
     join {{ ref('chosen_documents') }} as chosen using (round_number, doc_id)
     join {{ ref('documents') }} as documents on chosen.document_id = documents.document_id
     where
-        not {{ is_blank(text_between('documents.text', 'found.atom_start', 'found.atom_end')) }}
+        not {{ is_blank(text_between('documents.text', 'candidates.atom_start', 'candidates.atom_end')) }}
         and (
-            found.scope = 'lens'
-            or not list_contains({{ words_of('templates.template') }}, lower(found.atom_text))
+            candidates.scope = 'lens'
+            or not list_contains({{ words_of('templates.template') }}, lower(candidates.atom_text))
         )
-    window
-        side as (
-            partition by found.round_number, found.doc_id, found.scope, found.target
-            order by found.n
-        )
+
+),
+
+candidates as (
+
+    select
+        *,
+        sum(1 / n) over (
+            partition by round_number, doc_id, scope, target order by n
+        ) as weight_so_far,
+    from found
 
 ),
 
@@ -45,10 +48,11 @@ stated as (
         doc_id,
         scope,
         target,
-        max(1 / n) / sum(1 / n) as largest_share,
-        sum(ln(n) / n) / sum(1 / n) as mean,
-        sum(ln(n) * ln(n) / n) / sum(1 / n) - mean * mean as variance,
-    from candidates
+        sum(1 / n) as weight,
+        max(1 / n) / weight as largest_share,
+        sum(ln(n) / n) / weight as mean,
+        sum(ln(n) * ln(n) / n) / weight - mean * mean as variance,
+    from found
     group by all
 
 ),
@@ -76,8 +80,8 @@ placed as (
         drawn.*,
         stated.mean,
         stated.variance,
-        candidates.weight_so_far / candidates.weight as share_to,
-        share_to - 1 / drawn.n / candidates.weight as share_from,
+        candidates.weight_so_far / stated.weight as share_to,
+        share_to - 1 / drawn.n / stated.weight as share_from,
     from drawn
     join stated using (round_number, doc_id, scope, target)
     left join candidates using (round_number, doc_id, scope, target, n)
