@@ -9,6 +9,7 @@ from simulated_tables import in_pairs, methods
 from latent_probes.warehouse.functions import comparisons
 
 N_REPLICATES = 400
+N_BOARDS = 200
 
 
 def better(rows) -> set[tuple[int, int]]:
@@ -19,12 +20,12 @@ def better(rows) -> set[tuple[int, int]]:
 
 @pytest.mark.parametrize("n_documents", [10, 60])
 def test_methods_that_are_alike_seldom_differ_however_many_there_are(n_documents):
-    """Of 400 leaderboards of six equal methods, about one in twenty has any that is better."""
+    """Of 200 leaderboards of six equal methods, about one in twenty has any that is better."""
     wrong = sum(
         bool(better(methods(numpy.random.default_rng(seed), [(0.2, 0.2)] * 6, n_documents)))
-        for seed in range(400)
+        for seed in range(N_BOARDS)
     )
-    assert wrong / 400 < 0.08
+    assert wrong / N_BOARDS < 0.08
 
 
 def test_a_method_is_as_good_as_the_smaller_of_its_effects():

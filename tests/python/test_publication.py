@@ -11,10 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import datasets
 import duckdb
-import pandas
-import polars
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -64,11 +61,17 @@ def rows(published) -> list[dict]:
     return pyarrow.parquet.read_table(published / "data").to_pylist()
 
 
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path):
-    """A cache of its own for `datasets`, which has no network."""
+@pytest.fixture
+def datasets(monkeypatch, tmp_path):
+    """The library, with a cache of its own and no network.
+
+    Imported here, and others where they read: each worker imports this file, and one runs it.
+    """
+    import datasets
+
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    return datasets
 
 
 def header(folder: Path) -> dict:
@@ -346,7 +349,7 @@ def test_the_queries_of_a_stranger_reach_no_other_file(copied, tmp_path):
     assert not (copied / "data" / "written.parquet").exists()
 
 
-def test_the_header_is_what_datasets_computes(published, tmp_path):
+def test_the_header_is_what_datasets_computes(published, datasets, tmp_path):
     described = {info["config_name"]: info for info in header(published)["dataset_info"]}
     for name, pattern in configs(published).items():
         builder = datasets.load_dataset_builder(
@@ -359,7 +362,7 @@ def test_the_header_is_what_datasets_computes(published, tmp_path):
         assert computed == described[name]
 
 
-def test_the_header_counts_single_rows_as_datasets_does(tmp_path):
+def test_the_header_counts_single_rows_as_datasets_does(datasets, tmp_path):
     for number, n_rows in enumerate([1, 1, 3, 1, 2, 1]):
         table = pyarrow.table({"text": ["x" * 9] * n_rows, "score": [None] * n_rows})
         table = table.cast(pyarrow.schema({"text": pyarrow.string(), "score": pyarrow.float64()}))
@@ -507,7 +510,7 @@ def test_no_text_is_markup_of_the_card(text):
 # Those who read it -----------------------------------------------------------------------------
 
 
-def test_datasets_reads_the_folder_by_its_card(published, rows, streamed):
+def test_datasets_reads_the_folder_by_its_card(published, rows, datasets, streamed):
     read = datasets.load_dataset(str(published), split="train")
     assert read.to_list() == rows
     assert streamed["default"] == rows
@@ -535,7 +538,7 @@ def streamed(published) -> dict[str, list[dict]]:
     return json.loads(read.stdout)
 
 
-def test_datasets_reads_every_config(published):
+def test_datasets_reads_every_config(published, datasets):
     assert len(configs(published)) == 20
     for name, pattern in configs(published).items():
         expected = duckdb.connect().read_parquet(str(published / pattern)).fetchall()
@@ -543,7 +546,7 @@ def test_datasets_reads_every_config(published):
         assert len(read) == len(expected), name
 
 
-def test_the_recipes_of_card_and_docs_leave_the_documents_of_the_test_fold(published):
+def test_the_recipes_of_card_and_docs_leave_the_documents_of_the_test_fold(published, datasets):
     folds = pyarrow.parquet.read_table(published / "folds").to_pylist()
     tested = {row["doc_id"] for row in folds if row["fold"] == "test"}
     assert 0 < len(tested) < len(folds)
@@ -576,10 +579,14 @@ def test_duckdb_reads_the_same_rows(published, rows):
 
 
 def test_polars_reads_the_same_rows(published, rows):
+    import polars
+
     assert polars.read_parquet(published / "data" / "*.parquet").to_dicts() == rows
 
 
 def test_pandas_reads_the_same_rows_and_nulls(published, rows):
+    import pandas
+
     read = pandas.read_parquet(published / "data", dtype_backend="pyarrow")
     assert pyarrow.Table.from_pandas(read, preserve_index=False).to_pylist() == rows
     plain = pandas.read_parquet(published / "data")
@@ -588,6 +595,8 @@ def test_pandas_reads_the_same_rows_and_nulls(published, rows):
 
 
 def test_a_group_of_rows_is_a_whole_document(published, rows):
+    import pandas
+
     frame = pandas.read_parquet(published / "data")
     for doc_id, group in frame.groupby("doc_id"):
         assert group["doc"].nunique() == 1

@@ -9,7 +9,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import datasets
 import pytest
 from conftest import ROOT, copy_of
 
@@ -89,6 +88,8 @@ def test_equal_headings_of_a_page_have_different_anchors():
 def test_a_recipe_prints_what_the_page_shows(
     heading, code, shown, demo_once, tmp_path, monkeypatch
 ):
+    import datasets
+
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     (tmp_path / "demo").symlink_to(demo_once.home)
