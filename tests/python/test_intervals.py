@@ -31,7 +31,8 @@ def coverage(
     for seed in range(n_data_sets):
         sums, counts = draw(numpy.random.default_rng(seed))
         if is_counted(sums):
-            low, high = interval(sums, counts, 400, seed) or (math.inf, -math.inf)
+            # One seed, as in a build, whose intervals share their draws of documents.
+            low, high = interval(sums, counts, 400, 1) or (math.inf, -math.inf)
             held.append(low <= truth <= high)
     return numpy.mean(held)
 
@@ -331,7 +332,7 @@ def test_ninety_five_in_a_hundred_intervals_hold_alpha():
     held = 0
     for seed in range(N_DATA_SETS // 2):
         sums = numpy.array([*documents(numpy.random.default_rng(seed), 40)])
-        _, low, high = intervals.alpha_interval(sums, 400, seed)
+        _, low, high = intervals.alpha_interval(sums, 400, 1)
         held += low <= truth <= high
     assert 0.92 <= held / (N_DATA_SETS // 2) <= 0.98
 
