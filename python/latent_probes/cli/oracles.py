@@ -128,7 +128,7 @@ def ask_oracle(
     from latent_probes.common import terminal
     from latent_probes.evaluation import oracles
     from latent_probes.local_models.scores import SCOPES
-    from latent_probes.oracles import adapters, asking, autoencoders, contract, saved
+    from latent_probes.oracles import adapters, asking, autoencoders, contract, pending, saved
     from latent_probes.sampling import language_model, tokenizing
 
     options.one_of(method, list(METHODS))
@@ -176,7 +176,7 @@ def ask_oracle(
         agreed_with(sys.maxsize, model)
         if states is not None:
             saved.settings_of(states)
-        warehouse.build(here, tested=False)
+        warehouse.build_part(here, pending.READ)
         asking.refuse_early(here, name, scopes)
         source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
         n_layers = source.model.config.get_text_config().num_hidden_layers

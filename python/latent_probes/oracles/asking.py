@@ -195,6 +195,8 @@ def ask(home: Home, method: Method, n_documents: int | None) -> int:
         return 0
     activations.say_other_names(home, method.model.name, [name for name, _ in left.documents])
     announce(home, method, query, left)
+    if method.verbalizer is not None:
+        method.verbalizer.forget_counts()
     report = activations.Report()
     n_landed = n_stateless = 0
     with terminal.progress("asking", left.n_probes, "probes") as advance:

@@ -87,6 +87,7 @@ class Contract:
         """One line for a person, with the origin of each setting."""
         stated = {name: f"from {FILE}" for name in self.settings if name not in ASSUMED}
         origins = stated | dict.fromkeys(ASSUMED, "assumed") | {"layers": self.layer_origin}
+        origins |= dict.fromkeys(("positions", "inject"), "of every verbalizer")
         return "; ".join(
             f"{name} {self.settings[name]!r} ({origins[name]})"
             for name in origins
@@ -189,6 +190,10 @@ class Verbalizer(OracleReader):
                     f"{width}: use the base model that it was trained for as --model"
                 )
         self.ids, self.place = prompt_of(model.tokenizer, contract)
+        self.forget_counts()
+
+    def forget_counts(self) -> None:
+        """Count descriptions from here on."""
         self.n_described = self.n_untagged = 0
 
     @property

@@ -13,6 +13,9 @@ from latent_probes.common.home import Home
 from latent_probes.evaluation.oracles import probes_of
 from latent_probes.oracles.prompts import Question
 
+# Tables that asking reads. None of them changes with the answers.
+READ = ("documents", "oracle_states", "probes", "round_settings")
+
 
 @dataclass(frozen=True)
 class Pending:

@@ -6,6 +6,7 @@
 from latent_probes.warehouse.builds import (
     build,
     build_before_run,
+    build_part,
     build_queue,
     refuse_invalid_files,
     test_queue,
@@ -23,6 +24,7 @@ __all__ = [
     "attach",
     "build",
     "build_before_run",
+    "build_part",
     "build_queue",
     "built_here_or_beside",
     "compile_here",

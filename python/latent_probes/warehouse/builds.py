@@ -97,6 +97,13 @@ def build_before_run(home: Home) -> None:
         build_queue(home)
 
 
+def build_part(home: Home, names: Iterable[str]) -> None:
+    """Update these tables and what they need; the next complete build makes all others."""
+    refuse_invalid(home)
+    if not is_current(home, tested=False):
+        update(home, names, "building what is read")
+
+
 def build_queue(home: Home) -> None:
     """Update the queue with the responses that landed since the last build."""
     update(home, ASKED_FROM, "updating the queue")
