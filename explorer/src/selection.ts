@@ -159,12 +159,13 @@ export function sqlOf(filters: Filters, columns: string, end = ""): string {
   if (filters.findings.length) {
     const named = filters.findings.filter((name) => name !== NO_FINDING).map(literal);
     const among = (where: string): string =>
-      `in (\n        select (doc_id, slot_idx)\n        from 'probe_findings/*.parquet'${where}\n    )`;
+      `in (\n        select (source_model, doc_id, slot_idx)\n        from 'probe_findings/*.parquet'${where}\n    )`;
+    const probe = "(source_model, doc_id, slot_idx)";
     const ways: string[] = [];
     if (named.length) {
-      ways.push(`(doc_id, slot_idx) ${among(`\n        where finding in (${named.join(", ")})`)}`);
+      ways.push(`${probe} ${among(`\n        where finding in (${named.join(", ")})`)}`);
     }
-    if (named.length < filters.findings.length) ways.push(`(doc_id, slot_idx) not ${among("")}`);
+    if (named.length < filters.findings.length) ways.push(`${probe} not ${among("")}`);
     conditions.push(ways.length > 1 ? `(${ways.join(" or ")})` : ways[0]!);
   }
   const files = filters.rounds.map(

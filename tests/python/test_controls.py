@@ -228,9 +228,16 @@ def test_a_second_reader_is_planned_asked_and_paid_by_its_own_name(new_checkout,
             "select model, n_downstream, n_controls from planned_requests "
             "where stage = 'answerer' order by model"
         ) == [(model, 3 * 6 * (3 + 1), 3 * 6), (strong, 9 * 2, 9 * 2)]
-        # What the plan says suffices.
-        (enough,) = re.findall(r"would suffice \(about\): \$([\d.]+) at anthropic-batches", said)
+        # What the plan says suffices, also while requests of it are in an open batch.
         run = ("latent-probes", "run", "--provider", "anthropic-batches", "--max-cost")
+        limit = re.compile(r"would suffice \(about\): \$([\d.]+) at anthropic-batches")
+        (enough,) = limit.findall(said)
+        server.service.seconds = 600
+        checkout.runs(*run, enough, "--once")
+        assert checkout.query("select count(*) from responses", "landing") == [(0,)]
+        (still_enough,) = limit.findall(checkout.runs("latent-probes", "plan"))
+        assert float(still_enough) == pytest.approx(float(enough), rel=0.1)
+        server.service.seconds, server.service.seconds_ahead = 0, 700
         checkout.runs(*run, enough)
     ((n_readers, n_answers),) = checkout.query(
         "select n_scored, n_answered from arm_coverage where arm = 'second_reader'"

@@ -117,7 +117,9 @@ def test_the_overview_says_which_columns_have_nulls(published):
     overview = pyarrow.parquet.read_table(path)
     with_nulls = {name for name in overview.column_names if overview[name].null_count}
     assert with_nulls == {"typicality", "bb_answer_score_max"}
-    assert {field.name for field in overview.schema if field.nullable} == with_nulls
+    # In another round, a distance can be missing, too.
+    nullable = {field.name for field in overview.schema if field.nullable}
+    assert nullable == with_nulls | {"actual_word_distance_from_split"}
 
 
 def test_no_row_group_cuts_a_document(finished_once, tmp_path, monkeypatch):

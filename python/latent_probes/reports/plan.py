@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from latent_probes import warehouse
+from latent_probes import landing, warehouse
 from latent_probes.common import sql, terminal
 from latent_probes.common.home import Home
 from latent_probes.providers import lexical, recorded
@@ -17,7 +17,8 @@ NOT_SERVED = {
 }
 
 
-# What --max-cost must be, rounded up to cents, for all that is planned and can be asked there.
+# What --max-cost must be, rounded up to cents, for all that is planned and can be asked there: it
+# limits what is spent and reserved, too.
 ENOUGH = f"""
     with
 
@@ -33,13 +34,23 @@ ENOUGH = f"""
             and not list_contains($unserved, model)
         group by provider
 
+    ),
+
+    committed as (
+
+        select
+            coalesce(sum(spent_usd + reserved_usd), 0) as usd,
+            count(spent_usd + reserved_usd) = count(*) as is_known,
+        from committed_spend
+
     )
 
     select
         provider,
-        {terminal.dollars("ceil(100 * (usd + (select coalesce(sum(usd), 0) from spend))) / 100")},
+        {terminal.dollars("ceil(100 * (most.usd + committed.usd)) / 100")},
     from most
-    where is_known
+    cross join committed
+    where most.is_known and committed.is_known
     order by provider
 """
 
@@ -47,6 +58,8 @@ ENOUGH = f"""
 def show(home: Home) -> None:
     """Show each round's outstanding requests and what they would cost at each paid provider."""
     with warehouse.opened(home) as connection:
+        # What is committed is counted in the landing file.
+        landing.attach(connection, home.landing)
         paid = [
             name
             for (name,) in connection.execute(
@@ -129,7 +142,7 @@ def show(home: Home) -> None:
         enough = ", ".join(f"{usd} at {name}" for name, usd in limits)
         terminal.say(
             f"--max-cost that would suffice (about): {enough}. It assumes the longest answers, and "
-            "includes what has been spent."
+            "includes what is spent and reserved."
         )
     if bases:
         counts = "; ".join(f"{basis} for {stages}" for basis, stages in bases)
