@@ -210,12 +210,13 @@ def test_a_description_is_what_is_between_the_tags(base, folder):
     tokenizer = asked.verbalizer.model.tokenizer
     for written, said in (
         ("a <explanation>\nof\nrivers </explanation> b", "of\nrivers"),
-        (" <explanation>cut", "<explanation>cut"),
+        (" <explanation>cut off", "cut off"),
+        ("no tags ", "no tags"),
     ):
         # The ends of this method would be cut out of it.
         asked.verbalizer.model.ends = set()
         assert asked.verbalizer.description(tokenizer(written)["input_ids"]) == said
-    assert (asked.verbalizer.n_described, asked.verbalizer.n_untagged) == (2, 1)
+    assert (asked.verbalizer.n_described, asked.verbalizer.n_untagged) == (3, 1)
 
 
 def test_a_file_that_does_not_say_how_to_ask_is_refused(base, folder, tmp_path):
@@ -232,10 +233,14 @@ def test_a_file_that_does_not_say_how_to_ask_is_refused(base, folder, tmp_path):
     assert "has no injection_scale" in refused(extraction={})
     assert "has no tokens" in refused(tokens=None)
     assert "cannot be read" in refused(extraction={"injection_scale": None})
+    assert "cannot be read" in refused(d_model=float("inf"))
+    assert "has no av" in refused(prompt_templates={})
     assert "injection_scale is -1" in refused(extraction={"injection_scale": -1})
     assert "once" in refused(prompt_templates={"av": "Describe it."})
     assert "has no extraction_layer_index" in refused(extraction_layer_index=None)
     assert "--layers 1 is not what the verbalizer was trained on" in refused(layers=(1,))
+    for layer in ("2", 2.0, True):
+        assert "extraction_layer_index is" in refused(extraction_layer_index=layer)
     assert "base has no layer 4" in refused(extraction_layer_index=4)
     assert "describes states of 64 numbers, and base has 32" in refused(d_model=64)
     for wrong in ({"injection_token_id": 5}, {"injection_left_neighbor_id": 5}):
@@ -243,9 +248,10 @@ def test_a_file_that_does_not_say_how_to_ask_is_refused(base, folder, tmp_path):
     two = {"injection_char": "zqx"}
     assert "must be token" in refused(tokens=tokens_of | two)
     (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "nla_meta.yaml").write_text("kind: [")
-    with pytest.raises(OracleError, match="cannot be read"):
-        autoencoders.read(tmp_path / "damaged", None, 4, "base")
+    for damaged in ("kind: [", "kind: " + "[" * 5_000):
+        (tmp_path / "damaged" / "nla_meta.yaml").write_text(damaged)
+        with pytest.raises(OracleError, match="cannot be read"):
+            autoencoders.read(tmp_path / "damaged", None, 4, "base")
     # The layer can be given if the file does not have it.
     place = changed(folder, tmp_path / "given", extraction_layer_index=None)
     assert autoencoders.read(place, (1,), 4, "base").layers == (1,)

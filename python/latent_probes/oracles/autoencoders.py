@@ -35,11 +35,16 @@ VERBALIZERS = ("av", "actor")
 MARK = "{injection_char}"
 # Tokens of a description; that of the public client.
 LONGEST_DESCRIPTION = 200
-DESCRIPTION = re.compile(r"<explanation>\s*(.*?)\s*</explanation>", re.DOTALL)
+# One that is cut off has no end.
+DESCRIPTION = re.compile(r"<explanation>\s*(.*?)\s*(?:</explanation>|\Z)", re.DOTALL)
 # What precedes a description where the base model reads it.
 INTRODUCTION = "A description of a language model's hidden state in the middle of a text:\n\n"
+# What the file of a stranger can raise, however it is nested and whatever its numbers are.
+UNREADABLE = (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 ASSUMED = {
     "layer_is": "the output of model.layers[L]",
+    "positions": 1,
+    "inject": "embedding",
     "described": "greedily",
     "longest_description": LONGEST_DESCRIPTION,
     "answered_by": "the base model, from the description",
@@ -74,8 +79,6 @@ class Contract:
         return {
             "contract": FILE,
             "layers": list(self.layers),
-            "positions": self.positions,
-            "inject": "embedding",
             "injection_scale": self.scale,
             "injection_char": self.mark,
             "template": self.template,
@@ -113,7 +116,7 @@ def read(folder: Path, layers: tuple[int, ...] | None, n_layers: int, model: str
         stated, tokens = found.get("extraction_layer_index"), found["tokens"]
         templates, width = found["prompt_templates"], int(found["d_model"])
         contract = Contract(
-            layers=(stated,) if isinstance(stated, int) else (),
+            layers=() if stated is None else (layer_of(stated),),
             width=width,
             scale=scale_of(found["extraction"]["injection_scale"], width),
             mark=str(tokens["injection_char"]),
@@ -122,10 +125,10 @@ def read(folder: Path, layers: tuple[int, ...] | None, n_layers: int, model: str
                 int(tokens["injection_left_neighbor_id"]),
                 int(tokens["injection_right_neighbor_id"]),
             ),
-            template=str(templates.get("av") or templates["actor"]),
+            template=str(templates.get("actor") or templates["av"]),
             layer_origin=f"from {FILE}",
         )
-    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (*UNREADABLE, yaml.YAMLError) as error:
         raise OracleError(
             f"{path} cannot be read ({tokenizing.first_line(error)}): get it again from the "
             "verbalizer's repository"
@@ -140,8 +143,17 @@ def read(folder: Path, layers: tuple[int, ...] | None, n_layers: int, model: str
     return with_layer(contract, layers, n_layers, model)
 
 
+def layer_of(stated: Any) -> int:
+    """A layer that the file states. Raises ValueError if it is no whole number."""
+    if type(stated) is not int:
+        raise ValueError(f"extraction_layer_index is {stated!r}")
+    return stated
+
+
 def scale_of(stated: Any, width: int) -> float:
     """The norm of an injected state. Raises ValueError if it is no positive number."""
+    if stated is None:
+        raise ValueError("injection_scale is null: states that are not scaled are not supported")
     scale = math.sqrt(width) if stated == "sqrt_d_model" else float(stated)
     if not 0 < scale < math.inf:
         raise ValueError(f"injection_scale is {stated!r}")
