@@ -304,7 +304,9 @@ def copy_for_the_baseline(folder: Path) -> Checkout:
 
 def made_once(tmp_path_factory, run: str, name: str, make) -> Checkout:
     """A checkout that the first worker who needs it makes, for all workers of this run."""
-    folder = tmp_path_factory.getbasetemp().parent / f"{name}-{run}"
+    base = tmp_path_factory.getbasetemp()
+    # A worker has a folder of its own in that of the run.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"{name}-{run}"
     done = folder.with_suffix(".done")
     with FileLock(folder.with_suffix(".lock")):
         if not done.exists():

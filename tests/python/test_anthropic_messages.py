@@ -2,12 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 
+import asking_processes
 import httpx2
 import orjson
 import pytest
@@ -26,13 +25,6 @@ from latent_probes.providers.anthropic_messages import AnthropicMessages
 
 MODEL = "claude-haiku-4-5-20251001"
 IN_FLIGHT = 4
-ASK = """
-import sys
-from pathlib import Path
-from latent_probes.providers.anthropic_messages import AnthropicMessages
-spool, in_flight, batch_id, results = sys.argv[1:]
-AnthropicMessages(Path(spool), int(in_flight)).download(batch_id, Path(results))
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +51,7 @@ class Asking:
         self.batch_id = self.provider.submit(body)
         self.answers = self.provider.spool.answers(self.batch_id)
         self.file = folder / "results"
+        self.said = folder / "said.txt"
 
     def results(self):
         """Ask to the end; the results by the number of the request, each of which has one."""
@@ -85,9 +78,7 @@ class Asking:
     def start(self):
         """Ask in a process of its own."""
         arguments = (self.provider.spool.folder, IN_FLIGHT, self.batch_id, self.file)
-        return subprocess.Popen(
-            [sys.executable, "-c", ASK, *map(str, arguments)], stderr=subprocess.PIPE, text=True
-        )
+        return asking_processes.start(self.said, *arguments)
 
 
 def request_of(number, prompt="Hello", **changes):
@@ -516,8 +507,8 @@ def test_a_kill_loses_at_most_what_is_in_flight(slow_server, tmp_path):
         process = asking.start()
         wait_until(lambda kill=kill: n_lines(asking.answers) >= 15 * kill)
         process.kill()
-        assert process.wait(timeout=20) == -signal.SIGKILL
-        process.stderr.close()
+        process.join(20)
+        assert process.exitcode == -signal.SIGKILL
         assert not asking.file.exists()
     assert types_of(asking.results()) == {"succeeded": n_requests}
     # The last lines of a process that was killed may still have been asked after its death.
@@ -529,10 +520,10 @@ def test_an_interrupt_waits_for_what_is_in_flight_and_ends(slow_server, tmp_path
     asking = Asking(tmp_path, 2000)
     process = asking.start()
     wait_until(lambda: n_lines(asking.answers) >= 10)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
-    assert process.returncode == -signal.SIGINT
-    assert said.rstrip().endswith("KeyboardInterrupt")
+    os.kill(process.pid, signal.SIGINT)
+    process.join(20)
+    assert process.exitcode == 1
+    assert asking.said.read_text().rstrip().endswith("KeyboardInterrupt")
     assert {post.status for post in slow_server.ledger.posts} == {200}
     assert 10 <= len(asking.kept()) == len(slow_server.ledger.posts) < 1000
 
@@ -543,9 +534,10 @@ def test_an_interrupt_ends_a_long_wait_at_once(scripted, tmp_path):
     process = asking.start()
     wait_until(lambda: server.asked)
     time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
-    assert process.returncode == -signal.SIGINT
+    os.kill(process.pid, signal.SIGINT)
+    process.join(5)
+    assert process.exitcode == 1
+    assert asking.said.read_text().rstrip().endswith("KeyboardInterrupt")
     assert len(server.asked) <= IN_FLIGHT
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_probes.sampling import prefixes
@@ -53,6 +53,7 @@ def test_a_prefix_ends_with_a_word_before_white_space_and_within_bounds(text, ke
         assert cut(text, key, bounds) == prefix
 
 
+@settings(max_examples=40)
 @given(st.lists(TEXTS, max_size=12))
 def test_sql_and_python_agree_on_what_can_be_cut(tmp_path_factory, texts):
     rows = [{"id": f"p{number}", "url": "u", "text": text} for number, text in enumerate(texts)]

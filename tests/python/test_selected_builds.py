@@ -54,6 +54,7 @@ def behind(table: str) -> set[str]:
     return (found & nodes.keys()) | {name for name, node in nodes.items() if node.news}
 
 
+@pytest.mark.rounds
 def test_an_evaluation_gives_the_same_tables_as_a_full_build(finished):
     finished.runs(*EVALUATE)
     selected = tables_of(finished)
