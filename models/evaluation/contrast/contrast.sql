@@ -5,33 +5,23 @@
 with
 
 -- Numbers stand for their columns, which would be compared again in each step.
-numbered as (
-
-    select
-        {{ group }},
-        row_number() over (order by {{ group }}) as group_number,
-        count(*) as n_pairs,
-    from {{ ref('contrast_groups') }}
-    group by {{ group }}
-
-),
-
 pairs as (
 
     select
-        numbered.group_number,
-        numbered.n_pairs,
-        groups.source_model,
-        groups.doc_id,
-        groups.probe_id,
-        groups.atom_value,
-        groups.wrong_answer_value,
-        groups.margin,
-        groups.accuracy,
-        groups.resampled_accuracy,
-        groups.is_nested,
-    from {{ ref('contrast_groups') }} as groups
-    join numbered using ({{ group }})
+        *,
+        dense_rank() over (order by {{ group }}) as group_number,
+    from {{ ref('contrast_groups') }}
+
+),
+
+numbered as (
+
+    select
+        group_number,
+        {{ group }},
+        count(*) as n_pairs,
+    from pairs
+    group by all
 
 ),
 
@@ -71,10 +61,18 @@ ranked as (
 placed as (
 
     select
-        pairs.* exclude (n_pairs, atom_value, wrong_answer_value),
-        atoms.n_wrong_answers_below / n_pairs as atom_placement,
-        1 - wrong_answers.n_atoms_below / n_pairs as wrong_answer_placement,
+        pairs.group_number,
+        pairs.source_model,
+        pairs.doc_id,
+        pairs.probe_id,
+        pairs.margin,
+        pairs.accuracy,
+        pairs.resampled_accuracy,
+        pairs.is_nested,
+        atoms.n_wrong_answers_below / numbered.n_pairs as atom_placement,
+        1 - wrong_answers.n_atoms_below / numbered.n_pairs as wrong_answer_placement,
     from pairs
+    join numbered using (group_number)
     join ranked as atoms
         on pairs.group_number = atoms.group_number and pairs.atom_value = atoms.value
     join ranked as wrong_answers
