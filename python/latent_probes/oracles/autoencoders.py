@@ -41,9 +41,11 @@ DESCRIPTION = re.compile(r"<explanation>\s*(.*?)\s*(?:</explanation>|\Z)", re.DO
 INTRODUCTION = "A description of a language model's hidden state in the middle of a text:\n\n"
 # What the file of a stranger can raise, however it is nested and whatever its numbers are.
 UNREADABLE = (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+# A verbalizer describes the state at one token.
+POSITIONS = 1
 ASSUMED = {
     "layer_is": "the output of model.layers[L]",
-    "positions": 1,
+    "positions": POSITIONS,
     "inject": "embedding",
     "described": "greedily",
     "longest_description": LONGEST_DESCRIPTION,
@@ -70,8 +72,7 @@ class Contract:
     template: str
     layer_origin: str
 
-    # Of a state at one token.
-    positions = 1
+    positions = POSITIONS
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -90,7 +91,6 @@ class Contract:
         """One line for a person, with the origin of each setting."""
         stated = {name: f"from {FILE}" for name in self.settings if name not in ASSUMED}
         origins = stated | dict.fromkeys(ASSUMED, "assumed") | {"layers": self.layer_origin}
-        origins |= dict.fromkeys(("positions", "inject"), "of every verbalizer")
         return "; ".join(
             f"{name} {self.settings[name]!r} ({origins[name]})"
             for name in origins
@@ -115,6 +115,7 @@ def read(folder: Path, layers: tuple[int, ...] | None, n_layers: int, model: str
             )
         stated, tokens = found.get("extraction_layer_index"), found["tokens"]
         templates, width = found["prompt_templates"], int(found["d_model"])
+        name = next((name for name in VERBALIZERS if name in templates), "av")
         contract = Contract(
             layers=() if stated is None else (layer_of(stated),),
             width=width,
@@ -125,7 +126,7 @@ def read(folder: Path, layers: tuple[int, ...] | None, n_layers: int, model: str
                 int(tokens["injection_left_neighbor_id"]),
                 int(tokens["injection_right_neighbor_id"]),
             ),
-            template=str(templates.get("actor") or templates["av"]),
+            template=str(templates[name]),
             layer_origin=f"from {FILE}",
         )
     except (*UNREADABLE, yaml.YAMLError) as error:

@@ -92,16 +92,14 @@ def refuse_invalid(home: Home) -> None:
 
 def build_before_run(home: Home) -> None:
     """Update the models that a run reads before it sends requests; reports follow after the run."""
-    refuse_invalid(home)
-    if not is_current(home, tested=False):
-        build_queue(home)
+    build_part(home, ASKED_FROM, "updating the queue")
 
 
-def build_part(home: Home, names: Iterable[str]) -> None:
+def build_part(home: Home, names: Iterable[str], what: str = "building what is read") -> None:
     """Update these tables and what they need; the next complete build makes all others."""
     refuse_invalid(home)
     if not is_current(home, tested=False):
-        update(home, names, "building what is read")
+        update(home, names, what)
 
 
 def build_queue(home: Home) -> None:
