@@ -137,7 +137,9 @@ def show(home: Home) -> None:
         terminal.say(f"{model} has no known price: add a line to seeds/model_prices.csv.")
     costs = ", ".join(f"{total} at {name}" for total, name in zip(sums, paid, strict=True))
     others = f", without {' and '.join(unserved)}" if unserved else ""
-    terminal.say(f"Expected cost{others}: {costs}.")
+    # Without a price, no limit can be named.
+    how = "" if limits else " (--max-cost assumes maximum answer length)"
+    terminal.say(f"Expected cost{others}: {costs}{how}.")
     if limits:
         enough = ", ".join(f"{usd} at {name}" for name, usd in limits)
         terminal.say(
