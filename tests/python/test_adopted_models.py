@@ -100,7 +100,7 @@ def use_models(checkout: Checkout, models: Path) -> None:
     adapted = adapters.load(model, found.folder, is_same_model=False)
     for condition in ("real_state", "other_document_state"):
         oracle = asking.Method("tiny", "oracle", condition, model, agreed, scopes=("word",))
-        oracle.adapter, oracle.without_adapter = found.described(), adapted.disable_adapter
+        oracle.adapter, oracle.without_adapter = found, adapted.disable_adapter
         oracle.saved = SavedStates(states, model, agreed.layers)
         assert asking.ask(home, oracle, 1) > 0
     warehouse.build(home, tested=False)
