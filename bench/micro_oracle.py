@@ -18,26 +18,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import duckdb
 import peft
 import tokenizers
 import torch
 import transformers
+from oracle_project import CONDITIONS, leaderboard_of, project_in, run_in
 
-ROOT = Path(__file__).parents[1]
 SEED = 1
 LAYER, POSITIONS = 2, 3
 N_SIBLINGS = 4
-CONDITIONS = ("real_state", "no_state", "other_document_state")
 ORACLE, EXCHANGED, UNTRAINED = "oracle", "trained on others' states", "untrained adapter"
 END = "<|endoftext|>"
 CHAT = (
@@ -321,24 +316,6 @@ def write_rollouts(path: Path, known: list[dict], n_documents: int) -> None:
                 file.write(json.dumps(row) + "\n")
 
 
-def project_in(folder: Path, n_documents: int) -> Path:
-    """A copy of the project with one round of the offline baseline and no controls."""
-    for name in ("models", "macros", "seeds", "tests"):
-        shutil.copytree(
-            ROOT / name, folder / name, ignore=shutil.ignore_patterns("python", "__pycache__")
-        )
-    for name in ("dbt_project.yml", "profiles.yml", "pyproject.toml"):
-        shutil.copy2(ROOT / name, folder / name)
-    (folder / "python").symlink_to(ROOT / "python")
-    for name, line in (
-        ("rounds", f"1,{n_documents},1,micro,-2,5,lexical,lexical,lexical,false\n"),
-        ("round_controls", ""),
-    ):
-        path = folder / "seeds" / f"{name}.csv"
-        path.write_text(path.read_text().splitlines()[0] + "\n" + line)
-    return folder
-
-
 def main() -> int:
     """Train, ask, evaluate and judge the result."""
     parser = argparse.ArgumentParser()
@@ -364,57 +341,27 @@ def main() -> int:
                 )
         project = folder / "project"
         if not project.exists():
-            project_in(project, options.documents)
+            project_in(project, options.documents, "micro")
             write_rollouts(folder / "rollouts.jsonl", known, options.documents)
-
-        def run(*command: str) -> None:
-            print("$ latent-probes", " ".join(command), flush=True)
-            subprocess.run(
-                [sys.executable, "-c", "from latent_probes.cli import main; main()", *command],
-                cwd=project,
-                env=os.environ
-                | {
-                    "LATENT_PROBES_HOME": "home",
-                    "PYTHONPATH": str(ROOT / "python"),
-                    "OMP_NUM_THREADS": "1",
-                },
-                check=True,
-            )
-
-        adapters = {ORACLE: oracle, EXCHANGED: exchanged, UNTRAINED: untrained}
-        run("land", str(folder / "rollouts.jsonl"))
-        run("run", "--provider", "lexical")
-        run("export")
-        for name, adapter in adapters.items():
-            for condition in CONDITIONS:
-                run(
-                    *("ask-oracle", "--name", name, "--model", str(base), "--same-model"),
-                    *("--adapter", str(adapter), "--condition", condition, "--device", "cpu"),
-                    *("--positions", str(POSITIONS), "--scope", "sentence"),
-                )
-        for condition in CONDITIONS:
-            run(
-                *("ask-oracle", "--name", "base model, text", "--method", "text"),
-                *("--model", str(base), "--condition", condition, "--device", "cpu"),
-                *("--scope", "sentence"),
-            )
-        run(*("evaluate", "--name", ORACLE, "--condition", "real_state"), "--provider", "lexical")
-        with duckdb.connect(str(project / "home" / "warehouse.duckdb"), read_only=True) as found:
-            board = found.execute(
-                "select oracle, headline, headline_low, headline_high, minus_no_state, "
-                "minus_other_state, n_documents from oracle_leaderboard where is_headline "
-                "order by headline desc nulls last"
-            ).fetchall()
-    print(
-        f"{'method':<26}{'headline':>9}{'low':>7}{'high':>7}{'- none':>8}{'- other':>9}{'docs':>6}"
-    )
-    for name, *figures, n_documents in board:
-        shown = [f"{figure:.2f}" if figure is not None else "" for figure in figures]
-        widths = (9, 7, 7, 8, 9)
-        line = "".join(f"{one:>{width}}" for one, width in zip(shown, widths, strict=True))
-        print(f"{name:<26}{line}{n_documents or '':>6}")
+        asked = {
+            name: ("--adapter", str(adapter), "--same-model", "--positions", str(POSITIONS))
+            for name, adapter in ((ORACLE, oracle), (EXCHANGED, exchanged), (UNTRAINED, untrained))
+        } | {"base model, text": ("--method", "text")}
+        shared = ("--model", str(base), "--scope", "sentence", "--device", "cpu")
+        run_in(
+            project,
+            ("land", str(folder / "rollouts.jsonl")),
+            ("run", "--provider", "lexical"),
+            ("export",),
+            *(
+                ("ask-oracle", "--name", name, "--condition", condition, *how, *shared)
+                for name, how in asked.items()
+                for condition in CONDITIONS
+            ),
+            ("evaluate", "--name", ORACLE, "--condition", "real_state", "--provider", "lexical"),
+        )
+        lows = leaderboard_of(project)
     print(f"{(time.monotonic() - started) / 60:.1f} minutes")
-    lows = {name: low for name, _, low, *_ in board}
     others = [lows.get(name) for name in (EXCHANGED, UNTRAINED)]
     is_seen = (lows.get(ORACLE) or 0) > 0 and all(low is None or low <= 0 for low in others)
     print("reading is seen" if is_seen else "reading is NOT seen")
