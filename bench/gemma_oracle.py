@@ -28,6 +28,7 @@ from pathlib import Path
 
 import duckdb
 import micro_oracle
+import numpy
 import peft
 import torch
 import transformers
@@ -37,6 +38,7 @@ from oracle_project import CONDITIONS, leaderboard_of, project_in, run_in
 from latent_probes.common import sql
 from latent_probes.providers import lexical
 from latent_probes.sampling import tokenizing
+from latent_probes.warehouse.functions import intervals
 
 LAYER, POSITIONS = 9, 10
 BATCH = 16
@@ -254,13 +256,54 @@ def train(folder: Path, untrained: Path, base: Path, steps: list[list], *, excha
     save(folder)
 
 
+def print_log_probabilities(project: Path) -> None:
+    """Print by how much the real state raises the atom's log-probability, in nats an atom.
+
+    Scores are of greedy answers, which a state can move without changing them.
+    """
+    home = project / "home"
+    with duckdb.connect(str(home / "landing.duckdb"), read_only=True) as found:
+        found.execute(f"attach {sql.literal(home / 'warehouse.duckdb')} as made (read_only)")
+        rows = found.execute(
+            """
+            select
+                oracle,
+                target,
+                other.condition,
+                list(n_probes order by doc_id),
+                list(difference order by doc_id),
+            from (
+                select
+                    oracle,
+                    probes.target,
+                    other.condition,
+                    probes.doc_id,
+                    count(*) as n_probes,
+                    sum(answers.logp_atom - other.logp_atom) as difference,
+                from oracle_answers as answers
+                inner join oracle_answers as other using (oracle, probe_id)
+                inner join made.probes using (probe_id)
+                where answers.condition = 'real_state' and other.condition != 'real_state'
+                group by all
+            ) as other
+            group by all
+            order by all
+            """
+        ).fetchall()
+    print("log P(atom) with the real state minus another condition's, and its 95 % interval")
+    for oracle, target, condition, counts, sums in rows:
+        low, high = intervals.mean_interval(numpy.array(sums), numpy.array(counts), 1000, 1)
+        mean = sum(sums) / sum(counts)
+        print(f"{oracle:<26}{target:<8}{condition:<22}{mean:>7.2f}{low:>8.2f}{high:>8.2f}")
+
+
 def main() -> None:
     """Land, train, ask, evaluate."""
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
     parser.add_argument("siblings", type=Path)
     parser.add_argument("--documents", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--until", choices=("examples", "adapters", "end"), default="end")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
@@ -311,12 +354,7 @@ def main() -> None:
             ("evaluate", "--name", "oracle", "--condition", "real_state", "--provider", "lexical"),
         )
         leaderboard_of(project)
-        with duckdb.connect(str(project / "home" / "warehouse.duckdb"), read_only=True) as found:
-            found.sql(
-                "select oracle, condition, target, n_scored, n_empty, score_mean, "
-                "contrast_accuracy from oracle_scores where scope = 'all' and band = 'all' "
-                "and typicality = 'all' and fold = 'all' order by all"
-            ).show()
+        print_log_probabilities(project)
     print(f"{DEVICE}: {(time.monotonic() - started) / 60:.1f} minutes")
 
 
