@@ -27,12 +27,11 @@ import peft
 import torch
 import transformers
 
-from latent_probes.common.home import Home
 from latent_probes.local_models import tokens
 from latent_probes.local_models.readings import LONGEST_ANSWER
 from latent_probes.local_models.states import Document
-from latent_probes.oracles import asking, contract, prompts
-from latent_probes.oracles.asking import Method
+from latent_probes.oracles import contract, methods, prompts
+from latent_probes.oracles.methods import Method, Shard
 from latent_probes.oracles.prompts import Question
 from latent_probes.sampling import tokenizing
 from latent_probes.sampling.language_model import LanguageModel
@@ -211,7 +210,7 @@ def main() -> None:
     )
     questions, documents = probes_of(model.tokenizer, options.documents)
     by_id = {document.document_id: document for document in documents}
-    home = Home(Path("none"), Path("none"))
+    shard = Shard(questions, documents, {}, len(questions), 0)
     print(f"{device}, {n_weights / 1e9:.2f} billion weights, {model.settings['dtype']}", flush=True)
     some = questions[:: max(1, len(questions) // options.plain)][: options.plain]
 
@@ -221,14 +220,14 @@ def main() -> None:
             for one in some
         }
 
-    def batched() -> asking.Result:
-        return asking.answered(home, method, questions, documents)
+    def batched() -> methods.Result:
+        return methods.answered(method, shard)
 
     with torch.inference_mode():
         # The first passes are slower than all others.
         asked_plainly(method, adapted, some[0], by_id[some[0].document_id])
         one_by_one = measured(device, len(some), plain)
-    asking.answered(home, method, questions[: options.batch_size], documents)
+    methods.answered(method, shard.first(options.batch_size))
     together = measured(device, len(questions), batched)
     differences = [
         abs(logp - theirs) / max(1, len(model.tokenizer(text)["input_ids"]))

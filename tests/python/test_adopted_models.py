@@ -19,7 +19,7 @@ pytestmark = pytest.mark.oracle
 from latent_probes import warehouse  # noqa: E402
 from latent_probes.common.home import Home  # noqa: E402
 from latent_probes.local_models import activations, scores  # noqa: E402
-from latent_probes.oracles import adapters, asking, contract  # noqa: E402
+from latent_probes.oracles import adapters, asking, contract, methods  # noqa: E402
 from latent_probes.oracles.saved import SavedStates  # noqa: E402
 from latent_probes.sampling import resamples as resampling  # noqa: E402
 from latent_probes.sampling.language_model import LanguageModel  # noqa: E402
@@ -99,7 +99,7 @@ def use_models(checkout: Checkout, models: Path) -> None:
     agreed = contract.read(found.folder, {"positions": 2}, small_oracles.LAYERS, "base")
     adapted = adapters.load(model, found.folder, is_same_model=False)
     for condition in ("real_state", "other_document_state"):
-        oracle = asking.Method("tiny", "oracle", condition, model, agreed, scopes=("word",))
+        oracle = methods.Method("tiny", "oracle", condition, model, agreed, scopes=("word",))
         oracle.adapter, oracle.without_adapter = found, adapted.disable_adapter
         oracle.saved = SavedStates(states, model, agreed.layers)
         assert asking.ask(home, oracle, 1) > 0

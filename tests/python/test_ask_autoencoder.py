@@ -21,7 +21,7 @@ from latent_probes.cli.oracles import refuse_unused  # noqa: E402
 from latent_probes.evaluation.oracles import OracleError  # noqa: E402
 from latent_probes.local_models import ReadingError, tokens  # noqa: E402
 from latent_probes.local_models.states import Document  # noqa: E402
-from latent_probes.oracles import AUTOENCODER, adapters, asking, autoencoders, hidden  # noqa: E402
+from latent_probes.oracles import AUTOENCODER, adapters, asking, autoencoders, hidden, methods  # noqa: E402
 from latent_probes.oracles.autoencoders import Verbalizer  # noqa: E402
 from latent_probes.sampling.language_model import LanguageModel  # noqa: E402
 
@@ -61,8 +61,8 @@ def method(base: Path, folder: Path, condition: str = "real_state", name: str = 
     source.ends |= set(range(0, len(source.tokenizer), 3))
     found = adapters.found_at(str(folder))
     agreed = autoencoders.read(found.folder, None, small_oracles.LAYERS, "base")
-    asked = asking.Method(name, AUTOENCODER, condition, source, agreed, found)
-    asked.verbalizer = Verbalizer(loaded(folder), agreed, source)
+    asked = methods.Method(name, AUTOENCODER, condition, source, agreed, found)
+    asked.verbalizer = Verbalizer(loaded(folder), agreed)
     asked.verbalizer.model.ends |= set(range(0, len(source.tokenizer), 5))
     return asked
 
@@ -104,7 +104,7 @@ def plainly(model, ids: list[int], place: int, state: torch.Tensor, scale: float
 
 def test_a_description_is_that_of_a_plain_loop(base, folder):
     agreed = autoencoders.read(folder, None, small_oracles.LAYERS, "base")
-    verbalizer = Verbalizer(loaded(folder), agreed, loaded(base))
+    verbalizer = Verbalizer(loaded(folder), agreed)
     model, state = verbalizer.model.model, state_of(base)
     assert (
         verbalizer.model.tokenizer.decode(verbalizer.ids)
@@ -129,7 +129,7 @@ def test_a_description_is_that_of_a_plain_loop(base, folder):
 
 def test_the_state_takes_the_place_of_the_embedding_to_a_millionth(base, folder):
     agreed = autoencoders.read(folder, None, small_oracles.LAYERS, "base")
-    verbalizer, state = Verbalizer(loaded(folder), agreed, loaded(base)), state_of(base)
+    verbalizer, state = Verbalizer(loaded(folder), agreed), state_of(base)
     kept: dict[str, torch.Tensor] = {}
     first = hidden.blocks(verbalizer.model)[0]
     hook = first.register_forward_pre_hook(lambda module, given: kept.update(first=given[0]))
@@ -224,7 +224,8 @@ def test_a_file_that_does_not_say_how_to_ask_is_refused(base, folder, tmp_path):
         place = changed(folder, tmp_path / str(len(list(tmp_path.iterdir()))), **others)
         with pytest.raises(OracleError) as error:
             agreed = autoencoders.read(place, layers, small_oracles.LAYERS, "base")
-            Verbalizer(loaded(place), agreed, loaded(base))
+            autoencoders.refuse_other_width(agreed, loaded(base))
+            Verbalizer(loaded(place), agreed)
         return str(error.value)
 
     tokens_of = yaml.safe_load((folder / "nla_meta.yaml").read_text())["tokens"]

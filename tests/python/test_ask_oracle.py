@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -24,9 +25,19 @@ from latent_probes.evaluation import oracles  # noqa: E402
 from latent_probes.evaluation.oracles import OracleError  # noqa: E402
 from latent_probes.local_models import ReadingError, activations, shards, states, tokens  # noqa: E402
 from latent_probes.local_models.states import Document  # noqa: E402
-from latent_probes.oracles import adapters, asking, contract, hidden, logit_lens, prompts  # noqa: E402
+from latent_probes.oracles import (  # noqa: E402
+    adapters,
+    asking,
+    contract,
+    hidden,
+    logit_lens,
+    methods,
+    prompts,
+    workers,
+)
 from latent_probes.oracles.reader import Halving, OracleReader  # noqa: E402
 from latent_probes.oracles.saved import SavedStates  # noqa: E402
+from latent_probes.oracles.setups import Setup  # noqa: E402
 from latent_probes.sampling.language_model import LanguageModel, LanguageModelError  # noqa: E402
 
 torch.set_num_threads(1)
@@ -66,7 +77,7 @@ def method(base, adapter, condition="real_state", name="tiny", batch_size=4, giv
     """The oracle as the command asks it."""
     model = loaded(base, batch_size)
     agreed = contract.read(adapter, given, small_oracles.LAYERS, "base")
-    found = asking.Method(name, "oracle", condition, model, agreed)
+    found = methods.Method(name, "oracle", condition, model, agreed)
     adapted = adapters.load(model, adapter, is_same_model=False)
     found.without_adapter = adapted.disable_adapter
     found.adapter = adapters.Adapter("adapter", None, adapter)
@@ -76,7 +87,7 @@ def method(base, adapter, condition="real_state", name="tiny", batch_size=4, giv
 def baseline(base, kind, condition="real_state", layers=(1, 2)):
     """A method without an adapter."""
     agreed = contract.read(None, {"layers": layers}, small_oracles.LAYERS, "base")
-    return asking.Method(kind, kind, condition, loaded(base), agreed)
+    return methods.Method(kind, kind, condition, loaded(base), agreed)
 
 
 def landed(home, table="oracle_answers") -> list[tuple]:
@@ -593,7 +604,7 @@ def test_what_is_known_without_the_model_is_said_before_it_is_loaded(base, adapt
     with pytest.raises(OracleError, match="baseline that answers by itself"):
         asking.refuse_early(home, "Lexical", ["word"])
     with pytest.raises(OracleError, match="--method logit-lens answers only --scope word and lens"):
-        asking.scopes_of("logit-lens", ["word", "sentence"])
+        methods.scopes_of("logit-lens", ["word", "sentence"])
     with pytest.raises(OracleError, match="was trained on"):
         adapters.refuse_other_base(adapter, "another", is_same_model=False)
     asking.ask(home, method(base, adapter), None)
@@ -640,3 +651,66 @@ def test_saved_states_are_found_by_their_place_in_the_text(base, home):
     # Another version of the text, or other tokens of it.
     assert changed("'sampled' as token_source") == {}
     assert changed("token_end + 1 as token_end") == {}
+
+
+@pytest.fixture
+def setup(base, adapter) -> Setup:
+    """The oracle as the command asks it, before its models are loaded."""
+    return Setup(
+        *("tiny", "oracle", "real_state", str(base), None, "auto", 4, ("word", "lens", "sentence")),
+        {"layers": None, **GIVEN},
+        adapters.found_at(str(adapter)),
+        is_same_model=False,
+        states=None,
+    )
+
+
+def asked_on_two(home, setup: Setup) -> int:
+    """Ask on the CPU twice over."""
+    with workers.started(setup, ["cpu"]) as processes:
+        asked = setup.on("cpu")
+        workers.wait_for_models(asked, processes)
+        return asking.ask(home, asked, None, processes)
+
+
+def test_several_devices_give_the_answers_of_one(home, setup, monkeypatch, capsys):
+    monkeypatch.setattr(asking, "SHARD_DOCUMENTS", 1)
+    alone = small_oracles.home_in(home.folder / "alone")
+    assert asking.ask(alone, setup.on("cpu"), None) == asked_on_two(home, setup) == 15
+    assert "4 at a time on each of 2 devices" in capsys.readouterr().out
+    assert said(home) == said(alone)
+
+
+def test_a_process_that_ends_loses_no_landed_answer(home, setup, monkeypatch):
+    monkeypatch.setattr(asking, "SHARD_DOCUMENTS", 1)
+    received = workers.Worker.received
+
+    def killed(worker):
+        found = received(worker)
+        worker.process.kill()
+        worker.process.join()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers.Worker, "received", killed)
+        with pytest.raises(LanguageModelError, match=r"--device cpu has ended \(exit code -9\)"):
+            asked_on_two(home, setup)
+    kept = answers(home)
+    assert 0 < len(kept) < 15
+    assert asked_on_two(home, setup) == 15 - len(kept)
+    assert answers(home).items() >= kept.items()
+
+
+def test_what_goes_wrong_in_a_process_is_said_once(setup):
+    wrong = replace(setup, given={"layers": None, "hook_layer": 9})
+    with (
+        workers.started(wrong, ["cpu"]) as processes,
+        pytest.raises(OracleError, match="has no layer 9"),
+    ):
+        workers.wait_for_models(setup.on("cpu"), processes)
+    other = replace(setup, given=setup.given | {"positions": 1})
+    with (
+        workers.started(other, ["cpu"]) as processes,
+        pytest.raises(OracleError, match="another revision"),
+    ):
+        workers.wait_for_models(setup.on("cpu"), processes)

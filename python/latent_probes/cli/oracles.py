@@ -109,8 +109,17 @@ def ask_oracle(
     documents: options.Documents = None,
     revision: options.Revision = None,
     dtype: options.Dtype = "auto",
-    device: options.Device = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Prompts answered at a time.")] = 16,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="cpu, cuda, … (default: cuda if available). Of several, such as cuda:0,cuda:1, "
+            "each has a copy of the models and answers a share of the documents.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Prompts answered at a time on a device.")
+    ] = 16,
 ) -> None:
     """Ask an activation oracle about the states at the splits of published probes.
 
@@ -128,7 +137,8 @@ def ask_oracle(
     from latent_probes.common import terminal
     from latent_probes.evaluation import oracles
     from latent_probes.local_models.scores import SCOPES
-    from latent_probes.oracles import adapters, asking, autoencoders, contract, pending, saved
+    from latent_probes.oracles import adapters, asking, methods, pending, saved, workers
+    from latent_probes.oracles.setups import Setup
     from latent_probes.sampling import language_model, tokenizing
 
     options.one_of(method, list(METHODS))
@@ -152,7 +162,7 @@ def ask_oracle(
     with working("answers of finished documents have landed; rerun to continue") as here:
         # What is missing is reported before anything else is done.
         oracles.published(here)
-        scopes = asking.scopes_of(method, scope)
+        scopes = methods.scopes_of(method, scope)
         language_model.libraries()
         tokenizing.refuse_missing(model)
         found = None
@@ -165,40 +175,24 @@ def ask_oracle(
             else:
                 base = tokenizing.short_name(model)
                 adapters.refuse_other_base(found.folder, base, is_same_model=same_model)
-        folder = found.folder if found else None
-
-        def agreed_with(n_layers: int, model: str) -> contract.Contract | autoencoders.Contract:
-            if found is not None and found.is_verbalizer:
-                return autoencoders.read(found.folder, chosen, n_layers, model)
-            return contract.read(folder, given, n_layers, model)
-
+        setup = Setup(
+            *(name, method, condition, model, revision, dtype, batch_size, scopes, given, found),
+            is_same_model=same_model,
+            states=states,
+        )
         # The number of layers is known only with the model.
-        agreed_with(sys.maxsize, model)
+        setup.agreed(sys.maxsize, model)
         if states is not None:
             saved.settings_of(states)
         warehouse.build_part(here, pending.READ)
         asking.refuse_early(here, name, scopes)
-        source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
-        n_layers = source.model.config.get_text_config().num_hidden_layers
-        agreed = agreed_with(n_layers, source.name)
-        asked = asking.Method(name, method, condition, source, agreed, found, scopes=scopes)
-        if found is not None:
-            terminal.say(agreed.described())
-        elif method != "text" and isinstance(agreed, contract.Contract):
-            terminal.say(f"layers {list(agreed.layers)} ({agreed.origins['layers']})")
-        if found is not None and isinstance(agreed, autoencoders.Contract):
-            place = found.name if found.revision else str(found.folder)
-            asked.verbalizer = autoencoders.Verbalizer(
-                language_model.LanguageModel(place, found.revision, dtype, device, batch_size),
-                agreed,
-                source,
-            )
-        elif found is not None:
-            adapted = adapters.load(source, found.folder, is_same_model=same_model)
-            asked.without_adapter = adapted.disable_adapter
-        if states is not None:
-            asked.saved = saved.SavedStates(states, source, agreed.layers)
-        n_landed = asking.ask(here, asked, documents)
+        devices = device.split(",") if device else []
+        with workers.started(setup, devices[1:]) as processes:
+            asked = setup.on(devices[0] if devices else None)
+            if method != "text":
+                terminal.say(asked.described())
+            workers.wait_for_models(asked, processes)
+            n_landed = asking.ask(here, asked, documents, processes)
     if n_landed:
         terminal.say(
             f"landed {n_landed:,} answers of {name} under {condition}: next, `latent-probes "

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from latent_probes.common import terminal
 from latent_probes.evaluation.oracles import OracleError
 from latent_probes.local_models import ReadingError
 from latent_probes.oracles import prompts
@@ -188,20 +187,14 @@ def with_layer(
 class Verbalizer(OracleReader):
     """A model that describes states; ``n_untagged`` counts descriptions without tags so far.
 
-    Raises OracleError if the model is of another width than the base model, or its tokenizer is not
+    Raises OracleError if the model is of another width than the contract's, or its tokenizer is not
     that of the contract.
     """
 
-    def __init__(self, model: LanguageModel, contract: Contract, base: LanguageModel):
+    def __init__(self, model: LanguageModel, contract: Contract):
         super().__init__(model, 0, "exact", 1.0)
         self.contract = contract
-        widths = {one.name: one.model.config.get_text_config().hidden_size for one in (base, model)}
-        for name, width in widths.items():
-            if width != contract.width:
-                raise OracleError(
-                    f"the verbalizer describes states of {contract.width} numbers, and {name} has "
-                    f"{width}: use the base model that it was trained for as --model"
-                )
+        refuse_other_width(contract, model)
         self.ids, self.place = prompt_of(model.tokenizer, contract)
         self.forget_counts()
 
@@ -253,13 +246,15 @@ class Verbalizer(OracleReader):
         self.n_untagged += found is None
         return found[1] if found else text.strip()
 
-    def say_untagged(self) -> None:
-        """Print how many descriptions had no tags: if many, the verbalizer was asked wrongly."""
-        if self.n_untagged:
-            terminal.say(
-                f"{self.n_untagged:,} of {self.n_described:,} descriptions are not between "
-                "<explanation> tags, and were taken whole"
-            )
+
+def refuse_other_width(contract: Contract, model: LanguageModel) -> None:
+    """Raise OracleError for a model whose states the verbalizer does not describe."""
+    width = model.model.config.get_text_config().hidden_size
+    if width != contract.width:
+        raise OracleError(
+            f"the verbalizer describes states of {contract.width} numbers, and {model.name} has "
+            f"{width}: use the base model that it was trained for as --model"
+        )
 
 
 def prompt_of(tokenizer: PreTrainedTokenizerBase, contract: Contract) -> tuple[list[int], int]:
