@@ -103,7 +103,7 @@ def training_texts(project: Path, siblings: Path) -> list[str]:
             with drawn as (
                 select measures.*
                 from prefix_measures as measures
-                semi join probes using (source_model, doc_id)
+                semi join round_documents using (source_model, doc_id)
             )
 
             select doc_id
@@ -257,44 +257,55 @@ def train(folder: Path, untrained: Path, base: Path, steps: list[list], *, excha
 
 
 def print_log_probabilities(project: Path) -> None:
-    """Print by how much the real state raises the atom's log-probability, in nats an atom.
+    """Print by how much the real state raises log-probabilities (nats an answer).
 
-    Scores are of greedy answers, which a state can move without changing them.
+    Of the atom, and of the atom over the wrong answer. A state can do so without changing the
+    greedy answers that scores are of.
     """
     home = project / "home"
     with duckdb.connect(str(home / "landing.duckdb"), read_only=True) as found:
         found.execute(f"attach {sql.literal(home / 'warehouse.duckdb')} as made (read_only)")
         rows = found.execute(
             """
-            select
-                oracle,
-                target,
-                other.condition,
-                list(n_probes order by doc_id),
-                list(difference order by doc_id),
-            from (
+            with differences as (
+
                 select
-                    oracle,
+                    real.oracle,
                     probes.target,
                     other.condition,
                     probes.doc_id,
                     count(*) as n_probes,
-                    sum(answers.logp_atom - other.logp_atom) as difference,
-                from oracle_answers as answers
+                    sum(real.logp_atom - other.logp_atom) as atom,
+                    sum(real.logp_atom - real.logp_ipa - other.logp_atom + other.logp_ipa)
+                        as margin,
+                from oracle_answers as real
                 inner join oracle_answers as other using (oracle, probe_id)
                 inner join made.probes using (probe_id)
-                where answers.condition = 'real_state' and other.condition != 'real_state'
+                where real.condition = 'real_state' and other.condition != 'real_state'
                 group by all
-            ) as other
+
+            )
+
+            select
+                oracle,
+                target,
+                condition,
+                list(n_probes order by doc_id),
+                list(atom order by doc_id),
+                list(margin order by doc_id),
+            from differences
             group by all
             order by all
             """
         ).fetchall()
-    print("log P(atom) with the real state minus another condition's, and its 95 % interval")
-    for oracle, target, condition, counts, sums in rows:
-        low, high = intervals.mean_interval(numpy.array(sums), numpy.array(counts), 1000, 1)
-        mean = sum(sums) / sum(counts)
-        print(f"{oracle:<26}{target:<8}{condition:<22}{mean:>7.2f}{low:>8.2f}{high:>8.2f}")
+    print("with the real state minus another condition, and 95 % interval: log P(atom); the same")
+    print("minus log P(wrong answer)")
+    for oracle, target, condition, counts, *both in rows:
+        shown = f"{oracle:<26}{target:<8}{condition:<22}"
+        for sums in both:
+            low, high = intervals.mean_interval(numpy.array(sums), numpy.array(counts), 1000, 1)
+            shown += f"{sum(sums) / sum(counts):>7.2f}{low:>8.2f}{high:>8.2f}"
+        print(shown)
 
 
 def main() -> None:
@@ -315,9 +326,9 @@ def main() -> None:
         if not (base / "tokenizer.json").exists():
             save_base(options.model, base)
         if not project.exists():
-            project_in(project, options.documents, "siblings")
             write_rollouts(folder / "rollouts.jsonl", options.siblings)
-        lines = folder / "examples.jsonl"
+            project_in(project, options.documents, "siblings")
+        lines = folder / f"examples-{options.steps}.jsonl"
         if not lines.exists():
             run_in(
                 project,
@@ -328,7 +339,7 @@ def main() -> None:
             write_examples(lines, training_texts(project, options.siblings), options.steps)
         if options.until == "examples":
             return
-        steps = [json.loads(line) for line in lines.read_text().splitlines()][: options.steps]
+        steps = [json.loads(line) for line in lines.read_text().splitlines()]
         oracle, exchanged, untrained = (folder / name for name in ("oracle", "exchanged", "none"))
         for adapter in (oracle, exchanged):
             if not (adapter / "ao_config.json").exists():

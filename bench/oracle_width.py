@@ -2,10 +2,10 @@
 
 A model of Qwen3-8B's sizes (36 layers, width 4,096) and an oracle's adapter (LoRA, rank 64, all
 linear layers), both with random weights, are asked about texts of the bundled sample: ten states of
-each of the layers 9, 18 and 27. What `ask-oracle` does, in batches, is compared with the public
-recipe written plainly: one probe after the other, each with a pass over its document, a generation,
-and a pass for each of the two answers to score. Random weights never end an answer, so each has its
-maximum of 96 tokens.
+each of the layers 9, 18 and 27. The part of `ask-oracle` that runs the model, in batches, is
+compared with the public recipe written plainly: one probe after the other, each with a pass over
+its document, a generation, and a pass for each of the two answers to score. No token ends an
+answer here, so that each has its maximum of 96.
 
 Prints, for each, probes and tokens of answers a second and peak memory, and by how much their
 log-probabilities differ. Needs the extras lm and oracle, and a GPU with 40 GB; --tiny runs small

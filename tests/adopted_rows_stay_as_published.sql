@@ -2,6 +2,8 @@
 -- documents with their probes, answers and scores, answers in other arms, continuations shown in full, values
 -- of text readers, slots without a probe, and folds. Not compared: the meaning of a reason, which is this
 -- project's, answers in arms that were asked here, and values of local models that were run here.
+-- Where nothing is adopted, commands do not run it: it would compare all that is published with nothing.
+{{ config(meta={'only_with': 'landing.adopted_sets'}) }}
 {% set siblings -%}
     (
         select

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ peft = pytest.importorskip("peft", reason="the extra oracle is not installed")
 pytestmark = pytest.mark.oracle
 
 # Only where their libraries are installed.
+from latent_probes.cli import options  # noqa: E402
 from latent_probes.cli.oracles import refuse_unused  # noqa: E402
 from latent_probes.evaluation import oracles  # noqa: E402
 from latent_probes.evaluation.oracles import OracleError  # noqa: E402
@@ -673,26 +675,47 @@ def asked_on_two(home, setup: Setup) -> int:
         return asking.ask(home, asked, None, processes)
 
 
-def test_several_devices_give_the_answers_of_one(home, setup, monkeypatch, capsys):
+def test_several_devices_share_documents_and_give_the_answers_of_one(
+    home, setup, monkeypatch, capsys
+):
     monkeypatch.setattr(asking, "SHARD_DOCUMENTS", 1)
     alone = small_oracles.home_in(home.folder / "alone")
-    assert asking.ask(alone, setup.on("cpu"), None) == asked_on_two(home, setup) == 15
+    assert asking.ask(alone, setup.on("cpu"), None) == 15
+    here = []
+
+    def answered_here(method, shard):
+        here.append(shard)
+        return methods.answered(method, shard)
+
+    def large_shards(*given):
+        # More than a pipe holds.
+        for shard in of_documents(*given):
+            yield replace(shard, texts={"unused": "a" * 1_000_000})
+
+    of_documents = asking.shards
+    monkeypatch.setattr(asking, "shards", large_shards)
+    monkeypatch.setattr(workers, "answered", answered_here)
+    assert asked_on_two(home, setup) == 15
+    assert 0 < len(here) < 5
     assert "4 at a time on each of 2 devices" in capsys.readouterr().out
     assert said(home) == said(alone)
+    with duckdb.connect(str(home.landing), read_only=True) as connection:
+        ((environment,),) = connection.execute("select environment from oracle_runs").fetchall()
+    assert json.loads(environment)["device"] == ["cpu", "cpu"]
 
 
 def test_a_process_that_ends_loses_no_landed_answer(home, setup, monkeypatch):
     monkeypatch.setattr(asking, "SHARD_DOCUMENTS", 1)
-    received = workers.Worker.received
+    exchanged = workers.Worker.exchanged
 
-    def killed(worker):
-        found = received(worker)
+    def killed(worker, shard):
+        found = exchanged(worker, shard)
         worker.process.kill()
         worker.process.join()
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(workers.Worker, "received", killed)
+        patch.setattr(workers.Worker, "exchanged", killed)
         with pytest.raises(LanguageModelError, match=r"--device cpu has ended \(exit code -9\)"):
             asked_on_two(home, setup)
     kept = answers(home)
@@ -701,16 +724,35 @@ def test_a_process_that_ends_loses_no_landed_answer(home, setup, monkeypatch):
     assert answers(home).items() >= kept.items()
 
 
-def test_what_goes_wrong_in_a_process_is_said_once(setup):
+def test_what_goes_wrong_in_a_process_is_raised_here_and_printed_nowhere(setup, capfd):
     wrong = replace(setup, given={"layers": None, "hook_layer": 9})
-    with (
-        workers.started(wrong, ["cpu"]) as processes,
-        pytest.raises(OracleError, match="has no layer 9"),
-    ):
-        workers.wait_for_models(setup.on("cpu"), processes)
     other = replace(setup, given=setup.given | {"positions": 1})
-    with (
-        workers.started(other, ["cpu"]) as processes,
-        pytest.raises(OracleError, match="another revision"),
+    asked = setup.on("cpu")
+    for given, error, message in (
+        (wrong, OracleError, "has no layer 9"),
+        (other, OracleError, r"something else than the first device \(positions\)"),
     ):
-        workers.wait_for_models(setup.on("cpu"), processes)
+        with (
+            workers.started(given, ["cpu"]) as processes,
+            pytest.raises(error, match=message),
+        ):
+            workers.wait_for_models(asked, processes)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_unexpected_error_of_a_process_brings_its_traceback():
+    try:
+        raise KeyError("layer")
+    except KeyError as error:
+        found = pickle.loads(pickle.dumps(workers.portable(error)))
+    assert str(found) == "KeyError: 'layer'"
+    assert "raise KeyError" in found.__notes__[0]
+    ours = OracleError("as it is")
+    assert workers.portable(ours) is ours
+
+
+def test_devices_are_different_names():
+    assert options.devices("cuda:0, cuda:1") == ["cuda:0", "cuda:1"]
+    for wrong in ("cpu,", ",", "cuda:0,cuda:0"):
+        with pytest.raises(typer.BadParameter, match="--device must be"):
+            options.devices(wrong)

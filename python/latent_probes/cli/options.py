@@ -47,6 +47,17 @@ def whole_numbers(given: str) -> list[int]:
     return list(map(int, numbers))
 
 
+def devices(given: str) -> list[str]:
+    """Parse devices. Raises BadParameter unless they are different names, separated by commas."""
+    names = [name.strip() for name in given.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise typer.BadParameter(
+            f"--device must be one device, or several different ones, e.g. cuda:0,cuda:1, not "
+            f"{given!r}"
+        )
+    return names
+
+
 def delimiter(given: str) -> str:
     """Parse a delimiter of CSV files. Raises BadParameter unless it is one character."""
     found = {"tab": "\t", "\\t": "\t"}.get(given, given)

@@ -146,6 +146,7 @@ def ask_oracle(
         options.one_of(inject, ["add", "replace"])
     for one in scope or ():
         options.one_of(one, SCOPES)
+    devices = [] if device is None else options.devices(device)
     chosen = None if layers is None else tuple(options.whole_numbers(layers))
     given = {
         "layers": chosen,
@@ -186,7 +187,6 @@ def ask_oracle(
             saved.settings_of(states)
         warehouse.build_part(here, pending.READ)
         asking.refuse_early(here, name, scopes)
-        devices = device.split(",") if device else []
         with workers.started(setup, devices[1:]) as processes:
             asked = setup.on(devices[0] if devices else None)
             if method != "text":

@@ -28,7 +28,8 @@ from latent_probes.oracles.prompts import Question
 from latent_probes.oracles.workers import Worker
 from latent_probes.sampling import rollouts as sampling
 
-# Documents whose states are in memory at a time, and whose answers land together.
+# Documents whose states are in memory at a time, of all devices together; the answers of a device's
+# share land together.
 SHARD_DOCUMENTS = 32
 # Characters of a description that is printed.
 SHOWN = 300
@@ -94,7 +95,7 @@ def ask(home: Home, method: Method, n_documents: int | None, others: Sequence[Wo
     what has landed is kept.
     """
     published = oracles.published(home)
-    run = run_row(method)
+    run = run_row(method, others)
     known = known_answers(home, method, run)
     query = pending.wanted(method.condition, method.scopes, n_documents, published.rounds)
     left = pending.pending(home, query, known)
@@ -105,7 +106,9 @@ def ask(home: Home, method: Method, n_documents: int | None, others: Sequence[Wo
     if not left.documents:
         return 0
     activations.say_other_names(home, method.model.name, [name for name, _ in left.documents])
-    announce(home, method, query, left, 1 + len(others))
+    size = max(1, SHARD_DOCUMENTS // (1 + len(others)))
+    n_shards = math.ceil(len(left.documents) / size)
+    announce(home, method, query, left, n_shards, 1 + len(others))
     report = activations.Report()
     n_landed = n_stateless = n_described = n_untagged = 0
 
@@ -113,8 +116,8 @@ def ask(home: Home, method: Method, n_documents: int | None, others: Sequence[Wo
         return report.add(method.model, document)
 
     with terminal.progress("asking", left.n_probes, "probes") as advance:
-        asked = shards(home, method, query, left, SHARD_DOCUMENTS, fits)
-        for shard, result in workers.answered_on_all(method, others, asked):
+        asked = shards(home, method, query, left, size, fits)
+        for shard, result in workers.answered_on_all(method, others, asked, n_shards):
             n_landed += land(home, method, run, published.build, result)
             n_stateless += shard.n_stateless
             n_described += result.n_described
@@ -132,10 +135,13 @@ def ask(home: Home, method: Method, n_documents: int | None, others: Sequence[Wo
     return n_landed
 
 
-def run_row(method: Method) -> dict[str, str]:
+def run_row(method: Method, others: Sequence[Worker] = ()) -> dict[str, str]:
     """The row of ``oracle_runs``."""
     settings = sampling.canonical(method.settings())
     environment = dict(method.model.environment)
+    if others:
+        environments = [environment, *(worker.loaded.result()[1] for worker in others)]
+        environment["device"] = [one["device"] for one in environments]
     if method.adapter is not None and method.adapter.revision:
         environment["adapter_revision"] = method.adapter.revision
     return {
@@ -195,7 +201,14 @@ def shards(
         )
 
 
-def announce(home: Home, method: Method, query: str, left: pending.Pending, n_devices: int) -> None:
+def announce(
+    home: Home,
+    method: Method,
+    query: str,
+    left: pending.Pending,
+    n_shards: int,
+    n_devices: int,
+) -> None:
     """Print size and expected time, from documents of the middle; compare batched with alone.
 
     Raises ReadingError if batched prompts and single ones give different log-probabilities.
@@ -208,7 +221,6 @@ def announce(home: Home, method: Method, query: str, left: pending.Pending, n_de
 
     (shard,) = shards(home, method, query, part, len(middle), fits)
     some = shard.first(method.model.batch_size)
-    n_shards = math.ceil(len(left.documents) / SHARD_DOCUMENTS)
     size = f"{left.n_probes:,} probes in {n_shards:,} shards, {method.at_once.size} at a time"
     if n_devices > 1:
         size += f" on each of {n_devices} devices"
@@ -221,7 +233,8 @@ def announce(home: Home, method: Method, query: str, left: pending.Pending, n_de
         terminal.say(f"the first description: {text[:SHOWN]!r}")
     started = time.monotonic()
     together = answered(method, some)
-    seconds = (time.monotonic() - started) / len(some.questions) * left.n_probes / n_devices
+    seconds = (time.monotonic() - started) / len(some.questions) * left.n_probes
+    seconds /= min(n_devices, n_shards)
     if method.method != "logit-lens":
         refuse_difference(method, together, answered(method, some.first(1)), some.questions[0])
     terminal.say(

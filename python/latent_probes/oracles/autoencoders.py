@@ -194,7 +194,12 @@ class Verbalizer(OracleReader):
     def __init__(self, model: LanguageModel, contract: Contract):
         super().__init__(model, 0, "exact", 1.0)
         self.contract = contract
-        refuse_other_width(contract, model)
+        width = model.model.config.get_text_config().hidden_size
+        if width != contract.width:
+            raise OracleError(
+                f"{model.name} has a width of {width}, and its {FILE} says {contract.width}: get "
+                "both from one revision of its repository"
+            )
         self.ids, self.place = prompt_of(model.tokenizer, contract)
         self.forget_counts()
 
@@ -248,7 +253,7 @@ class Verbalizer(OracleReader):
 
 
 def refuse_other_width(contract: Contract, model: LanguageModel) -> None:
-    """Raise OracleError for a model whose states the verbalizer does not describe."""
+    """Raise OracleError for a base model whose states the verbalizer does not describe."""
     width = model.model.config.get_text_config().hidden_size
     if width != contract.width:
         raise OracleError(

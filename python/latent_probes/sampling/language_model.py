@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # Files in a model's folder that determine the text.
 PARTS = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.gguf")
 
+# What loading a model can raise; the last of them, torch without CUDA for a device of it.
+UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, AttributeError, AssertionError)
+
 
 class LanguageModelError(Exception):
     """A model that cannot be run; the message gives the reason and the remedy."""
@@ -61,7 +64,7 @@ class LanguageModel:
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
             )
             self.model.eval().to(self.device)
-        except (OSError, ValueError, ImportError, RuntimeError, AttributeError) as error:
+        except UNLOADABLE as error:
             raise LanguageModelError(
                 f"{model}: cannot load the model ({tokenizing.first_line(error)}); check its name "
                 "or path, --dtype and --device"

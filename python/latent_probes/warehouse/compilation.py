@@ -33,7 +33,8 @@ class Node:
 
     ``parents`` are names of nodes, and of tables of the landing file as ``landing.NAME``.
     ``statement`` is the query of a model or of a test, whose ``failures`` is an expression over the
-    rows of that query: the test passes if it is 0, and otherwise only warns if ``warns``.
+    rows of that query: the test passes if it is 0, and otherwise only warns if ``warns``. It passes
+    without being run if the table ``only_with`` is empty.
     ``columns`` are those of a seed or of an enforced contract, with their types. An incremental
     model also has the query for the rows that its table lacks, ``news``, the ``key`` of these rows,
     and statements that follow.
@@ -50,6 +51,7 @@ class Node:
     followed_by: tuple[str, ...] = ()
     failures: str = ""
     warns: bool = False
+    only_with: str = ""
 
     @property
     def folder(self) -> str:
@@ -209,6 +211,7 @@ def node_of(node: Any) -> Node:
     elif kind == "test":
         one["failures"] = settings.fail_calc
         one["warns"] = settings.severity.lower() == "warn"
+        one["only_with"] = settings.meta.get("only_with", "")
     elif kind == "incremental":
         key = settings.unique_key
         one["key"] = (key,) if isinstance(key, str) else tuple(key)

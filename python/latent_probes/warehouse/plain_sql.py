@@ -116,6 +116,10 @@ def refuse_broken_contract(connection: duckdb.DuckDBPyConnection, node: Node) ->
 
 def check(connection: duckdb.DuckDBPyConnection, node: Node) -> str | None:
     """Run a data test; if it fails, return a message with some of the rows that fail."""
+    if node.only_with:
+        ((has_rows,),) = connection.execute(f"select exists (from {node.only_with})").fetchall()
+        if not has_rows:
+            return None
     ((n_failures,),) = connection.execute(
         f"select {node.failures} from ({node.statement}\n) as failed"
     ).fetchall()
