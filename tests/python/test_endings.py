@@ -246,6 +246,17 @@ def test_the_tables_of_a_build_are_counted_against_their_total(here, project, mo
     assert capsys.readouterr().out == "building: 3 tables\n"
 
 
+def test_a_test_of_an_empty_table_passes_without_being_run():
+    node = Node("no_a", "test", "tests/no_a.sql", (), "select 1 as a", failures="count(*)")
+    with duckdb.connect() as connection:
+        connection.execute("create table adopted as select 1 as a where false")
+        assert "fails for 1 rows" in plain_sql.check(connection, node)
+        only_with_rows = replace(node, only_with="adopted")
+        assert plain_sql.check(connection, only_with_rows) is None
+        connection.execute("insert into adopted values (1)")
+        assert "fails for 1 rows" in plain_sql.check(connection, only_with_rows)
+
+
 def test_a_failing_test_is_shown_with_the_keys_of_its_rows(here, project):
     project(
         no_twins="select 'a' as doc_id from range(1_000)",
