@@ -597,6 +597,16 @@ def test_a_foreign_batch_is_disowned_and_ours_is_looked_for_again(home, service,
     assert service.canceled == []
 
 
+def test_a_damaged_download_does_not_make_an_adopted_batch_foreign(home, service):
+    planted_and_handed_in(home, service, "take unheard")
+    theirs = lines(*map(result, ids("theirs", 3)))
+    service.held[0].contents = [theirs, theirs, WHOLE]
+    assert batches.collect(home, service) == 3
+    assert len(service.downloads) == batches.FOREIGN_DOWNLOADS
+    assert disowned(home) == []
+    assert outcomes(home) == ALL_SUCCEEDED
+
+
 @pytest.fixture
 def without_dbt(monkeypatch):
     """A run whose warehouse never changes, and in which nothing new is pending."""

@@ -12,8 +12,8 @@ lose nothing and pay for nothing twice:
    are several, they are copies: the oldest is adopted, the others are canceled. Only if none
    appears within the settle window is the batch sent again.
 4. Results are downloaded completely and checked against the intent and the provider's counts before
-   they land in one transaction. An adopted batch whose results are not ours is disowned, and the
-   intent is unknown again.
+   they land in one transaction. An adopted batch whose results are not ours, in several downloads
+   in a row, is disowned, and the intent is unknown again.
 
 No loop is endless: a batch is sent at most ``MOST_SENDS`` times in a run, results are downloaded at
 most ``MOST_DOWNLOADS`` times, and a batch that should have ended long ago is an error. If results
@@ -53,6 +53,8 @@ CLOCK_SKEW = timedelta(seconds=60)
 LONGEST_WAIT_SECONDS = 600.0
 MOST_SENDS = 8
 MOST_DOWNLOADS = 6
+# Of so many downloads in a row, no result is ours: one alone can be damaged.
+FOREIGN_DOWNLOADS = 3
 # Transient errors of a request; any other error that most of a batch has stops the run.
 PASSING_ERRORS = ("api_error", "overloaded_error", "rate_limit_error", "timeout_error")
 FEW_ERRORS = 10
@@ -358,10 +360,12 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
     """Download the results of a batch until they are complete; False if they are another user's.
 
     Results that are missing at first can appear later, since the provider keeps what was paid for.
-    Only after many tries are the available results taken as all.
+    Only after many tries are the available results taken as all, and after some, those of an
+    adopted batch as another user's.
     """
     results = results_file(home, batch.batch_id)
     partial = results.with_name(f"{results.name}.part")
+    n_foreign = 0
     for n_downloads in range(1, MOST_DOWNLOADS + 1):
         try:
             provider.download(batch.submitted_id, partial)
@@ -376,14 +380,16 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
         with landing.opened(home.landing) as connection:
             landing.stage_results(connection, partial)
             counts = landing.staged_counts(connection, batch.batch_id)
-            is_foreign = landing.results_are_foreign(connection, batch.batch_id)
             fault = fault_of(batch, listed, counts)
-            if fault and is_foreign and batch.was_adopted:
+            is_foreign = bool(fault) and landing.results_are_foreign(connection, batch.batch_id)
+            n_foreign = n_foreign + 1 if is_foreign else 0
+            is_disowned = batch.was_adopted and n_foreign == FOREIGN_DOWNLOADS
+            if is_disowned:
                 landing.disown(connection, batch.batch_id, batch.submitted_id, "foreign")
         if not fault:
             break
         terminal.say(f"{batch.provider_batch_id}: {fault}")
-        if is_foreign and batch.was_adopted:
+        if is_disowned:
             return False
         if n_downloads < MOST_DOWNLOADS:
             terminal.wait(
