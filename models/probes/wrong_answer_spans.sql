@@ -193,10 +193,21 @@ spans as (
 
 ),
 
-texts as (
+-- Before anything else is joined, which would carry whole documents along.
+cut as (
 
     select
         spans.*,
+        {{ text_between('documents.text', 'spans.starts_at', 'spans.ends_at') }} as text,
+    from spans
+    join {{ ref('documents') }} as documents using (document_id)
+
+),
+
+texts as (
+
+    select
+        cut.*,
         atoms.scope,
         atoms.target,
         atoms.n,
@@ -208,10 +219,8 @@ texts as (
         atoms.leading_space,
         atoms.normalized_text,
         regexp_extract(atoms.atom_text, '[0-9-]') as digit_or_hyphen,
-        {{ text_between('documents.text', 'spans.starts_at', 'spans.ends_at') }} as text,
-    from spans
+    from cut
     join atoms using (round_number, doc_id, slot_idx)
-    join {{ ref('documents') }} as documents on spans.document_id = documents.document_id
 
 )
 
