@@ -21,6 +21,7 @@ from pygments.util import ClassNotFound
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SOURCES = ("*.md", "docs/*.md", "bench/*/*.md", "sample/*.md")
+PICTURES = Path("docs/images")
 # Folders that are made by other programs.
 TABLES, COLUMNS = "tables/index.html", "columns/index.html"
 IS_ABSOLUTE = re.compile(r"[a-z]+:|//")
@@ -51,8 +52,7 @@ def write(site: Path) -> list[Path]:
         html = template.render(title=title, body=body, up=up, tables=TABLES, columns=COLUMNS)
         page.write_text(html, encoding="utf-8")
         written.append(page)
-    pictures = Path("docs/images")
-    shutil.copytree(ROOT / pictures, site / pictures, dirs_exist_ok=True)
+    shutil.copytree(ROOT / PICTURES, site / PICTURES, dirs_exist_ok=True)
     style = (HERE / "style.css").read_text(encoding="utf-8")
     (site / "style.css").write_text(style + code_style(), encoding="utf-8")
     return written

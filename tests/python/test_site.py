@@ -114,7 +114,7 @@ def test_every_way_to_read_a_set_has_a_recipe():
 @pytest.mark.soak
 def test_the_documentation_is_one_folder(demo_once, tmp_path):
     checkout = copy_of(demo_once, tmp_path / "checkout")
-    for source in [Path("docs/site"), *pages.sources()]:
+    for source in [Path("docs/site"), pages.PICTURES, *pages.sources()]:
         copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy2
         (checkout.folder / source).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / source, checkout.folder / source)
