@@ -72,7 +72,7 @@ lint-explorer: explorer/node_modules/.package-lock.json
 	cd explorer && $(NODE) npm run check
 
 soak: .venv/installed-lm .venv/installed-docs
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak --dist load
 
 bench: .venv/installed
 	$(BIN)/python bench/rebuild.py

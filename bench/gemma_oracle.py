@@ -340,7 +340,9 @@ def main() -> None:
         if options.until == "examples":
             return
         steps = [json.loads(line) for line in lines.read_text().splitlines()]
-        oracle, exchanged, untrained = (folder / name for name in ("oracle", "exchanged", "none"))
+        oracle, exchanged, untrained = (
+            folder / f"{name}-{options.steps}" for name in ("oracle", "exchanged", "untrained")
+        )
         for adapter in (oracle, exchanged):
             if not (adapter / "ao_config.json").exists():
                 train(adapter, untrained, base, steps, exchanged=adapter == exchanged)

@@ -371,7 +371,10 @@ def test_another_data_set_with_the_same_ids_is_another_content(adopted_once, tmp
     ],
 )
 def test_an_adopted_row_more_or_less_is_found(adopted_once, damaged, change):
-    statement = compiled_project().tests["adopted_rows_stay_as_published"].statement
+    node = compiled_project().tests["adopted_rows_stay_as_published"]
+    # Commands run it in such a home alone, and again when the table has changed.
+    assert node.only_with in node.parents
+    statement = node.statement
     damaged.begin()
     assert damaged.execute(f"from ({statement}\n)").fetchall() == []
     damaged.execute(change)

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -681,11 +682,17 @@ def test_several_devices_share_documents_and_give_the_answers_of_one(
     monkeypatch.setattr(asking, "SHARD_DOCUMENTS", 1)
     alone = small_oracles.home_in(home.folder / "alone")
     assert asking.ask(alone, setup.on("cpu"), None) == 15
-    here = []
+    here, exchanged, own_has_begun = [], workers.Worker.exchanged, threading.Event()
 
     def answered_here(method, shard):
         here.append(shard)
+        own_has_begun.set()
         return methods.answered(method, shard)
+
+    def late(worker, shard):
+        # However fast the other process is, it does not take all.
+        own_has_begun.wait(60)
+        return exchanged(worker, shard)
 
     def large_shards(*given):
         # More than a pipe holds.
@@ -695,6 +702,7 @@ def test_several_devices_share_documents_and_give_the_answers_of_one(
     of_documents = asking.shards
     monkeypatch.setattr(asking, "shards", large_shards)
     monkeypatch.setattr(workers, "answered", answered_here)
+    monkeypatch.setattr(workers.Worker, "exchanged", late)
     assert asked_on_two(home, setup) == 15
     assert 0 < len(here) < 5
     assert "4 at a time on each of 2 devices" in capsys.readouterr().out
@@ -753,6 +761,6 @@ def test_an_unexpected_error_of_a_process_brings_its_traceback():
 
 def test_devices_are_different_names():
     assert options.devices("cuda:0, cuda:1") == ["cuda:0", "cuda:1"]
-    for wrong in ("cpu,", ",", "cuda:0,cuda:0"):
+    for wrong in ("cpu,", ",", "cuda:0,cuda:0", "cuda,cuda:0"):
         with pytest.raises(typer.BadParameter, match="--device must be"):
             options.devices(wrong)

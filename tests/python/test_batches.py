@@ -600,9 +600,9 @@ def test_a_foreign_batch_is_disowned_and_ours_is_looked_for_again(home, service,
 def test_a_damaged_download_does_not_make_an_adopted_batch_foreign(home, service):
     planted_and_handed_in(home, service, "take unheard")
     theirs = lines(*map(result, ids("theirs", 3)))
-    service.held[0].contents = [theirs, theirs, WHOLE]
+    service.held[0].contents = [theirs, WHOLE[:20], theirs, WHOLE]
     assert batches.collect(home, service) == 3
-    assert len(service.downloads) == batches.FOREIGN_DOWNLOADS
+    assert len(service.downloads) == 4
     assert disowned(home) == []
     assert outcomes(home) == ALL_SUCCEEDED
 

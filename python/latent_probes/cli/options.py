@@ -50,7 +50,8 @@ def whole_numbers(given: str) -> list[int]:
 def devices(given: str) -> list[str]:
     """Parse devices. Raises BadParameter unless they are different names, separated by commas."""
     names = [name.strip() for name in given.split(",")]
-    if not all(names) or len(set(names)) < len(names):
+    known = {"cuda:0" if name == "cuda" else name for name in names}
+    if not all(names) or len(known) < len(names):
         raise typer.BadParameter(
             f"--device must be one device, or several different ones, e.g. cuda:0,cuda:1, not "
             f"{given!r}"

@@ -152,18 +152,18 @@ def answered_on_all(
     This process answers those that the others cannot take at once. Towards the end, nobody waits
     for a second one.
     """
-    for number, shard in enumerate(shards, start=1):
-        room = WAITING_SHARDS if n_shards - number > len(others) else 1
-        free = [worker for worker in others if len(worker.waiting) < room]
-        if free:
-            min(free, key=lambda worker: len(worker.waiting)).send(shard)
-        else:
-            try:
+    try:
+        for number, shard in enumerate(shards, start=1):
+            room = WAITING_SHARDS if n_shards - number > len(others) else 1
+            free = [worker for worker in others if len(worker.waiting) < room]
+            if free:
+                min(free, key=lambda worker: len(worker.waiting)).send(shard)
+            else:
                 yield shard, answered(method, shard)
-            except EXPECTED:
-                yield from finished(others)
-                raise
+            yield from finished(others)
+    except EXPECTED:
         yield from finished(others)
+        raise
     while sent := [future for worker in others for _, future in worker.waiting]:
         wait(sent, return_when=FIRST_COMPLETED)
         yield from finished(others)

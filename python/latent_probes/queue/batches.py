@@ -382,7 +382,8 @@ def fetch(home: Home, provider: Provider, batch: Batch, listed: ListedBatch | No
             counts = landing.staged_counts(connection, batch.batch_id)
             fault = fault_of(batch, listed, counts)
             is_foreign = bool(fault) and landing.results_are_foreign(connection, batch.batch_id)
-            n_foreign = n_foreign + 1 if is_foreign else 0
+            # What cannot be read says nothing of whose it is.
+            n_foreign = 0 if set(counts) - {"stray"} else n_foreign + is_foreign
             is_disowned = batch.was_adopted and n_foreign == FOREIGN_DOWNLOADS
             if is_disowned:
                 landing.disown(connection, batch.batch_id, batch.submitted_id, "foreign")
