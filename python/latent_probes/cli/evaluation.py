@@ -70,7 +70,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAME",
-            help="Name of the method. `lexical` is the offline baseline and needs no --answers.",
+            help="Name of the method. `lexical`, the offline baseline, needs no --answers, nor "
+            "does a method that ask-oracle has asked.",
         ),
     ],
     condition: Annotated[
@@ -168,7 +169,10 @@ def write_sheet(
 
 
 def land_ratings(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Completed rating sheet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Completed rating sheet, or scores from the explorer."),
+    ],
     rater: Annotated[str, typer.Option(metavar="NAME", help="Name of the rater.")],
     delimiter: options.Delimiter = ",",
 ) -> None:
