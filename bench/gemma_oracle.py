@@ -33,7 +33,7 @@ import peft
 import torch
 import transformers
 import yaml
-from oracle_project import CONDITIONS, leaderboard_of, project_in, run_in
+from oracle_project import CONDITIONS, HOOK_LAYER, leaderboard_of, project_in, run_in, save_adapter
 
 from latent_probes.common import sql
 from latent_probes.providers import lexical
@@ -49,13 +49,6 @@ CHAT = (
     "{{ message['content'] }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
-CONTRACT = {
-    "act_layer_combinations": [[LAYER]],
-    "special_token": " ?",
-    "prefix_template": "Layer: {layer}\\n{special_token} * {num_positions} \\n",
-    "hook_onto_layer": 1,
-    "steering_coefficient": 1.0,
-}
 
 
 class LayerReachedError(Exception):
@@ -195,11 +188,7 @@ def train(folder: Path, untrained: Path, base: Path, steps: list[list], *, excha
         peft.LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
     )
 
-    def save(to: Path) -> None:
-        adapted.save_pretrained(str(to))
-        (to / "ao_config.json").write_text(json.dumps(CONTRACT))
-
-    save(untrained)
+    save_adapter(adapted, untrained, LAYER)
     mark = tokenizer(f"{LAYER}\n ?", add_special_tokens=False)["input_ids"][-1]
     decoder = model.get_decoder()
 
@@ -240,7 +229,7 @@ def train(folder: Path, untrained: Path, base: Path, steps: list[list], *, excha
             changed[given_rows, given_places] = old + old.norm(dim=-1, keepdim=True) * given
             return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
-        hook = decoder.layers[CONTRACT["hook_onto_layer"]].register_forward_hook(inject)
+        hook = decoder.layers[HOOK_LAYER].register_forward_hook(inject)
         try:
             hidden = decoder(
                 input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
@@ -253,7 +242,7 @@ def train(folder: Path, untrained: Path, base: Path, steps: list[list], *, excha
         return torch.nn.functional.cross_entropy(logits, batch["labels"][:, 1:][wanted])
 
     micro_oracle.fitted(adapted.parameters(), len(steps), 5e-4, loss_of, folder.name)
-    save(folder)
+    save_adapter(adapted, folder, LAYER)
 
 
 def print_log_probabilities(project: Path) -> None:

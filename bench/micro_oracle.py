@@ -28,7 +28,14 @@ import peft
 import tokenizers
 import torch
 import transformers
-from oracle_project import CONDITIONS, leaderboard_of, project_in, run_in
+from oracle_project import (
+    CONDITIONS,
+    HOOK_LAYER,
+    leaderboard_of,
+    project_in,
+    run_in,
+    save_adapter,
+)
 
 SEED = 1
 LAYER, POSITIONS = 2, 3
@@ -233,19 +240,7 @@ def trained_oracle(
         model,
         peft.LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
     )
-    contract = {
-        "act_layer_combinations": [[LAYER]],
-        "special_token": " ?",
-        "prefix_template": "Layer: {layer}\\n{special_token} * {num_positions} \\n",
-        "hook_onto_layer": 1,
-        "steering_coefficient": 1.0,
-    }
-
-    def save(to: Path) -> None:
-        adapted.save_pretrained(str(to))
-        (to / "ao_config.json").write_text(json.dumps(contract))
-
-    save(untrained)
+    save_adapter(adapted, untrained, LAYER)
     (mark,) = tokenizer(" ?", add_special_tokens=False)["input_ids"]
     layers = model.get_decoder().layers
 
@@ -284,14 +279,14 @@ def trained_oracle(
             )
             return output.masked_scatter(places[..., None], new)
 
-        hook = layers[1].register_forward_hook(inject)
+        hook = layers[HOOK_LAYER].register_forward_hook(inject)
         try:
             return adapted(**batch).loss
         finally:
             hook.remove()
 
     fitted(adapted.parameters(), n_steps, 2e-3, loss_of, folder.name)
-    save(folder)
+    save_adapter(adapted, folder, LAYER)
     adapted.unload()
 
 

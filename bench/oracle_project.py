@@ -1,4 +1,4 @@
-"""What the benches of oracles share: a project of one round, its commands, and its headlines."""
+"""What the benches of oracles share: saved adapters, and a project of one round."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 ROOT = Path(__file__).parents[1]
+HOOK_LAYER = 1
 CONDITIONS = ("real_state", "no_state", "other_document_state")
 # Importing torch and transformers takes longer than many commands.
 IN_ONE_PROCESS = """
@@ -28,6 +30,19 @@ for command in json.loads(sys.argv[1]):
         if ended.code:
             raise
 """
+
+
+def save_adapter(adapted: Any, folder: Path, layer: int) -> None:
+    """Save an adapter (PEFT) with the contract of the public recipe, for states of one layer."""
+    adapted.save_pretrained(str(folder))
+    contract = {
+        "act_layer_combinations": [[layer]],
+        "special_token": " ?",
+        "prefix_template": "Layer: {layer}\\n{special_token} * {num_positions} \\n",
+        "hook_onto_layer": HOOK_LAYER,
+        "steering_coefficient": 1.0,
+    }
+    (folder / "ao_config.json").write_text(json.dumps(contract))
 
 
 def project_in(folder: Path, n_documents: int, source_model: str) -> Path:
