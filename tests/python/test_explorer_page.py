@@ -78,6 +78,8 @@ def queried(folder, query: str) -> list[tuple]:
 
 def open_at(tab, address: str, fragment: str = "") -> None:
     """Open a view and wait until it has read everything."""
+    # A change of the fragment alone loads nothing that could be waited for.
+    tab.goto("about:blank")
     tab.goto(address + fragment)
     tab.wait_for_load_state("networkidle")
 
