@@ -78,6 +78,15 @@ def pytest_ignore_collect(collection_path, config):
     return True
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Only an extra that is not installed is a reason to skip a file: not a module of ours."""
+    report = yield
+    if report.skipped and "is not installed" not in str(report.longrepr):
+        report.outcome = "failed"
+    return report
+
+
 def pytest_collection_modifyitems(items):
     """Order the files; within a file the tests stay as they are."""
     places = {name: place for place, name in enumerate(FIRST)}

@@ -14,14 +14,13 @@ from landing_house import rows_at
 from tiny_models import TEXTS
 
 from latent_probes import landing
+from latent_probes.sampling import language_model, tokenizing
 from latent_probes.sampling import rollouts as sampling
-from latent_probes.sampling import tokenizing
 from latent_probes.sampling.prefixes import Prefix
 from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 pytestmark = pytest.mark.local_models
-language_model = pytest.importorskip("latent_probes.sampling.rollouts.language_model")
 torch.set_num_threads(1)
 
 SETTINGS = Settings(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0, max_new_tokens=12, seed=3)
@@ -163,7 +162,7 @@ def test_a_rollout_does_not_depend_on_its_batch(undisturbed, tiny):
 
 
 def test_other_settings_for_the_same_name_are_refused(undisturbed, tiny):
-    with pytest.raises(sampling.SamplingError, match=r"temperature 1.0 and not 0.5.*--source-mod"):
+    with pytest.raises(sampling.SamplingError, match=r"temperature 1.0, not 0.5.*--source-mod"):
         sample(undisturbed, tiny, settings=replace(SETTINGS, temperature=0.5))
 
 
@@ -175,7 +174,7 @@ def test_a_model_whose_weights_changed_is_refused(undisturbed, tiny, monkeypatch
 
 def test_another_prefix_of_the_same_document_is_refused(undisturbed, tiny):
     other = [replace(PREFIXES[0], text="Another text")]
-    with pytest.raises(sampling.SamplingError, match=r"'d0'.*another prefix"):
+    with pytest.raises(sampling.SamplingError, match=r"'d0'.*a different prefix"):
         sample(undisturbed, tiny, prefixes=other)
 
 
