@@ -3,13 +3,13 @@
 -- beginning contains excludes nothing: a third of the word atoms occur in their complement, too.
 with
 
+-- Not united by document: texts that are aggregated stay in memory.
 said as (
 
     select
         landed.round_number,
         landed.doc_id,
-        list(lower(rollouts.continuation)) as continuations,
-        array_to_string(continuations, e'\n') as text,
+        lower(rollouts.continuation) as text,
     from (
         select
             round_number,
@@ -24,7 +24,6 @@ said as (
         from {{ ref('chosen_documents') }}
     ) as landed
     join {{ ref('stg_rollouts') }} as rollouts using (document_id)
-    group by landed.round_number, landed.doc_id
 
 ),
 
@@ -41,24 +40,18 @@ words as (
 
 ),
 
--- The part at a comparable place.
+-- The parts at a comparable place.
 said_near as (
 
     select
         words.round_number,
         words.doc_id,
         words.slot_idx,
-        array_to_string(
-            list_transform(
-                said.continuations,
-                lambda x: {{ text_between(
-                    'x',
-                    'greatest(0, words.atom_start - words.prefix_length - words.farthest)',
-                    'greatest(0, words.atom_end - words.prefix_length + words.farthest)',
-                ) }}
-            ),
-            e'\n'
-        ) as text,
+        {{ text_between(
+            'said.text',
+            'greatest(0, words.atom_start - words.prefix_length - words.farthest)',
+            'greatest(0, words.atom_end - words.prefix_length + words.farthest)',
+        ) }} as text,
     from words
     join said using (round_number, doc_id)
     where words.candidate = 0
@@ -134,8 +127,8 @@ select
     spans.is_joined,
     spans.text,
 from {{ ref('wrong_answer_spans') }} as spans
-left join true_spans using (round_number, doc_id, slot_idx, candidate)
+left join (select distinct * from true_spans) as true_spans
+    using (round_number, doc_id, slot_idx, candidate)
 -- The atom itself is kept for comparison.
 where spans.candidate = 0 or true_spans.candidate is null
-group by all
 order by spans.round_number, spans.doc_id, spans.slot_idx, spans.candidate
