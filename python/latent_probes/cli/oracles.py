@@ -10,7 +10,7 @@ import typer
 
 from latent_probes.cli import options
 from latent_probes.cli.working import working
-from latent_probes.oracles import AUTOENCODER, METHODS
+from latent_probes.oracles import ASSUMED, AUTOENCODER, METHODS
 
 # What methods without an ao_config.json use of the options about the oracle and its states.
 USED_OPTIONS: dict[str, tuple[str, ...]] = {
@@ -19,6 +19,11 @@ USED_OPTIONS: dict[str, tuple[str, ...]] = {
     "patchscope": ("layers", "states"),
     "text": (),
 }
+
+
+def otherwise(name: str) -> str:
+    """What a setting of an oracle is without its option, for its help."""
+    return f" (default: of its ao_config.json, or else {ASSUMED[name]!r})."
 
 
 def ask_oracle(
@@ -63,31 +68,39 @@ def ask_oracle(
     ] = None,
     positions: Annotated[
         int | None,
-        typer.Option(min=1, help="States per layer: the last tokens at or before the split."),
+        typer.Option(
+            min=1,
+            help="States per layer: the last tokens at or before the split"
+            + otherwise("positions"),
+        ),
     ] = None,
     inject: Annotated[
         str | None,
         typer.Option(
             metavar="HOW",
             help="add: the state is added to the hidden state at its placeholder, with the norm "
-            "of that; replace: it replaces it, with that norm.",
+            "of that; replace: it replaces it, with that norm" + otherwise("inject"),
         ),
     ] = None,
     hook_layer: Annotated[
-        int | None, typer.Option(min=0, help="Layer after which states are injected.")
+        int | None,
+        typer.Option(min=0, help="Layer after which states are injected" + otherwise("hook_layer")),
     ] = None,
     placeholder: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The placeholder: one token.")
+        str | None,
+        typer.Option(metavar="TEXT", help="The placeholder: one token" + otherwise("placeholder")),
     ] = None,
     template: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="What precedes the question, once per layer, with {layer} and {placeholders}.",
+            help="What precedes the question, once per layer, with {layer} and {placeholders}"
+            + otherwise("template"),
         ),
     ] = None,
     coefficient: Annotated[
-        float | None, typer.Option(help="Factor of the injected state's norm.")
+        float | None,
+        typer.Option(help="Factor of the injected state's norm" + otherwise("coefficient")),
     ] = None,
     states: Annotated[
         Path | None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_probes.evaluation.oracles import OracleError
+from latent_probes.oracles import ASSUMED
 
 FILE = "ao_config.json"
 FIELDS = {
@@ -19,15 +20,6 @@ FIELDS = {
     "special_token": "placeholder",
     "prefix_template": "template",
     "steering_coefficient": "coefficient",
-}
-# Karvonen et al., arXiv 2512.15674.
-ASSUMED: dict[str, Any] = {
-    "positions": 1,
-    "inject": "add",
-    "hook_layer": 1,
-    "placeholder": " ?",
-    "template": "Layer: {layer}\n{placeholders} \n",
-    "coefficient": 1.0,
 }
 
 
