@@ -57,7 +57,7 @@ test-browser: $(PAGE)
 screenshots: $(PAGE)
 	$(BIN)/python bench/screenshots.py demo/export
 
-test-cluster: .venv/installed-cluster
+test-cluster: .venv/installed-lm .venv/installed-cluster
 	$(BIN)/python -m pytest -n 0 -m "cluster and not soak"
 
 lint: .venv/installed

@@ -90,7 +90,7 @@ def test_states_of_a_batch_are_those_of_a_plain_call(tiny):
 
 def test_the_last_layer_is_after_the_final_norm(tiny):
     one = document(tiny, tiny_models.TEXTS[0], 20)
-    (found,) = states.read(tiny, [one], [states.n_layers(tiny)])
+    (found,) = states.read(tiny, [one], [tiny.n_layers])
     _, logits = plain(tiny, one.tokens.ids)
     with torch.inference_mode():
         own = tiny.model.lm_head(found[:, 0])

@@ -41,7 +41,8 @@ from latent_probes.oracles import (  # noqa: E402
 from latent_probes.oracles.reader import Halving, OracleReader  # noqa: E402
 from latent_probes.oracles.saved import SavedStates  # noqa: E402
 from latent_probes.oracles.setups import Setup  # noqa: E402
-from latent_probes.sampling.language_model import LanguageModel, LanguageModelError  # noqa: E402
+from latent_probes.sampling.batched_model import LanguageModelError  # noqa: E402
+from latent_probes.sampling.language_model import LanguageModel  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -453,7 +454,7 @@ def test_too_little_memory_halves_the_batch(capsys):
 
 def test_a_document_beyond_the_context_is_left_out_and_counted(base, adapter, home, capsys):
     asked = method(base, adapter)
-    asked.model.model.config.max_position_embeddings = 20
+    asked.model.longest = 20
     n_landed = asking.ask(home, asked, None)
     assert n_landed < 15 and n_landed % 3 == 0
     assert "beyond the model's context window" in capsys.readouterr().out

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import pytest
 import tiny_models
+import transformers
 
 from latent_probes.sampling import tokenizing
 
 torch = pytest.importorskip("torch", reason="the extra lm is not installed")
 pytestmark = pytest.mark.local_models
-transformers = pytest.importorskip("transformers")
 
 from latent_probes.local_models import ReadingError, likelihoods, readings  # noqa: E402
 from latent_probes.local_models.readings import Reading, Text  # noqa: E402
-from latent_probes.sampling.language_model import LanguageModel, LanguageModelError  # noqa: E402
+from latent_probes.sampling.batched_model import LanguageModelError  # noqa: E402
+from latent_probes.sampling.language_model import LanguageModel  # noqa: E402
 
 torch.set_num_threads(1)
 

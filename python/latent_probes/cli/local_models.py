@@ -1,4 +1,4 @@
-"""Commands that run a language model in this process: score probes, save hidden states."""
+"""Commands that run a language model themselves: score probes, save hidden states."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latent_probes.cli import options
+from latent_probes.cli import models, options
 from latent_probes.cli.working import working
 
 
@@ -22,6 +22,8 @@ def score_local(
     dtype: options.Dtype = "auto",
     device: options.Device = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Probes scored at a time.")] = 16,
+    on: options.On = None,
+    address: options.Address = None,
 ) -> None:
     """Score probes with a local language model: log P(atom), log P(wrong answer), answers.
 
@@ -39,6 +41,7 @@ def score_local(
     from latent_probes.reports import contrast
     from latent_probes.sampling import language_model, tokenizing
 
+    models.refuse_contradiction(on, address, device)
     scopes = list(dict.fromkeys(scope or scores.DEFAULT_SCOPES))
     for name in scopes:
         options.one_of(name, scores.SCOPES)
@@ -47,8 +50,10 @@ def score_local(
         language_model.libraries()
         tokenizing.refuse_missing(model)
         warehouse.build(here, tested=False)
-        source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
-        landed = scores.score_probes(here, source, scopes, documents)
+        with models.language_model(
+            *(on, address, model, revision, dtype, device, batch_size)
+        ) as source:
+            landed = scores.score_probes(here, source, scopes, documents)
         warehouse.build(here, tested=False)
     terminal.say(f"landed {landed:,} readings by {source.name}")
     contrast.show(here)
@@ -80,6 +85,8 @@ def save_activations(
     dtype: options.Dtype = "auto",
     device: options.Device = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Documents read at a time.")] = 8,
+    on: options.On = None,
+    address: options.Address = None,
 ) -> None:
     """Save the source model's hidden states at the splits.
 
@@ -93,14 +100,17 @@ def save_activations(
     from latent_probes.local_models import activations
     from latent_probes.sampling import language_model, tokenizing
 
+    models.refuse_contradiction(on, address, device)
     numbers = options.whole_numbers(layers)
     with working("finished shards are kept; rerun the same command to continue") as here:
         # What is missing is reported before anything else is done.
         language_model.libraries()
         tokenizing.refuse_missing(model)
         warehouse.build(here, tested=False)
-        source = language_model.LanguageModel(model, revision, dtype, device, batch_size)
-        n_saved = activations.save_activations(
-            here, source, numbers, positions, out, round_number, shard_documents
-        )
+        with models.language_model(
+            *(on, address, model, revision, dtype, device, batch_size)
+        ) as source:
+            n_saved = activations.save_activations(
+                here, source, numbers, positions, out, round_number, shard_documents
+            )
     terminal.say(f"saved activations of {n_saved:,} documents in {out}")

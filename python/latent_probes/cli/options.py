@@ -13,6 +13,8 @@ from latent_probes import providers
 from latent_probes.common.home import project_directory
 from latent_probes.providers import ProviderError
 
+ENGINES = ("ray",)
+
 
 def one_of(given: str, known: Sequence[str]) -> str:
     """Check that a value is one of ``known``. Raises BadParameter, with the closest one."""
@@ -57,6 +59,11 @@ def devices(given: str) -> list[str]:
             f"{given!r}"
         )
     return names
+
+
+def engine(given: str | None) -> str | None:
+    """Check the name of an engine, if given. Raises BadParameter for an unknown one."""
+    return given if given is None else one_of(given, ENGINES)
 
 
 def delimiter(given: str) -> str:
@@ -170,6 +177,23 @@ Dtype = Annotated[
 ]
 Device = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda, … (default: cuda if available).")
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENGINE",
+        callback=engine,
+        help="Share the work among copies of the model on a cluster: ray (default: in this "
+        "process). One copy a GPU or, without any, one a machine.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="With --on: the cluster, such as auto or host:6379 (default: a local one, started "
+        "for this command).",
+    ),
 ]
 Server = Annotated[
     str | None,

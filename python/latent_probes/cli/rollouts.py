@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latent_probes.cli import options
+from latent_probes.cli import models, options
 from latent_probes.cli.working import working
 
 Files = Annotated[
@@ -125,6 +125,8 @@ def sample(
     batch_size: options.RolloutBatch = 16,
     tokenizer: options.Tokenizer = None,
     in_flight: options.InFlight = 128,
+    on: options.On = None,
+    address: options.Address = None,
 ) -> None:
     """Sample continuations of prefixes from a source model, and land them.
 
@@ -133,12 +135,13 @@ def sample(
     """
     from latent_probes import landing
     from latent_probes.common import terminal
-    from latent_probes.sampling import models, rollouts
     from latent_probes.sampling import prefixes as pages
+    from latent_probes.sampling import rollouts
 
     columns = options.pairs(column, "OURS=THEIRS", pages.COLUMNS)
     if max_prefix < min_prefix:
         raise typer.BadParameter(f"--max-prefix {max_prefix} is below --min-prefix {min_prefix}")
+    models.refuse_contradiction(on, address, device, server)
     settings = rollouts.Settings(temperature, top_p, top_k, min_p, max_new_tokens, seed)
     with working(
         "finished work has landed; rerun the same command to continue", makes_home=True
@@ -147,13 +150,14 @@ def sample(
         chosen, origin = pages.chosen(
             prefixes, columns, pages.Bounds(min_prefix, max_prefix), seed, documents, delimiter
         )
-        source = models.source_model(
-            model, server, revision, dtype, device, batch_size, tokenizer, in_flight
-        )
-        name = source_model or source.settings["model"]
-        landed = rollouts.sample_rollouts(
-            here.landing, source, name, chosen, siblings, settings, origin
-        )
+        with models.source_model(
+            *(on, address, server, model, revision, dtype, device, batch_size),
+            *(tokenizer, in_flight),
+        ) as source:
+            name = source_model or source.settings["model"]
+            landed = rollouts.sample_rollouts(
+                here.landing, source, name, chosen, siblings, settings, origin
+            )
     known = siblings * len(chosen) - landed
     terminal.say(f"landed {landed:,} rollouts of {name}; {known:,} had already landed")
 
@@ -185,6 +189,8 @@ def resample(
     batch_size: options.RolloutBatch = 16,
     tokenizer: options.Tokenizer = None,
     in_flight: options.InFlight = 128,
+    on: options.On = None,
+    address: options.Address = None,
 ) -> None:
     """Resample continuations from the splits of suffix probes.
 
@@ -197,20 +203,22 @@ def resample(
     from latent_probes import warehouse
     from latent_probes.common import terminal
     from latent_probes.reports import commitment, plan
-    from latent_probes.sampling import models, resamples, tokenizing
+    from latent_probes.sampling import resamples, tokenizing
 
+    models.refuse_contradiction(on, address, device, server)
     with working("finished work has landed; rerun the same command to continue") as here:
         if server is None:
             tokenizing.refuse_missing(model)
         warehouse.build(here, tested=False)
         name = source_model or resamples.source_model_of(here)
-        source = models.source_model(
-            model, server, revision, dtype, device, batch_size, tokenizer, in_flight
-        )
-        landed, wanted = resamples.resample_splits(
-            *(here, source, name, continuations, max_new_tokens, seed, documents),
-            is_same_model=same_model,
-        )
+        with models.source_model(
+            *(on, address, server, model, revision, dtype, device, batch_size),
+            *(tokenizer, in_flight),
+        ) as source:
+            landed, wanted = resamples.resample_splits(
+                *(here, source, name, continuations, max_new_tokens, seed, documents),
+                is_same_model=same_model,
+            )
         warehouse.build(here, tested=False)
     terminal.say_landed(landed, wanted, f"continuations of {name}")
     commitment.say_what_was_cut(here, name)

@@ -9,31 +9,17 @@ import typer
 from latent_probes.cli import options
 from latent_probes.cli.working import working
 
-ENGINES = ("ray",)
-
-
-def engine(given: str | None) -> str | None:
-    """Check the name of an engine, if given. Raises BadParameter for an unknown one."""
-    return given if given is None else options.one_of(given, ENGINES)
-
 
 def build(
     on: Annotated[
         str | None,
         typer.Option(
             metavar="ENGINE",
-            callback=engine,
+            callback=options.engine,
             help="Build prefixes and rounds in tasks of a cluster: ray (default: in this process).",
         ),
     ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="With --on: the cluster, such as auto or host:6379 (default: a local one, started "
-            "for this command).",
-        ),
-    ] = None,
+    address: options.Address = None,
     storage: Annotated[
         str | None,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,28 +27,41 @@ def here(orders: list[str]) -> Iterator[str]:
 
 @contextmanager
 def on_ray(address: str | None) -> Iterator[Engine]:
-    """Run them on a Ray cluster, or if there is no address, on one that is started here.
+    """Run them on a Ray cluster, each on one CPU. Raises as ``connected`` does."""
+    with connected(address) as ray:
+        yield lambda orders: run_on_ray(ray, orders)
 
-    Each task uses one CPU. A process that is connected to Ray already stays so. Raises ClusterError
-    if Ray is missing or the cluster cannot be reached.
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """Ray, connected to a cluster or, if there is no address, to one that is started here.
+
+    A process that is connected to Ray already stays so. Raises ClusterError if Ray is missing or
+    the cluster cannot be reached.
     """
     try:
         import ray
     except ImportError as error:
         raise ClusterError(NO_RAY) from error
     if ray.is_initialized():
-        yield lambda orders: run_on_ray(ray, orders)
+        yield ray
         return
     # On a busy machine Ray starts in more than the 30 seconds that it waits for.
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
     try:
-        ray.init(address=address, include_dashboard=False, log_to_driver=False)
+        # Without "local", Ray would use any cluster that it finds on this machine.
+        ray.init(
+            address=address or "local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     # Ray raises whatever it meets, such as Exception where it does not start in time.
     except Exception as error:
         where = address or "this machine"
         raise ClusterError(f"no Ray cluster can be used at {where}: {error}") from error
     try:
-        yield lambda orders: run_on_ray(ray, orders)
+        yield ray
     finally:
         ray.shutdown()
 

@@ -63,16 +63,21 @@ def build_part(text: str) -> str:
     a statement fails.
     """
     order = Order(**json.loads(text))
-    if order.code != stamps.code_hash():
-        raise ClusterError(
-            "a machine of the cluster has another version of latent-probes or of a package that it "
-            "uses: install the same as here"
-        )
+    refuse_other_code(order.code)
     storage = Storage(order.storage)
     if receipt := storage.text(f"{order.folder}/{DONE}"):
         return receipt
     with tempfile.TemporaryDirectory(prefix="latent-probes-") as name:
         return built(order, storage, Path(name).resolve())
+
+
+def refuse_other_code(code: str) -> None:
+    """Raise ClusterError unless this machine has this version of latent-probes."""
+    if code != stamps.code_hash():
+        raise ClusterError(
+            "a machine of the cluster has another version of latent-probes or of a package that it "
+            "uses: install the same as here"
+        )
 
 
 def built(order: Order, storage: Storage, folder: Path) -> str:

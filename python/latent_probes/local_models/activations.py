@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latent_probes import landing, warehouse
 from latent_probes.common import terminal
 from latent_probes.common.home import Home
 from latent_probes.local_models import ReadingError, shards, states, tokens
 from latent_probes.local_models.states import Document
+from latent_probes.sampling.batched_model import BatchedModel
 from latent_probes.sampling.language_model import LanguageModel
 from latent_probes.sampling.tokenizing import bare_name
+
+if TYPE_CHECKING:
+    import torch
 
 METHOD = "states 2"
 
 
 def save_activations(
     home: Home,
-    model: LanguageModel,
+    model: BatchedModel,
     layers: list[int],
     n_kept: int,
     folder: Path,
@@ -42,24 +49,34 @@ def save_activations(
     announce(home, model, layers, n_kept, wanted, shard_size)
     report = Report()
     with terminal.progress("reading", len(wanted), "documents") as advance:
-        for some in documents(home, model, wanted, n_kept, shard_size):
-            fitting = [document for document in some if report.add(model, document)]
-            read = {}
-            for batch in states.batches(fitting, model.batch_size):
-                for document, tensor in zip(batch, states.read(model, batch, layers), strict=True):
-                    read[document.document_id] = tensor
-            if fitting:
-                kept = [read[document.document_id] for document in fitting]
-                shards.add(folder, fitting, kept, layers, states.n_layers(model))
-            advance(len(some))
+        # Shards of which not all documents have been read, and what was read of them.
+        waiting: deque[list[Document]] = deque()
+        known: dict[str, torch.Tensor] = {}
+
+        def batches() -> Iterator[list[Document]]:
+            for some in documents(home, model, wanted, n_kept, shard_size):
+                fitting = [document for document in some if report.add(model, document)]
+                advance(len(some) - len(fitting))
+                if fitting:
+                    waiting.append(fitting)
+                    yield from states.batches(fitting, model.batch_size)
+
+        read = functools.partial(states.read, layers=layers)
+        for batch, tensors in model.map(read, batches()):
+            known |= {one.document_id: tensor for one, tensor in zip(batch, tensors, strict=True)}
+            advance(len(batch))
+            if len(known) == len(waiting[0]):
+                shard = waiting.popleft()
+                kept = [known.pop(document.document_id) for document in shard]
+                shards.add(folder, shard, kept, layers, model.n_layers)
     report.say()
     compare_lenses(home, model, wanted)
     return report.n_read
 
 
-def refuse_layers(model: LanguageModel, layers: list[int]) -> None:
+def refuse_layers(model: BatchedModel, layers: list[int]) -> None:
     """Raise for a layer that the model does not have."""
-    last = states.n_layers(model)
+    last = model.n_layers
     for layer in layers:
         if not 0 <= layer <= last:
             raise ReadingError(
@@ -68,17 +85,17 @@ def refuse_layers(model: LanguageModel, layers: list[int]) -> None:
             )
 
 
-def settings_of(model: LanguageModel, layers: list[int], n_kept: int) -> dict:
+def settings_of(model: BatchedModel, layers: list[int], n_kept: int) -> dict:
     """Settings that determine the states, stored with them."""
     settings = {name: model.settings[name] for name in ("model", "revision", "tokenizer", "dtype")}
     return settings | {
         "layers": layers,
         "last": n_kept,
-        "hidden_size": model.model.config.get_text_config().hidden_size,
+        "hidden_size": model.hidden_size,
         "method": METHOD,
         "layers_are": "indices of output_hidden_states: 0 the embeddings, n after block n, "
-        f"{states.n_layers(model)} after the last block and the final norm",
-        "oracle_layers": [shards.oracle_layer(layer, states.n_layers(model)) for layer in layers],
+        f"{model.n_layers} after the last block and the final norm",
+        "oracle_layers": [shards.oracle_layer(layer, model.n_layers) for layer in layers],
         "token_basis": "the last ones with text that end at or before the split",
         # Read and counted, but never saved, since they have no text.
         "tokens_before_text": tokens.before_text(model.tokenizer),
@@ -129,7 +146,7 @@ def unread(home: Home, folder: Path, round_number: int | None) -> list[tuple[str
 
 def documents(
     home: Home,
-    model: LanguageModel,
+    model: BatchedModel,
     wanted: list[tuple[str, tuple[int, ...]]],
     n_kept: int,
     n_at_once: int,
@@ -192,7 +209,7 @@ def say_other_names(home: Home, model: str, document_ids: list[str]) -> None:
 
 def announce(
     home: Home,
-    model: LanguageModel,
+    model: BatchedModel,
     layers: list[int],
     n_kept: int,
     wanted: list[tuple[str, tuple[int, ...]]],
@@ -206,23 +223,28 @@ def announce(
     fitting = [document for document in some if fits(model, document)]
     seconds = 0.0
     if fitting:
-        # The first pass is slower than all others.
-        states.read(model, fitting[:1], layers)
-        started = time.monotonic()
-        for batch in states.batches(fitting, model.batch_size):
-            states.read(model, batch, layers)
-        seconds = (time.monotonic() - started) / len(fitting) * len(wanted)
+        ((_, spent),) = model.map(functools.partial(timed, layers=layers), [fitting])
+        seconds = spent / len(fitting) * len(wanted) / model.n_copies
     n_rows = sum(len(splits) for _, splits in wanted) * n_kept
-    hidden_size = model.model.config.get_text_config().hidden_size
-    n_bytes = n_rows * len(layers) * hidden_size * model.model.dtype.itemsize
+    n_bytes = n_rows * len(layers) * model.hidden_size * model.n_bytes
     terminal.say(
         f"{len(wanted):,} documents: up to {n_rows:,} tokens, {len(layers)} layers of "
-        f"{hidden_size:,} {model.settings['dtype']}, {n_bytes / 1e6:,.1f} MB in "
+        f"{model.hidden_size:,} {model.settings['dtype']}, {n_bytes / 1e6:,.1f} MB in "
         f"{-(-len(wanted) // shard_size):,} shards; about {seconds / 60:,.1f} minutes"
     )
 
 
-def fits(model: LanguageModel, document: Document) -> bool:
+def timed(model: LanguageModel, documents: list[Document], layers: list[int]) -> float:
+    """Seconds that it takes to read these documents."""
+    # The first pass is slower than all others.
+    states.read(model, documents[:1], layers)
+    started = time.monotonic()
+    for batch in states.batches(documents, model.batch_size):
+        states.read(model, batch, layers)
+    return time.monotonic() - started
+
+
+def fits(model: BatchedModel, document: Document) -> bool:
     """Whether the document fits in the model's context window."""
     return not model.longest or len(document.ids) <= model.longest
 
@@ -233,7 +255,7 @@ class Report:
     def __init__(self) -> None:
         self.n_read = self.n_sampled = self.n_too_long = self.n_splits = self.n_inside = 0
 
-    def add(self, model: LanguageModel, document: Document) -> bool:
+    def add(self, model: BatchedModel, document: Document) -> bool:
         """Count a document; return whether it can be read."""
         if not fits(model, document):
             self.n_too_long += 1
@@ -259,7 +281,7 @@ class Report:
 
 
 def compare_lenses(
-    home: Home, model: LanguageModel, wanted: list[tuple[str, tuple[int, ...]]]
+    home: Home, model: BatchedModel, wanted: list[tuple[str, tuple[int, ...]]]
 ) -> None:
     """If the lenses were cut with another tokenizer, count their tokens in this model."""
     with warehouse.opened(home) as connection:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from latent_probes.local_models import ReadingError
 from latent_probes.local_models.readings import Reading
-from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
+from latent_probes.sampling.batched_model import LanguageModelError
+from latent_probes.sampling.language_model import LanguageModel, libraries
 
 if TYPE_CHECKING:
     import torch
@@ -231,6 +232,11 @@ class Reader:
     def tensor(self, values: Sequence[int] | Sequence[Sequence[int]]) -> torch.Tensor:
         """Integers on the model's device."""
         return self.torch.tensor(values, device=self.model.device)
+
+
+def read(model: LanguageModel, readings: list[Reading]) -> list[Read]:
+    """Score all readings in one batch; results are in the same order. Raises as Reader.read."""
+    return Reader(model).read(readings)
 
 
 class Known:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow
 
@@ -18,11 +19,12 @@ from latent_probes.common import terminal
 from latent_probes.common.home import Home
 from latent_probes.local_models import ReadingError, readings
 from latent_probes.local_models import pending as reading_pending
-from latent_probes.local_models.likelihoods import Read, Reader, batches, one_by_one
-from latent_probes.local_models.readings import Reading
+from latent_probes.local_models.likelihoods import Read, Reader, batches, one_by_one, read
+from latent_probes.local_models.readings import Reading, Text
 from latent_probes.queue import rendering
 from latent_probes.sampling import rollouts as sampling
 from latent_probes.sampling import tokenizing
+from latent_probes.sampling.batched_model import BatchedModel
 from latent_probes.sampling.language_model import LanguageModel
 
 SCOPES = ("word", "lens", "sentence", "paragraph", "whole")
@@ -55,7 +57,7 @@ SCORES = pyarrow.schema(
 
 
 def score_probes(
-    home: Home, model: LanguageModel, scopes: list[str], n_documents: int | None
+    home: Home, model: BatchedModel, scopes: list[str], n_documents: int | None
 ) -> int:
     """Score all probes that are still missing, landing each batch; return the number landed.
 
@@ -69,26 +71,32 @@ def score_probes(
     )
     if not unread.keys:
         return 0
-    reader = Reader(model)
-    compare(home, reader, unread.keys)
+    compare(home, model, unread.keys)
     n_landed = 0
+    wanted = (
+        batch
+        for texts in reading_pending.texts(home, unread.keys)
+        for batch in batches(readings_of(model, texts), model.batch_size)
+    )
     with terminal.progress("scoring", len(unread.keys), "readings") as advance:
-        for slice_ in reading_pending.texts(home, unread.keys):
-            wanted = [readings.reading_of(model.tokenizer, text, limit(model)) for text in slice_]
-            for batch in batches(wanted, model.batch_size):
-                read = reader.read(batch)
-                with landing.opened(home.landing) as connection:
-                    n_landed += landing.add_scores(connection, row, rows_of(row, model, read))
-                advance(len(batch))
+        for batch, found in model.map(read, wanted):
+            with landing.opened(home.landing) as connection:
+                n_landed += landing.add_scores(connection, row, rows_of(row, model, found))
+            advance(len(batch))
     return n_landed
 
 
-def limit(model: LanguageModel) -> int:
+def readings_of(model: BatchedModel, texts: list[Text]) -> list[Reading]:
+    """Texts as the model reads them."""
+    return [readings.reading_of(model.tokenizer, text, limit(model)) for text in texts]
+
+
+def limit(model: BatchedModel) -> int:
     """Context window to use, in tokens."""
     return min(model.longest or MOST_TOKENS, MOST_TOKENS)
 
 
-def reader_row(model: LanguageModel) -> dict:
+def reader_row(model: BatchedModel) -> dict:
     """The row of ``readers``: all settings that determine a score, and their hash."""
     settings = {name: model.settings[name] for name in ("model", "revision", "tokenizer", "dtype")}
     settings |= {
@@ -109,39 +117,62 @@ def reader_row(model: LanguageModel) -> dict:
     }
 
 
-def compare(home: Home, reader: Reader, keys: list[tuple[str, str, str]]) -> None:
-    """Do some readings of medium length batched and individually; print the time of each."""
-    model = reader.model
+def compare(home: Home, model: BatchedModel, keys: list[tuple[str, str, str]]) -> None:
+    """Do some readings of medium length batched and individually; print the time of each.
+
+    Raises ReadingError if both differ.
+    """
     start = max(0, len(keys) // 2 - model.batch_size // 2)
-    ((*found,),) = reading_pending.texts(home, keys[start : start + model.batch_size])
-    some = [readings.reading_of(model.tokenizer, text, limit(model)) for text in found]
+    (texts,) = reading_pending.texts(home, keys[start : start + model.batch_size])
+    some = readings_of(model, texts)
+    ((_, found),) = model.map(compared, [some])
+    terminal.say(
+        f"{len(some)} readings batched: {len(some) / found.seconds_scoring:,.1f} per second "
+        f"({len(some) / found.seconds:,.1f} with answers); individually: "
+        f"{len(some) / found.seconds_alone:,.1f} per second; token log-probabilities differ by "
+        f"{found.difference:.1e} at most"
+    )
+    is_exact = model.settings["dtype"] in ("float32", "float64")
+    if not found.difference <= (TOLERANCE if is_exact else ROUGH_TOLERANCE):
+        raise ReadingError(
+            f"{model.name} gives different log-probabilities batched than individually (by "
+            f"{found.difference:.1e}), so none can be trusted: try --batch-size 1 or another "
+            "--dtype"
+        )
+    n_minutes = found.seconds / len(some) * len(keys) / model.n_copies / 60
+    terminal.say(f"all {len(keys):,} readings will take about {n_minutes:,.0f} minutes")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Some readings batched and individually: seconds of each, and the largest difference (nats).
+
+    ``seconds_scoring`` is the part of ``seconds`` without answers.
+    """
+
+    seconds: float
+    seconds_scoring: float
+    seconds_alone: float
+    difference: float
+
+
+def compared(model: LanguageModel, some: list[Reading]) -> Comparison:
+    """Do readings batched and individually."""
+    reader = Reader(model)
     # The first pass is slower than all others.
     one_by_one(model, some[0])
     started = time.monotonic()
     alone = [one_by_one(model, reading) for reading in some]
     seconds_alone = time.monotonic() - started
     started = time.monotonic()
-    difference = 0.0
-    together = [read for batch in batches(some, model.batch_size) for read in reader.read(batch)]
+    together = [one for batch in batches(some, model.batch_size) for one in reader.read(batch)]
     seconds = time.monotonic() - started
-    by_key = {key_of(read.reading): read for read in together}
+    by_key = {key_of(one.reading): one for one in together}
+    difference = 0.0
     for reading, values in zip(some, alone, strict=True):
-        read = by_key[key_of(reading)]
-        difference = max(difference, largest_difference(values, (read.atom, read.wrong_answer)))
-    terminal.say(
-        f"{len(some)} readings batched: {len(some) / reader.seconds:,.1f} per second "
-        f"({len(some) / seconds:,.1f} with answers); individually: "
-        f"{len(some) / seconds_alone:,.1f} per second; token log-probabilities differ by "
-        f"{difference:.1e} at most"
-    )
-    is_exact = model.settings["dtype"] in ("float32", "float64")
-    if not difference <= (TOLERANCE if is_exact else ROUGH_TOLERANCE):
-        raise ReadingError(
-            f"{model.name} gives different log-probabilities batched than individually (by "
-            f"{difference:.1e}), so none can be trusted: try --batch-size 1 or another --dtype"
-        )
-    n_minutes = seconds / len(some) * len(keys) / 60
-    terminal.say(f"all {len(keys):,} readings will take about {n_minutes:,.0f} minutes")
+        one = by_key[key_of(reading)]
+        difference = max(difference, largest_difference(values, (one.atom, one.wrong_answer)))
+    return Comparison(seconds, reader.seconds, seconds_alone, difference)
 
 
 def key_of(reading: Reading) -> tuple[str, str, str]:
@@ -160,7 +191,7 @@ def largest_difference(
     )
 
 
-def rows_of(row: dict, model: LanguageModel, read: list[Read]) -> pyarrow.Table:
+def rows_of(row: dict, model: BatchedModel, found: list[Read]) -> pyarrow.Table:
     """Rows to land."""
     environment = json.dumps(model.environment)
     return pyarrow.Table.from_pylist(
@@ -182,7 +213,7 @@ def rows_of(row: dict, model: LanguageModel, read: list[Read]) -> pyarrow.Table:
                 else tokenizing.decode(model.tokenizer, one.answer_tokens),
                 "environment": environment,
             }
-            for one in read
+            for one in found
         ],
         schema=SCORES,
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from latent_probes.local_models import ReadingError
 from latent_probes.local_models.tokens import Tokens
-from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
+from latent_probes.sampling.batched_model import LanguageModelError
+from latent_probes.sampling.language_model import LanguageModel, libraries
 
 if TYPE_CHECKING:
     import torch
@@ -97,8 +98,3 @@ def batches(documents: list[Document], size: int) -> Iterator[list[Document]]:
         batch.append(document)
     if batch:
         yield batch
-
-
-def n_layers(model: LanguageModel) -> int:
-    """The largest layer index."""
-    return model.model.config.get_text_config().num_hidden_layers

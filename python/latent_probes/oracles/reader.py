@@ -11,7 +11,8 @@ from latent_probes.local_models import ReadingError
 from latent_probes.local_models.likelihoods import Known, Reader
 from latent_probes.oracles import hidden
 from latent_probes.oracles.prompts import Prompt
-from latent_probes.sampling.language_model import LanguageModel, LanguageModelError, libraries
+from latent_probes.sampling.batched_model import LanguageModelError
+from latent_probes.sampling.language_model import LanguageModel, libraries
 
 T = TypeVar("T")
 R = TypeVar("R")

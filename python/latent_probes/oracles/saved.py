@@ -11,7 +11,7 @@ import duckdb
 import pyarrow
 
 from latent_probes.evaluation.oracles import OracleError
-from latent_probes.local_models import activations, shards, states
+from latent_probes.local_models import activations, shards
 from latent_probes.local_models.states import Document
 from latent_probes.sampling.language_model import LanguageModel, libraries
 
@@ -45,7 +45,7 @@ class SavedStates:
     def __init__(self, folder: Path, model: LanguageModel, layers: Sequence[int]):
         self.folder, self.layers = folder, layers
         known = settings_of(folder)
-        ours = model.settings | {"hidden_size": model.model.config.get_text_config().hidden_size}
+        ours = model.settings | {"hidden_size": model.hidden_size}
         for name in SAME:
             if known.get(name) != ours[name]:
                 raise OracleError(
@@ -53,7 +53,7 @@ class SavedStates:
                     f"{known.get(name)}, not {ours[name]}): ask without --states, or save them "
                     "again"
                 )
-        last = states.n_layers(model)
+        last = model.n_layers
         saved = [shards.oracle_layer(layer, last) for layer in known["layers"]]
         for layer in layers:
             if layer not in saved:

@@ -47,8 +47,7 @@ class Setup:
         Raises OracleError, LanguageModelError or TokenizerError.
         """
         source = LanguageModel(self.model, self.revision, self.dtype, device, self.batch_size)
-        n_layers = source.model.config.get_text_config().num_hidden_layers
-        agreed = self.agreed(n_layers, source.name)
+        agreed = self.agreed(source.n_layers, source.name)
         found = Method(
             *(self.name, self.method, self.condition, source, agreed, self.adapter),
             scopes=self.scopes,

@@ -16,7 +16,7 @@ from latent_probes.evaluation.oracles import OracleError
 from latent_probes.local_models import ReadingError
 from latent_probes.oracles.methods import Method, Result, Shard, answered
 from latent_probes.oracles.setups import Setup
-from latent_probes.sampling.language_model import LanguageModelError
+from latent_probes.sampling.batched_model import LanguageModelError
 from latent_probes.sampling.tokenizing import TokenizerError
 
 EXPECTED = (LanguageModelError, OracleError, ReadingError, TokenizerError)

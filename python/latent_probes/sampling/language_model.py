@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latent_probes.common import files
 from latent_probes.sampling import tokenizing
-from latent_probes.sampling.prefixes import Prefix
+from latent_probes.sampling.batched_model import BatchedModel, LanguageModelError, Piece, Result
 from latent_probes.sampling.rollouts import Sampled, Settings, Wanted
 
 if TYPE_CHECKING:
@@ -33,12 +33,8 @@ PARTS = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.gguf")
 UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, AttributeError, AssertionError)
 
 
-class LanguageModelError(Exception):
-    """A model that cannot be run; the message gives the reason and the remedy."""
-
-
-class LanguageModel:
-    """A causal language model and its tokenizer.
+class LanguageModel(BatchedModel):
+    """A causal language model in this process.
 
     ``model`` is a name on the Hub, a folder, or a GGUF file; ``dtype`` a torch dtype, or ``auto``
     for that of the weights; ``device`` a torch device; ``batch_size`` the number of rollouts
@@ -70,14 +66,20 @@ class LanguageModel:
                 "or path, --dtype and --device"
             ) from error
         self.ends = ends_of_text(self.model, self.tokenizer)
-        self.settings: dict[str, Any] = {
+        config = self.model.config.get_text_config()
+        # Of prefix and continuation together.
+        self.longest = getattr(config, "max_position_embeddings", None)
+        self.n_layers = config.num_hidden_layers
+        self.hidden_size = config.hidden_size
+        self.n_bytes = self.model.dtype.itemsize
+        self.settings = {
             "sampler": "transformers",
             "model": self.name,
             "revision": hash_of_files(Path(model)) if Path(model).exists() else revision,
             "tokenizer": tokenizing.version(self.tokenizer, model, revision),
             "dtype": str(self.model.dtype).removeprefix("torch."),
         }
-        self.environment: dict[str, Any] = {
+        self.environment = {
             "batch_size": batch_size,
             "device": torch.cuda.get_device_name(self.device)
             if self.device.startswith("cuda")
@@ -88,40 +90,12 @@ class LanguageModel:
             },
         }
 
-    @property
-    def longest(self) -> int | None:
-        """Context window in tokens, prefix and continuation together; None if unlimited."""
-        config = self.model.config.get_text_config()
-        return getattr(config, "max_position_embeddings", None)
-
-    def sample(
-        self,
-        wanted: list[Wanted],
-        settings: Settings,
-        land: Callable[[list[Sampled]], None],
-    ) -> None:
-        """Sample all of ``wanted``, and ``land`` the results batch by batch.
-
-        The batches depend only on ``wanted`` and the batch size. Longest prefixes come first, so a
-        batch that does not fit in memory fails immediately.
-        """
-        ids: dict[Prefix, list[int]] = {row.prefix: [] for row in wanted}
-        for prefix in ids:
-            ids[prefix] = tokenizing.encode(self.tokenizer, prefix.text)
-        longest = max(map(len, ids.values())) + settings.max_new_tokens
-        if self.longest and longest > self.longest:
-            raise LanguageModelError(
-                f"{self.name} has a context window of {self.longest:,} tokens, but the longest "
-                f"prefix with its continuation needs {longest:,}: lower --max-prefix or "
-                "--max-new-tokens"
-            )
-        ordered = sorted(
-            wanted,
-            key=lambda row: (-len(ids[row.prefix]), row.prefix.doc_id, row.continuation_idx),
-        )
-        for start in range(0, len(ordered), self.batch_size):
-            batch = ordered[start : start + self.batch_size]
-            land(self.sample_batch(batch, [ids[row.prefix] for row in batch], settings))
+    def map(
+        self, work: Callable[[Any, Piece], Result], pieces: Iterable[Piece]
+    ) -> Iterator[tuple[Piece, Result]]:
+        """Each piece with the result of ``work``, done here."""
+        for piece in pieces:
+            yield piece, work(self, piece)
 
     def sample_batch(
         self, batch: list[Wanted], prefix_ids: list[list[int]], settings: Settings
