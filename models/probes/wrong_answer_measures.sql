@@ -61,27 +61,41 @@ occurring as (
 
 ),
 
-complements as (
+split_ends as materialized (
 
     select
         candidates.round_number,
         candidates.doc_id,
         candidates.slot_idx,
-        lower(
-            if(
-                candidates.target = 'suffix',
-                left(documents.text, words.ends_at),
-                substr(documents.text, words.ends_at + 1)
-            )
-        ) as text,
+        candidates.target,
+        candidates.own_document_id as document_id,
+        words.ends_at,
     from candidates
-    join {{ ref('documents') }} as documents on candidates.own_document_id = documents.document_id
     join {{ ref('chosen_words') }} as words
         on
             candidates.round_number = words.round_number
             and candidates.own_document_id = words.document_id
             and candidates.split_word = words.word_number
     where candidates.scope = 'word' and candidates.candidate = 0
+
+),
+
+-- No text is carried along through the join above.
+complements as (
+
+    select
+        splits.round_number,
+        splits.doc_id,
+        splits.slot_idx,
+        lower(
+            if(
+                splits.target = 'suffix',
+                left(documents.text, splits.ends_at),
+                substr(documents.text, splits.ends_at + 1)
+            )
+        ) as text,
+    from split_ends as splits
+    join {{ ref('documents') }} as documents using (document_id)
 
 ),
 
