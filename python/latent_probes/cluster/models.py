@@ -89,10 +89,14 @@ class Copy:
 
 @dataclass(eq=False)
 class Job:
-    """A piece, the number of copies that were lost doing it, and its result."""
+    """A piece, the number of copies that were lost doing it, and its result.
+
+    Nobody waits for it if the map that it belongs to was left.
+    """
 
     piece: Any
     n_losses: int = 0
+    is_wanted: bool = True
     is_done: bool = False
     result: Any = None
 
@@ -138,7 +142,6 @@ class ModelOnCluster(BatchedModel):
         self.loading: dict[Any, Actor] = {}
         self.ready: list[Actor] = []
         places = [Place(options) for options in places_on(ray)]
-        self.n_copies = len(places)
         try:
             for place in places:
                 self.start(place)
@@ -155,6 +158,7 @@ class ModelOnCluster(BatchedModel):
         device = "cuda" if "num_gpus" in place.options else "cpu"
         actor = Actor(copy.remote(self.load, device, stamps.code_hash()), place)
         self.loading[actor.handle.described.remote()] = actor
+        self.n_copies = len(self.ready) + len(self.loading)
 
     def map(
         self, work: Callable[[Any, Piece], Result], pieces: Iterable[Piece]
@@ -179,12 +183,11 @@ class ModelOnCluster(BatchedModel):
                 if jobs and jobs[0].is_done:
                     job = jobs.popleft()
                     yield job.piece, job.result
-                elif jobs or not self.ready:
+                elif jobs or not is_ended:
                     todo += self.wait()
         finally:
-            # Nobody waits for the rest of a map that was left.
-            for actor in self.ready:
-                actor.jobs.clear()
+            for job in jobs:
+                job.is_wanted = False
 
     def free(self) -> Actor | None:
         """The copy with the fewest pieces, if it has room for another."""
@@ -198,6 +201,8 @@ class ModelOnCluster(BatchedModel):
         """
         doing = {reference: actor for actor in self.ready for reference in actor.jobs}
         actors = self.loading | doing
+        if not actors:
+            raise ClusterError("no copy of the model is left: rerun to continue")
         seconds = None if self.ready else SECONDS_UNTIL_TOLD
         ended, _ = self.ray.wait(list(actors), num_returns=1, timeout=seconds)
         if not ended:
@@ -213,25 +218,15 @@ class ModelOnCluster(BatchedModel):
         try:
             result = self.ray.get(reference)
         except exceptions.RayTaskError as error:
-            if not is_loading:
-                raise error.cause from error
-            return self.unloadable(actor, error.cause)
-        except (
-            exceptions.RayActorError,
-            exceptions.NodeDiedError,
-            exceptions.WorkerCrashedError,
-            exceptions.OutOfMemoryError,
-            exceptions.ObjectLostError,
-        ) as error:
-            return self.lost(actor, error)
+            return self.failed(actor, actor.jobs.pop(reference, None), error.cause)
         except exceptions.RayError as error:
-            raise ClusterError(
-                f"Ray could not do its work: {in_a_line(error)}; finished work is kept: rerun to "
-                "continue"
-            ) from error
+            is_gone = isinstance(error, gone(exceptions))
+            if is_gone and not getattr(error, "actor_init_failed", False):
+                return self.lost(actor, error)
+            return self.failed(actor, actor.jobs.pop(reference, None), error)
         if is_loading:
-            del self.loading[reference]
             self.take(actor, result)
+            del self.loading[reference]
         else:
             job = actor.jobs.pop(reference)
             job.result, job.is_done = result, True
@@ -258,14 +253,28 @@ class ModelOnCluster(BatchedModel):
             )
         self.ready.append(actor)
 
-    def unloadable(self, actor: Actor, error: Exception) -> list[Job]:
-        """Go on without a copy that cannot be loaded. Raises ClusterError if there is no other."""
+    def failed(self, actor: Actor, job: Job | None, error: Exception) -> list[Job]:
+        """Raise what is wrong with a job; without one, go on without a copy that cannot be loaded.
+
+        Raises ClusterError if there is no other copy, and where Ray itself failed.
+        """
+        is_of_ray = isinstance(error, self.ray.exceptions.RayError)
+        if job is not None:
+            if not job.is_wanted:
+                return []
+            if not is_of_ray:
+                raise error
+            raise ClusterError(
+                f"Ray could not do its work: {in_a_line(error)}; finished work is kept: rerun to "
+                "continue"
+            ) from error
         self.forget(actor)
         reason = in_a_line(error)
-        if not isinstance(error, ClusterError):
-            reason += "; every machine needs latent-probes with the extras lm and cluster"
         if not (self.ready or self.loading):
-            raise ClusterError(f"no copy of the model can be loaded: {reason}") from error
+            raise ClusterError(
+                f"no copy of the model can be loaded: {reason}; every machine needs latent-probes "
+                "with the extras lm and cluster"
+            ) from error
         terminal.say(f"warning: a copy of the model cannot be loaded, and is left out: {reason}")
         return []
 
@@ -274,10 +283,12 @@ class ModelOnCluster(BatchedModel):
 
         Raises ClusterError if none is left, or if too many were lost while they did its first job.
         """
-        jobs = list(actor.jobs.values())
-        self.forget(actor)
-        for job in jobs[:1]:
+        had = list(actor.jobs.values())
+        # It does them in this order.
+        for job in had[:1]:
             job.n_losses += 1
+        jobs = [job for job in had if job.is_wanted]
+        self.forget(actor)
         actor.place.n_lost += 1
         if actor.place.n_lost <= RESTARTS:
             self.start(actor.place)
@@ -300,6 +311,7 @@ class ModelOnCluster(BatchedModel):
             self.ray.kill(actor.handle)
         self.loading = {one: other for one, other in self.loading.items() if other is not actor}
         self.ready = [other for other in self.ready if other is not actor]
+        self.n_copies = len(self.ready) + len(self.loading)
 
     def stop(self) -> None:
         """End all copies."""
@@ -309,7 +321,19 @@ class ModelOnCluster(BatchedModel):
 
 def in_a_line(error: Exception) -> str:
     """The text of an error, which of Ray has many lines."""
-    return " ".join(str(error).split())[:500] or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 500 else f"{text[:200]} … {text[-300:]}"
+
+
+def gone(exceptions: Any) -> tuple[type[Exception], ...]:
+    """Errors of Ray after which what a copy did can be done by another."""
+    return (
+        exceptions.RayActorError,
+        exceptions.NodeDiedError,
+        exceptions.WorkerCrashedError,
+        exceptions.OutOfMemoryError,
+        exceptions.ObjectLostError,
+    )
 
 
 def places_on(ray: Any) -> list[dict[str, Any]]:
