@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ class LanguageModelError(Exception):
     """A model that cannot be run; the message gives the reason and the remedy."""
 
 
-class BatchedModel:
+class BatchedModel(ABC):
     """A causal language model: its tokenizer is here, its weights in this process or in others.
 
     ``settings`` determine texts and scores, ``environment`` at most the last bits of a logit.
@@ -43,6 +44,7 @@ class BatchedModel:
     batch_size: int
     n_copies: int = 1
 
+    @abstractmethod
     def map(
         self, work: Callable[[Any, Piece], Result], pieces: Iterable[Piece]
     ) -> Iterator[tuple[Piece, Result]]:
@@ -50,7 +52,6 @@ class BatchedModel:
 
         ``work``, pieces and results can be pickled. Raises what ``work`` raises.
         """
-        raise NotImplementedError
 
     def sample(
         self,
